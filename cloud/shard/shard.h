@@ -1,0 +1,128 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cloud/log/log.h"
+#include "common/geo/grid.h"
+#include "common/geo/local_frame.h"
+#include "common/ids.h"
+#include "common/motion/predictor.h"
+#include "common/status.h"
+#include "common/time.h"
+
+namespace starling::cloud {
+
+struct ShardConfig;  // cloud/shard/shard_config.h
+
+// What a shard wants done after a record.  Bytes only: the same records give the
+// same outputs on any machine.
+struct ShardOutputs {
+  // For a vehicle, at once.
+  struct Command {
+    VehicleId vehicle;
+    std::vector<std::byte> wire_command;   // a finished wire::Command; emitted_time_ns still 0
+  };
+  // For another topic of the log.
+  struct Record {
+    Topic topic{};
+    std::vector<std::byte> key;
+    std::vector<std::byte> value;
+  };
+  std::vector<Command> commands;
+  std::vector<Record> records;             // audit, heatmap, conflicts
+
+  void Clear() {
+    commands.clear();
+    records.clear();
+  }
+};
+
+struct HeatmapCell {
+  CellIndex cell;
+  std::uint32_t vehicles = 0;              // distinct, at the window's end
+  double mean_speed_mps = 0;
+  double congestion = 0;                   // 0 free .. 1 standing
+  double confidence = 0;                   // 0 .. 1
+  double age_s = 0;                        // mean age of the fixes that it rests on
+  bool congested = false;                  // with hysteresis: what advice goes by
+};
+
+struct OpenConflict {
+  EpisodeId episode{};
+  VehicleId vehicle_a;
+  VehicleId vehicle_b;
+  Vec2 contact;                            // predicted, m
+  double ttc_s = 0;
+  double drac_mps2 = 0;
+  double probability = 0;
+};
+
+struct VehicleView {
+  VehicleId vehicle;
+  Pose pose;                               // predicted for the time asked for
+  double fix_age_s = 0;
+};
+
+struct ShardCounters {
+  std::uint64_t records = 0;
+  std::uint64_t records_refused = 0;       // not decodable: ours is wrong, or the log is
+  std::uint64_t fixes = 0;
+  std::uint64_t fixes_stale = 0;           // older than the one it already has
+  std::uint64_t vehicles_expired = 0;      // time to live
+  std::uint64_t windows = 0;
+  std::uint64_t cells_max = 0;
+  std::uint64_t congested_max = 0;
+  std::uint64_t pairs_tested = 0;          // discs
+  std::uint64_t pairs_refined = 0;         // boxes along the path
+  std::uint64_t episodes = 0;              // conflicts opened
+  std::uint64_t speed_advice_issued = 0;
+  std::uint64_t avoidance_issued = 0;
+  std::uint64_t releases_issued = 0;
+  std::uint64_t outbox_open = 0;           // issued, no terminal status yet
+  std::uint64_t closed_applied = 0;
+  std::uint64_t closed_superseded = 0;
+  std::uint64_t closed_expired = 0;
+  std::uint64_t closed_rejected = 0;
+  std::uint64_t closed_unknown = 0;
+  std::uint64_t closed_twice = 0;          // a status for a command that had one
+};
+
+// Owns one region: a pure function of its partition of "telemetry",
+// (state, record) -> (state', outputs).  No clock, socket, random number or
+// thread.  Its time is the records' log time.
+//
+// Threading: thread-compatible; its runner owns it.
+class Shard {
+ public:
+  // REQUIRES: config.Validate().ok()
+  Shard(const ShardConfig& config, RegionId region, FrameOrigin origin);
+  ~Shard();
+
+  // Applies one record and appends what follows from it to `*outputs`.  A record
+  // that cannot be decoded is counted and changes nothing else.
+  void Apply(const LogRecord& record, ShardOutputs* outputs);
+
+  RegionId region() const;
+  Epoch epoch() const;                     // offset of the last Ownership record
+  CloudTime time() const;                  // log time of the last record
+  const ShardCounters& counters() const;
+  std::size_t vehicles() const;
+
+  // Snapshots for people and tools; none changes anything.
+  std::vector<HeatmapCell> Heatmap() const;            // cells with vehicles
+  std::vector<OpenConflict> Conflicts() const;
+  std::optional<VehicleView> Find(const VehicleId& vehicle, CloudTime at) const;
+  // `count` vehicles from the `first`-th on, in order of their arrival in state.
+  std::vector<VehicleView> List(std::size_t first, std::size_t count, CloudTime at) const;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace starling::cloud
