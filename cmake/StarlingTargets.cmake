@@ -34,6 +34,9 @@ endfunction()
 
 # starling_test(record_test SOURCES record_test.cc DEPS starling::edge_spool LABELS unit)
 function(starling_test name)
+  if(STARLING_FUZZ)
+    return()  # That build is for the fuzz targets alone.
+  endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS;LABELS")
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE starling_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)

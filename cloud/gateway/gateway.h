@@ -1,0 +1,100 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "cloud/log/log.h"
+#include "cloud/shard/shard.h"
+#include "common/geo/local_frame.h"
+#include "common/ids.h"
+#include "common/status.h"
+#include "common/tls/tls_context.h"
+#include "schemas/log/dead_letter_generated.h"
+
+namespace starling::cloud {
+
+class HistoryLedger;  // cloud/gateway/history_ledger.h
+
+struct GatewayConfig {
+  std::string host = "0.0.0.0";
+  std::uint16_t port = 7443;              // 0: any free one; see Gateway::port()
+  std::size_t threads = 1;                // io_contexts; a connection stays on one
+  std::size_t connections_max = 12'500;   // more are refused at accept; each takes a file
+  std::size_t handshakes_max = 64;        // under way at once on one thread; the rest wait
+  milliseconds handshake_timeout{10'000};
+  milliseconds idle_timeout{30'000};      // silence after which a connection is cut
+  std::size_t write_bytes_max = 64 << 10; // unsent bytes at which a slow vehicle is cut
+
+  // Token bucket for each vehicle, in live fixes.
+  double fixes_per_second = 15;           // (0, 1000]
+  double fixes_burst = 30;
+
+  // Plausibility, after clock translation.  C2C-CC profile.
+  milliseconds fix_age_max{2'000};
+  milliseconds fix_lead_max{220};
+  double jump_base_m = 10;                // plus jump_speed_mps for each second since the last fix
+  double jump_speed_mps = 70;
+  milliseconds clock_step_max{100};       // between two clock reports of one boot, beyond their uncertainty
+
+  RegionId region{};
+  FrameOrigin origin;
+
+  Status Validate() const;
+};
+
+inline constexpr std::size_t kVerdictCount = static_cast<std::size_t>(log::Verdict::MAX) + 1;
+
+struct GatewayCounters {
+  std::uint64_t connections = 0;          // open, identified
+  std::uint64_t accepted = 0;
+  std::uint64_t handshakes_full = 0;
+  std::uint64_t handshakes_resumed = 0;
+  std::uint64_t handshakes_failed = 0;
+  std::uint64_t refused_connections = 0;  // over connections_max, or no file left
+  std::uint64_t replaced_connections = 0; // a newer connection of the same vehicle
+  std::uint64_t frames_in = 0;
+  std::uint64_t bytes_in = 0;             // frames, before TLS
+  std::uint64_t frames_out = 0;
+  std::uint64_t bytes_out = 0;
+  std::uint64_t commands_sent = 0;
+  std::uint64_t commands_unroutable = 0;  // vehicle not connected; its outbox keeps them
+  std::array<std::uint64_t, kVerdictCount> verdicts{};  // one for each message
+};
+
+// Ends the vehicles' connections: knows who is there by the certificate, gives
+// every message exactly one verdict, translates clocks, and appends to the log
+// what passed.  Acknowledges history and statuses when they are durable.
+//
+// Threading: Start, Drain and Stop from one thread; the rest is thread-safe.
+class Gateway {
+ public:
+  // `log` and `ledger` must outlive the gateway.
+  Gateway(const GatewayConfig& config, Log* log, HistoryLedger* ledger);
+  ~Gateway();
+
+  // Errors: kUnavailable if the port is taken, naming it; kIoError otherwise.
+  Status Start(const CertificateFolder& certificates);
+
+  // Sends commands to the vehicles that are connected, stamping emitted_time_ns.
+  void Deliver(std::span<const ShardOutputs::Command> commands);
+
+  // Fencing epoch for Welcome; set by the shard's runner when it owns the region.
+  void SetEpoch(Epoch epoch);
+
+  // Stops accepting, tells vehicles (Notice Draining), waits for acknowledgements
+  // that are due, at most `timeout`, then closes.
+  void Drain(milliseconds timeout);
+
+  std::uint16_t port() const;
+  GatewayCounters counters() const;
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+}  // namespace starling::cloud

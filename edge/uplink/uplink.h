@@ -1,0 +1,81 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/status.h"
+#include "common/time.h"
+#include "common/tls/tls_context.h"
+#include "edge/agent/agent.h"
+
+namespace starling::edge {
+
+struct UplinkConfig {
+  std::string host = "127.0.0.1";       // of a gateway
+  std::uint16_t port = 7443;
+  std::string server_name = "starling-cloud";  // that its certificate must carry
+  milliseconds connect_timeout{10'000}; // TCP and TLS together; then the next attempt
+  milliseconds backoff_min{100};        // before the first retry; jittered by half
+  milliseconds backoff_max{5'000};      // doubles up to this
+  std::size_t write_bytes_max = 16 << 10;  // unsent bytes at which frames stay in the agent
+
+  Status Validate() const;
+};
+
+struct UplinkCounters {
+  std::uint64_t connects = 0;           // TLS established
+  std::uint64_t resumed = 0;            // of these, with a resumed session
+  std::uint64_t failures = 0;           // attempts that failed
+  std::uint64_t bytes_up = 0;           // TLS records included (what went to the socket)
+  std::uint64_t bytes_down = 0;
+  std::uint64_t records_up = 0;
+  std::uint64_t records_down = 0;
+};
+
+// Connects one agent to a gateway over mutual TLS, keeps it connected with jittered
+// backoff and session resumption, and moves bytes both ways.  The agent decides
+// what to send; the uplink only asks while the socket takes it, so what waits is
+// conflated in the agent.
+//
+// Threading: lives on its io_context's one thread, as do all its callbacks.
+class Uplink {
+ public:
+  // Reads the vehicle's clock.
+  using Clock = std::function<BootTime()>;
+  // Told of each action right when it is handed to the controller.
+  using Controller = std::function<void(const ControlAction&, BootTime now)>;
+
+  // `context`, `tls`, `credentials` and `agent` must outlive the uplink.  `seed`
+  // drives the jitter.
+  Uplink(const UplinkConfig& config, boost::asio::io_context* context, SSL_CTX* tls,
+         const Credentials* credentials, Agent* agent, Clock clock, Controller controller,
+         std::uint64_t seed);
+  ~Uplink();
+
+  // Starts connecting.  `delay` spreads the first attempts of a fleet.
+  void Start(nanoseconds delay = {});
+
+  // Writes what the agent has to say.  Call after Agent::OnSample.
+  void Pump();
+
+  // Closes the connection; the agent hears of it.  No reconnect follows.
+  void Stop();
+
+  // Cuts the connection as a lost link would, and reconnects with backoff.
+  void Cut();
+
+  bool connected() const;               // TLS established
+  const UplinkCounters& counters() const;
+  const std::string& last_failure() const;  // For a person; empty if none.
+
+ private:
+  class Connection;
+  struct State;
+  const std::shared_ptr<State> state_;
+};
+
+}  // namespace starling::edge
