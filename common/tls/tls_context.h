@@ -11,6 +11,7 @@
 
 #include "common/ids.h"
 #include "common/status.h"
+#include "common/time.h"
 
 namespace starling {
 
@@ -59,6 +60,17 @@ struct CertificateFolder {
   }
 };
 
+// Bytes of ticket.key: name, MAC key and cipher key of RFC 5077's recommended ticket.
+inline constexpr std::size_t kTicketKeyBytes = 80;
+
+// How long a session can be resumed.
+inline constexpr std::chrono::seconds kSessionLifetime = std::chrono::hours(12);
+
+// Errors: kIoError if the file cannot be read; kInvalidArgument if it is not PEM of
+//         the right kind.  The message names the file.
+Result<X509Ptr> LoadCertificate(const std::filesystem::path& path);
+Result<PrivateKeyPtr> LoadPrivateKey(const std::filesystem::path& path);
+
 // Errors: kIoError if a file cannot be read; kInvalidArgument if it is not PEM of
 //         the right kind or certificate and key do not belong together.  The message
 //         names the file.
@@ -76,7 +88,8 @@ Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder);
 
 // TLS 1.3 only; verifies the server against `ca` and, set by ConfigureClient, its
 // name.  One context serves all vehicles of a process: the certificate is given
-// to each connection.
+// to each connection.  Keeps no sessions; SSL_CTX_sess_set_new_cb hands them to
+// whoever wants to resume.
 Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca);
 
 // A connection object for one vehicle.  `session` may be null; otherwise it is
@@ -91,6 +104,9 @@ Result<SslPtr> MakeClientConnection(SSL_CTX* context, const Credentials& credent
 // Errors: kInvalidArgument if there is no certificate, its name is not a vehicle's
 //         name, it is not for client authentication or is outside its validity.
 Result<VehicleId> PeerVehicle(const SSL* ssl);
+
+// The same for a certificate, perhaps null, at a given time.
+Result<VehicleId> VehicleOf(X509* certificate, CloudTime now);
 
 // OpenSSL's own words for the last failure of this thread; clears its queue.
 std::string LastTlsError();
