@@ -19,6 +19,7 @@ struct UplinkConfig {
   std::uint16_t port = 7443;
   std::string server_name = "starling-cloud";  // that its certificate must carry
   milliseconds connect_timeout{10'000}; // TCP and TLS together; then the next attempt
+  milliseconds link_timeout{10'000};    // sent bytes unacknowledged so long: the link is lost
   milliseconds backoff_min{100};        // before the first retry; jittered by half
   milliseconds backoff_max{5'000};      // doubles up to this
   std::size_t write_bytes_max = 16 << 10;  // unsent bytes at which frames stay in the agent
@@ -41,16 +42,22 @@ struct UplinkCounters {
 // what to send; the uplink only asks while the socket takes it, so what waits is
 // conflated in the agent.
 //
+// Does not run the agent's timers: whoever calls Agent::OnSample also calls
+// Agent::OnTimer, and Pump after either.
+//
 // Threading: lives on its io_context's one thread, as do all its callbacks.
 class Uplink {
  public:
   // Reads the vehicle's clock.
   using Clock = std::function<BootTime()>;
-  // Told of each action right when it is handed to the controller.
+  // Told of each action right when it is handed to the controller.  May call any
+  // method of the uplink, but not destroy it.
   using Controller = std::function<void(const ControlAction&, BootTime now)>;
 
   // `context`, `tls`, `credentials` and `agent` must outlive the uplink.  `seed`
-  // drives the jitter.
+  // drives the jitter.  The process ignores SIGPIPE from here on: OpenSSL writes to
+  // the socket without asking for an error instead.
+  // REQUIRES: config.Validate().ok()
   Uplink(const UplinkConfig& config, boost::asio::io_context* context, SSL_CTX* tls,
          const Credentials* credentials, Agent* agent, Clock clock, Controller controller,
          std::uint64_t seed);
@@ -62,7 +69,8 @@ class Uplink {
   // Writes what the agent has to say.  Call after Agent::OnSample.
   void Pump();
 
-  // Closes the connection; the agent hears of it.  No reconnect follows.
+  // Closes the connection; the agent hears of it.  No reconnect follows until
+  // Start is called again.
   void Stop();
 
   // Cuts the connection as a lost link would, and reconnects with backoff.
@@ -73,7 +81,6 @@ class Uplink {
   const std::string& last_failure() const;  // For a person; empty if none.
 
  private:
-  class Connection;
   struct State;
   const std::shared_ptr<State> state_;
 };

@@ -1,0 +1,251 @@
+#include "edge/uplink/uplink.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <algorithm>
+#include <csignal>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "common/check.h"
+#include "common/ids.h"
+#include "edge/uplink/tls_link.h"
+
+namespace starling::edge {
+namespace {
+
+// A process that dies of a vanished peer is never what was wanted, but a program
+// that has its own handler keeps it.
+void IgnoreBrokenPipes() {
+  struct sigaction action {};
+  if (::sigaction(SIGPIPE, nullptr, &action) == 0 && action.sa_handler == SIG_DFL) {
+    std::signal(SIGPIPE, SIG_IGN);
+  }
+}
+
+// Frames between the agent and SSL_write; shared by all uplinks of a thread, and
+// empty between two calls of Pump.
+std::vector<std::byte>& WriteScratch() {
+  static thread_local std::vector<std::byte> scratch;
+  return scratch;
+}
+
+}  // namespace
+
+Status UplinkConfig::Validate() const {
+  const auto refuse = [](const std::string& message) {
+    return Status(ErrorCode::kInvalidArgument, "uplink: " + message);
+  };
+  if (host.empty()) return refuse("host is empty");
+  if (port == 0) return refuse("port is 0");
+  if (server_name.empty()) return refuse("server_name is empty");
+  if (connect_timeout.count() <= 0) return refuse("connect_timeout must be above 0");
+  if (link_timeout.count() <= 0) return refuse("link_timeout must be above 0");
+  if (backoff_min.count() <= 0) return refuse("backoff_min must be above 0");
+  if (backoff_max < backoff_min) return refuse("backoff_max is below backoff_min");
+  if (write_bytes_max == 0 || write_bytes_max > (1 << 20)) {
+    return refuse("write_bytes_max is " + std::to_string(write_bytes_max) +
+                  ", must be within 1 and 1048576");
+  }
+  return Status();
+}
+
+struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Uplink::State> {
+  State(const UplinkConfig& the_config, boost::asio::io_context* the_context, SSL_CTX* the_tls,
+        const Credentials* the_credentials, Agent* the_agent, Clock the_clock,
+        Controller the_controller, std::uint64_t the_seed)
+      : config(the_config), context(the_context), tls(the_tls), credentials(the_credentials),
+        agent(the_agent), clock(std::move(the_clock)), controller(std::move(the_controller)),
+        random(the_seed), timer(*the_context) {}
+
+  void Attempt();
+  void AttemptAfter(nanoseconds delay);
+  void Retry();
+  void Pump();
+  void Disconnect(bool polite);
+  void Account(const TlsLink& closed);
+  void RunTimer(nanoseconds delay, void (State::*then)());
+
+  void OnEstablished() override;
+  void OnBytes(std::span<const std::byte> bytes) override;
+  void OnWritable() override { Pump(); }
+  void OnFailed(std::string reason) override;
+  void OnTimeout();
+
+  const UplinkConfig config;
+  boost::asio::io_context* const context;
+  SSL_CTX* const tls;
+  const Credentials* const credentials;
+  Agent* const agent;
+  const Clock clock;
+  const Controller controller;
+
+  std::uint64_t random;                // state of the jitter
+  boost::asio::steady_timer timer;     // until the next attempt, or for its limit
+  std::uint64_t timer_round = 0;       // tells a cancelled expiry from the present one
+  milliseconds backoff{};              // before the next retry; 0: backoff_min
+  std::shared_ptr<TlsLink> link;       // null between attempts
+  SslSessionPtr session;               // the newest, for resumption
+  UplinkCounters closed;               // without the present link's bytes and records
+  mutable UplinkCounters counters;     // with them, as last asked for
+  std::string last_failure;
+};
+
+void Uplink::State::RunTimer(nanoseconds delay, void (State::*then)()) {
+  timer.expires_after(delay);
+  timer.async_wait([weak = weak_from_this(), round = ++timer_round,
+                    then](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self != nullptr && self->timer_round == round) (self.get()->*then)();
+  });
+}
+
+void Uplink::State::AttemptAfter(nanoseconds delay) { RunTimer(delay, &State::Attempt); }
+
+void Uplink::State::Attempt() {
+  auto ssl = MakeClientConnection(tls, *credentials, config.server_name, session.get());
+  if (!ssl.ok()) {
+    ++closed.failures;
+    last_failure = ssl.status().message();
+    return Retry();
+  }
+  link = std::make_shared<TlsLink>(context, std::move(ssl).value(),
+                                   TlsLink::Limits{config.link_timeout, config.write_bytes_max},
+                                   this);
+  RunTimer(config.connect_timeout, &State::OnTimeout);
+  // Held here because a failure inside of Connect lets go of the link.
+  const auto connecting = link;
+  connecting->Connect(config.host, config.port);
+}
+
+void Uplink::State::OnTimeout() {
+  const std::shared_ptr<TlsLink> late = link;
+  late->Close(false);
+  OnFailed("no connection within " + std::to_string(config.connect_timeout.count()) + " ms");
+}
+
+void Uplink::State::OnEstablished() {
+  timer.cancel();
+  ++timer_round;
+  ++closed.connects;
+  if (link->resumed()) ++closed.resumed;
+  agent->OnConnected(clock());
+  Pump();
+}
+
+void Uplink::State::OnFailed(std::string reason) {
+  if (!link->established()) {
+    ++closed.failures;
+    // Whatever was wrong, the ticket may be what was wrong.
+    session.reset();
+  }
+  last_failure = std::move(reason);
+  Disconnect(false);
+  Retry();
+}
+
+void Uplink::State::Retry() {
+  backoff = backoff.count() == 0 ? config.backoff_min : std::min(backoff * 2, config.backoff_max);
+  random = MixHash(random, 1);
+  const nanoseconds half = nanoseconds(backoff) / 2;
+  const auto jitter = static_cast<nanoseconds::rep>(
+      random % (static_cast<std::uint64_t>(half.count()) + 1));
+  AttemptAfter(half + nanoseconds(jitter));
+}
+
+void Uplink::State::Disconnect(bool polite) {
+  timer.cancel();
+  ++timer_round;
+  if (link == nullptr) return;
+  const std::shared_ptr<TlsLink> ended = std::exchange(link, nullptr);
+  if (ended->established()) {
+    if (SslSessionPtr newest = ended->TakeSession()) session = std::move(newest);
+  }
+  ended->Close(polite);
+  Account(*ended);
+  if (ended->established()) agent->OnDisconnected(clock());
+}
+
+void Uplink::State::Account(const TlsLink& ended) {
+  closed.bytes_up += ended.bytes_up();
+  closed.bytes_down += ended.bytes_down();
+  closed.records_up += ended.records_up();
+  closed.records_down += ended.records_down();
+}
+
+void Uplink::State::OnBytes(std::span<const std::byte> bytes) {
+  const std::shared_ptr<TlsLink> source = link;
+  if (Status status = agent->OnBytes(bytes, clock()); !status.ok()) {
+    last_failure = status.message();
+    Disconnect(false);
+    return Retry();
+  }
+  // A gateway that refuses our certificate does so after TLS is established.
+  if (agent->welcomed()) backoff = milliseconds(0);
+  for (;;) {
+    const BootTime now = clock();
+    const std::optional<ControlAction> action = agent->TakeAction(now);
+    if (!action) break;
+    if (controller) controller(*action, now);
+  }
+  if (link == source) Pump();
+}
+
+void Uplink::State::Pump() {
+  const std::shared_ptr<TlsLink> sink = link;
+  if (sink == nullptr || !sink->established()) return;
+  std::vector<std::byte>& scratch = WriteScratch();
+  // Frames are joined up to write_bytes_max, because every write is a system call
+  // and every record has 22 bytes around it.  A link that does not take them all
+  // is asked again when it has.
+  while (link == sink && !sink->blocked()) {
+    scratch.clear();
+    while (scratch.size() < config.write_bytes_max && agent->NextFrame(clock(), &scratch)) {
+    }
+    if (scratch.empty()) return;
+    sink->Write(scratch);
+  }
+}
+
+Uplink::Uplink(const UplinkConfig& config, boost::asio::io_context* context, SSL_CTX* tls,
+               const Credentials* credentials, Agent* agent, Clock clock, Controller controller,
+               std::uint64_t seed)
+    : state_(std::make_shared<State>(config, context, tls, credentials, agent, std::move(clock),
+                                     std::move(controller), seed)) {
+  STARLING_CHECK(config.Validate().ok());
+  IgnoreBrokenPipes();
+}
+
+Uplink::~Uplink() { state_->Disconnect(true); }
+
+void Uplink::Start(nanoseconds delay) {
+  if (state_->link == nullptr) state_->AttemptAfter(delay);
+}
+
+void Uplink::Pump() { state_->Pump(); }
+
+void Uplink::Stop() { state_->Disconnect(true); }
+
+void Uplink::Cut() {
+  if (state_->link == nullptr) return;  // Stopped, or waiting to retry.
+  state_->last_failure = "the connection was cut";
+  state_->Disconnect(false);
+  state_->Retry();
+}
+
+bool Uplink::connected() const { return state_->link != nullptr && state_->link->established(); }
+
+const UplinkCounters& Uplink::counters() const {
+  state_->counters = state_->closed;
+  if (const std::shared_ptr<TlsLink>& link = state_->link) {
+    state_->counters.bytes_up += link->bytes_up();
+    state_->counters.bytes_down += link->bytes_down();
+    state_->counters.records_up += link->records_up();
+    state_->counters.records_down += link->records_down();
+  }
+  return state_->counters;
+}
+
+const std::string& Uplink::last_failure() const { return state_->last_failure; }
+
+}  // namespace starling::edge
