@@ -93,7 +93,8 @@ Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder);
 Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca);
 
 // A connection object for one vehicle.  `session` may be null; otherwise it is
-// offered for resumption.
+// offered for resumption.  The server's validity is not checked while this
+// machine's clock is before 2024: a vehicle that wakes up in 1970 still connects.
 // Errors: kInvalidArgument if the credentials cannot be used.
 Result<SslPtr> MakeClientConnection(SSL_CTX* context, const Credentials& credentials,
                                     const std::string& server_name, SSL_SESSION* session);
