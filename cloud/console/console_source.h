@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "cloud/console/figures.h"
+#include "cloud/shard/shard.h"
+#include "common/ids.h"
+#include "common/status.h"
+#include "common/time.h"
+
+namespace starling::cloud {
+
+// Some vehicles of the shard, all predicted for one instant.
+struct VehiclesAt {
+  CloudTime at;
+  std::size_t total = 0;  // in the shard
+  std::vector<VehicleView> vehicles;
+};
+
+// What is known of one vehicle: the answer to "is my vehicle streaming?".
+struct VehicleReport {
+  CloudTime at;
+  std::optional<VehicleView> view;         // none: the shard does not know it
+  std::optional<bool> connected;           // none: nobody here can say
+  bool has_history = false;                // the fields below mean something
+  std::uint64_t held_samples = 0;          // in the history topic
+  BootId held_boot{};                      // the latest boot of which samples are held
+  std::uint64_t held_through_sequence = 0; // every sample of that boot up to here
+};
+
+// Where the console gets what it shows.
+//
+// Threading: called from the console's one thread only.  A call may wait for the
+// shard's thread, for a bounded time.
+class ConsoleSource {
+ public:
+  virtual ~ConsoleSource() = default;
+
+  // ok while vehicles are taken; else the reason, for people.
+  virtual Status Ready() = 0;
+
+  // Every counter of the orchestrator and its process, grouped.
+  virtual std::vector<Figure> Figures() = 0;
+
+  // Errors, of all four: kUnavailable if the shard did not answer in time.
+  virtual Result<std::vector<HeatmapCell>> Heatmap() = 0;
+  virtual Result<std::vector<OpenConflict>> Conflicts() = 0;
+  // `count` vehicles from the `first`-th on, predicted for the moment of asking.
+  virtual Result<VehiclesAt> Vehicles(std::size_t first, std::size_t count) = 0;
+  virtual Result<VehicleReport> Vehicle(const VehicleId& vehicle) = 0;
+};
+
+}  // namespace starling::cloud
