@@ -13,8 +13,8 @@
 #include "common/status.h"
 #include "common/telemetry/sample.h"
 #include "common/time.h"
+#include "edge/inbox/control_action.h"
 #include "edge/spool/spool.h"
-#include "schemas/cloud_to_edge/downlink_generated.h"
 
 namespace starling::edge {
 
@@ -45,38 +45,15 @@ struct AgentConfig {
   Status Validate() const;
 };
 
-// What the controller is asked to do, with what caused it.
-struct ControlAction {
-  wire::CommandKind kind{};
-  CommandId command{};
-  EpisodeId episode{};
-  double speed_ceiling_mps = 0;
-  double decel_mps2 = 0;                      // at which to get there
-  BootTime expires;
-  std::int32_t cell_x = 0;
-  std::int32_t cell_y = 0;
-
-  // Copied from the command, for whoever measures.
-  VehicleId cause_vehicle;                    // empty: a tick or a window
-  BootId cause_boot{};
-  std::uint64_t cause_sequence = 0;
-  std::int64_t cause_log_time_ns = 0;
-  std::int64_t emitted_time_ns = 0;
-};
-
-// The most restrictive of the live leases.
-struct DesiredState {
-  std::optional<double> speed_ceiling_mps;    // nullopt: no lease is live
-  double decel_mps2 = 0;                      // at most this to get under it
-};
-
-// sampled == delivered + dropped (all reasons) + in_flight, at all times.
+// sampled == delivered + dropped (all reasons) + in_flight, at all times.  What the
+// spool already held when the agent began counts as sampled.
 struct AgentLedger {
   std::uint64_t sampled = 0;
   std::uint64_t delivered = 0;                // the cloud said "durable"
   std::uint64_t dropped_spool_full = 0;
   std::uint64_t dropped_refused = 0;          // the cloud cannot read it
   std::uint64_t in_flight = 0;                // counted: open batch + spool
+  std::uint64_t dropped_io = 0;               // the spool's medium refused them
 
   friend constexpr bool operator==(const AgentLedger&, const AgentLedger&) = default;
 };
@@ -94,6 +71,8 @@ struct AgentCounters {
   std::uint64_t rejected = 0;
   std::uint64_t notices = 0;
   std::uint64_t frames_unknown = 0;           // of a type or version this agent does not know
+  std::uint64_t frames_malformed = 0;         // skipped: checksums right, contents not
+  std::uint64_t commands_ignored = 0;         // no room for their status; the cloud resends
 };
 
 // The light agent of one vehicle, as a pure state machine: it is handed samples,

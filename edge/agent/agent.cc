@@ -1,0 +1,461 @@
+#include "edge/agent/agent.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "common/check.h"
+#include "common/frame/frame_reader.h"
+#include "common/frame/frame_writer.h"
+#include "common/telemetry/fix_codec.h"
+#include "common/telemetry/history_format.h"
+#include "edge/agent/clock_filter.h"
+#include "edge/agent/history_lane.h"
+#include "edge/agent/live_lane.h"
+#include "edge/inbox/inbox.h"
+
+namespace starling::edge {
+namespace {
+
+constexpr char kAgentVersion[] = "0.1.0";
+
+// Our own limits for what the verifier follows; nothing on this link is deeper.
+constexpr flatbuffers::uoffset_t kVerifierDepthMax = 8;
+constexpr flatbuffers::uoffset_t kVerifierTablesMax = 256;
+
+// Statuses in one report.
+constexpr std::size_t kReportStatusesMax = 32;
+
+// The cloud cannot silence a vehicle for longer than this with one notice.
+constexpr milliseconds kPauseMax{60'000};
+
+constexpr std::size_t kNoticeCharactersMax = 200;
+constexpr std::int32_t kOriginLatMaxE7 = 700'000'000;
+constexpr std::int32_t kOriginLonMaxE7 = 1'800'000'000;
+
+// Memory that a burst made the receive buffer take is given back.
+constexpr std::size_t kReceiveBytesKept = 4096;
+
+Status CheckWithin(const char* field, double value, double least, double most) {
+  if (value >= least && value <= most) return Status();
+  return Status(ErrorCode::kInvalidArgument,
+                std::string(field) + " is " + std::to_string(value) + ", must be within " +
+                    std::to_string(least) + " and " + std::to_string(most));
+}
+
+// The table in a payload, or null if the bytes are not one.
+template <typename Table>
+const Table* Verified(std::span<const std::byte> payload) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(payload.data());
+  flatbuffers::Verifier verifier(bytes, payload.size(), kVerifierDepthMax, kVerifierTablesMax);
+  return verifier.VerifyBuffer<Table>(nullptr) ? flatbuffers::GetRoot<Table>(bytes) : nullptr;
+}
+
+// Scratch memory for one frame at a time: thousands of agents share a thread, and
+// none needs it between two calls.
+flatbuffers::FlatBufferBuilder& ScratchBuilder() {
+  thread_local flatbuffers::FlatBufferBuilder builder(4096);
+  builder.Clear();
+  return builder;
+}
+
+// One line without control characters, for a person.
+std::string NoticeText(const wire::Notice& notice) {
+  std::string text = wire::EnumNameNoticeCode(notice.code());
+  if (text.empty()) text = "Notice " + std::to_string(static_cast<int>(notice.code()));
+  if (notice.detail() == nullptr || notice.detail()->size() == 0) return text;
+  text += ": ";
+  text.append(notice.detail()->c_str(),
+              std::min<std::size_t>(notice.detail()->size(), kNoticeCharactersMax));
+  std::replace_if(text.begin(), text.end(),
+                  [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  return text;
+}
+
+InboxConfig InboxConfigOf(const AgentConfig& config) {
+  InboxConfig inbox;
+  inbox.decel_max_mps2 = config.decel_max_mps2;
+  inbox.lease_max = config.lease_max;
+  inbox.reports_max = config.reports_max;
+  return inbox;
+}
+
+}  // namespace
+
+Status AgentConfig::Validate() const {
+  const auto ms = [](nanoseconds span) { return ToSeconds(span) * 1e3; };
+  const Status checks[] = {
+      CheckWithin("position_error_max_m", position_error_max_m, 1e-3, 10),
+      CheckWithin("heading_error_max_rad", heading_error_max_rad, 1e-3, 3.1416),
+      CheckWithin("speed_error_max_mps", speed_error_max_mps, 1e-3, 10),
+      CheckWithin("path_departure_max_m", path_departure_max_m, 1e-3, 10),
+      CheckWithin("silence_max (ms)", ms(silence_max), 100, 10'000),
+      CheckWithin("batch_samples_max", static_cast<double>(batch_samples_max), 1, kHistorySamplesMax),
+      CheckWithin("batch_age_max (ms)", ms(batch_age_max), 100, 600'000),
+      CheckWithin("batches_in_flight_max", static_cast<double>(batches_in_flight_max), 1, 64),
+      CheckWithin("length_m", length_m, 0.1, 30),
+      CheckWithin("width_m", width_m, 0.1, 5),
+      InboxConfigOf(*this).Validate(),
+  };
+  for (const Status& check : checks) {
+    if (!check.ok()) return check;
+  }
+  return Status();
+}
+
+struct Agent::State {
+  State(const AgentConfig& agent_config, BootId boot_id, std::unique_ptr<Spool> spool,
+        PayloadCodec* payload_codec)
+      : config(agent_config),
+        boot(boot_id),
+        codec(payload_codec),
+        live({config.position_error_max_m, config.heading_error_max_rad, config.speed_error_max_mps,
+              config.path_departure_max_m, config.silence_max, config.raw}),
+        history({config.batch_samples_max, config.batch_age_max, config.batches_in_flight_max}, boot,
+                std::move(spool)),
+        inbox(InboxConfigOf(config), boot) {}
+
+  Status TakeFrame(const FrameView& frame, BootTime now);
+  bool TakePayload(FrameType type, std::span<const std::byte> payload, BootTime now);
+  bool OnWelcome(const wire::Welcome& welcome, BootTime now);
+  void OnNotice(const wire::Notice& notice, BootTime now);
+
+  template <typename Table>
+  void Emit(FrameType type, flatbuffers::FlatBufferBuilder* builder, flatbuffers::Offset<Table> root,
+            std::vector<std::byte>* stream);
+  void EmitHello(BootTime now, std::vector<std::byte>* stream);
+  void EmitReport(std::vector<std::byte>* stream);
+  void EmitClockReport(BootTime now, std::vector<std::byte>* stream);
+  void EmitClockProbe(BootTime now, std::vector<std::byte>* stream);
+  void EmitLive(std::vector<std::byte>* stream);
+  void EmitHistory(const SpooledBatch& batch, std::vector<std::byte>* stream);
+
+  const AgentConfig config;
+  const BootId boot;
+  PayloadCodec* const codec;
+  LiveLane live;
+  HistoryLane history;
+  Inbox inbox;
+  ClockFilter clock;
+
+  std::uint32_t sequence = 0;  // Of the last sample.
+  BootTime sample_time = BootTime(nanoseconds(-1));
+
+  bool connected = false;
+  bool hello_due = false;
+  bool welcomed = false;
+  bool broken = false;         // The stream cannot be followed any more.
+  std::vector<std::byte> received;
+
+  BootTime timer_now;          // Up to here OnTimer has looked.
+  AgentCounters counters;
+  std::string last_notice;
+};
+
+Agent::Agent(const AgentConfig& config, BootId boot, std::unique_ptr<Spool> spool,
+             PayloadCodec* codec)
+    : state_([&] {
+        STARLING_CHECK(config.Validate().ok());
+        STARLING_CHECK(ToNumber(boot) != 0 && spool != nullptr && codec != nullptr);
+        return std::make_unique<State>(config, boot, std::move(spool), codec);
+      }()) {}
+
+Agent::~Agent() = default;
+
+Status Agent::OnSample(const Sample& sample, BootTime now) {
+  State& s = *state_;
+  Status valid = ValidateSample(sample);
+  if (valid.ok() && sample.time <= s.sample_time) {
+    valid = Status(ErrorCode::kInvalidArgument, "sample is not newer than the one before");
+  }
+  if (valid.ok() && s.sequence == std::numeric_limits<std::uint32_t>::max()) {
+    valid = Status(ErrorCode::kInvalidArgument, "this boot has no sequence left");
+  }
+  if (!valid.ok()) {
+    ++s.counters.samples_refused;
+    return valid;
+  }
+  s.sample_time = sample.time;
+  const wire::Fix fix = ToWire(sample, ++s.sequence);
+  s.live.OnSample(sample, fix);
+  return s.history.Take(fix, now);
+}
+
+void Agent::OnConnected(BootTime now) {
+  OnDisconnected(now);
+  state_->connected = true;
+  state_->hello_due = true;
+}
+
+void Agent::OnDisconnected(BootTime) {
+  State& s = *state_;
+  s.connected = s.hello_due = s.welcomed = s.broken = false;
+  s.received.clear();
+  s.received.shrink_to_fit();
+  s.live.Stop();
+  s.history.Disconnect();
+  s.clock.Stop();
+  s.inbox.SendAgain();
+}
+
+Status Agent::OnBytes(std::span<const std::byte> bytes, BootTime now) {
+  State& s = *state_;
+  if (!s.connected || s.broken) {
+    return Status(ErrorCode::kCorruption, "bytes without a stream that can be followed");
+  }
+  const bool whole = s.received.empty();
+  if (!whole) s.received.insert(s.received.end(), bytes.begin(), bytes.end());
+  std::span<const std::byte> rest = whole ? bytes : std::span<const std::byte>(s.received);
+  while (!rest.empty()) {
+    const Result<std::optional<FrameView>> frame = ParseFrame(rest);
+    if (!frame.ok()) {
+      s.broken = true;
+      return frame.status();
+    }
+    if (!frame.value()) break;
+    if (Status status = s.TakeFrame(*frame.value(), now); !status.ok()) {
+      s.broken = true;
+      return status;
+    }
+    rest = rest.subspan(frame.value()->bytes);
+  }
+  if (whole) {
+    s.received.assign(rest.begin(), rest.end());
+  } else {
+    s.received.erase(s.received.begin(), s.received.end() - static_cast<std::ptrdiff_t>(rest.size()));
+  }
+  if (s.received.empty() && s.received.capacity() > kReceiveBytesKept) s.received.shrink_to_fit();
+  return Status();
+}
+
+Status Agent::State::TakeFrame(const FrameView& frame, BootTime now) {
+  if (frame.version != kFrameVersion || frame.type < FrameType::kWelcome ||
+      FrameTypeName(frame.type) == "unknown") {
+    ++counters.frames_unknown;
+    return Status();
+  }
+  const Result<std::span<const std::byte>> payload = codec->Decode(frame);
+  if (!payload.ok()) return payload.status();
+  if (!TakePayload(frame.type, payload.value(), now)) ++counters.frames_malformed;
+  return Status();
+}
+
+// False if the payload is not what its type says, or says what cannot be.
+bool Agent::State::TakePayload(FrameType type, std::span<const std::byte> payload, BootTime now) {
+  switch (type) {
+    case FrameType::kWelcome: {
+      const auto* welcome = Verified<wire::Welcome>(payload);
+      return welcome != nullptr && OnWelcome(*welcome, now);
+    }
+    case FrameType::kClockReply: {
+      const auto* reply = Verified<wire::ClockReply>(payload);
+      return reply != nullptr && clock.OnReply(reply->probe_boot_time_ns(), reply->received_ns(),
+                                               reply->sent_ns(), now);
+    }
+    case FrameType::kHistoryAck: {
+      const auto* ack = Verified<wire::HistoryAck>(payload);
+      return ack != nullptr && history.Acknowledge(BootId{ack->boot_id()}, ack->first_sequence(),
+                                                   ack->through_sequence(), ack->refused());
+    }
+    case FrameType::kStatusAck: {
+      const auto* ack = Verified<wire::StatusAck>(payload);
+      if (ack == nullptr || ack->boot_id() != ToNumber(boot)) return false;
+      inbox.Acknowledge(ack->through_report_sequence());
+      return true;
+    }
+    case FrameType::kCommand: {
+      const auto* command = Verified<wire::Command>(payload);
+      if (command != nullptr) inbox.Accept(*command, now);
+      return command != nullptr;
+    }
+    case FrameType::kNotice: {
+      const auto* notice = Verified<wire::Notice>(payload);
+      if (notice != nullptr) OnNotice(*notice, now);
+      return notice != nullptr;
+    }
+    default: return false;
+  }
+}
+
+bool Agent::State::OnWelcome(const wire::Welcome& welcome, BootTime now) {
+  const FrameOrigin origin{welcome.origin_lat_e7(), welcome.origin_lon_e7()};
+  if (hello_due || origin.lat_e7 < -kOriginLatMaxE7 || origin.lat_e7 > kOriginLatMaxE7 ||
+      origin.lon_e7 < -kOriginLonMaxE7 || origin.lon_e7 > kOriginLonMaxE7) {
+    return false;
+  }
+  // Said again on one connection it moves the frame, and changes no schedule.
+  if (!welcomed) clock.Restart(now);
+  welcomed = true;
+  live.Start(origin);
+  history.AcknowledgeThrough(BootId{welcome.acked_boot_id()}, welcome.acked_through_sequence());
+  return true;
+}
+
+void Agent::State::OnNotice(const wire::Notice& notice, BootTime now) {
+  ++counters.notices;
+  last_notice = NoticeText(notice);
+  const nanoseconds pause = std::min(milliseconds(notice.retry_after_ms()), kPauseMax);
+  if (notice.code() == wire::NoticeCode::SlowHistory) history.Pause(now + pause);
+  if (notice.code() == wire::NoticeCode::OverRate) live.Pause(now + pause);
+}
+
+bool Agent::NextFrame(BootTime now, std::vector<std::byte>* stream) {
+  State& s = *state_;
+  if (!s.connected || s.broken) return false;
+  if (s.hello_due) {
+    s.EmitHello(now, stream);
+    return true;
+  }
+  if (!s.welcomed) return false;
+  if (s.inbox.has_reports()) {
+    s.EmitReport(stream);
+    return true;
+  }
+  if (s.clock.report_due(now)) {
+    s.EmitClockReport(now, stream);
+    return true;
+  }
+  if (s.clock.probe_due(now)) {
+    s.EmitClockProbe(now, stream);
+    return true;
+  }
+  // Without a clock report the gateway could not tell when a fix was taken.
+  if (s.clock.reported() && s.live.due(now)) {
+    s.EmitLive(stream);
+    return true;
+  }
+  if (const SpooledBatch* batch = s.history.Next(now)) {
+    s.EmitHistory(*batch, stream);
+    return true;
+  }
+  return false;
+}
+
+template <typename Table>
+void Agent::State::Emit(FrameType type, flatbuffers::FlatBufferBuilder* builder,
+                        flatbuffers::Offset<Table> root, std::vector<std::byte>* stream) {
+  builder->Finish(root);
+  const auto payload = std::as_bytes(std::span(builder->GetBufferPointer(), builder->GetSize()));
+  // The largest thing that is sent, a batch of kHistorySamplesMax, fits a frame.
+  STARLING_CHECK(AppendFrame(type, payload, codec, stream).ok());
+}
+
+void Agent::State::EmitHello(BootTime now, std::vector<std::byte>* stream) {
+  const auto cm = [](double m) { return static_cast<std::uint16_t>(std::floor(m * 100 + 0.5)); };
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  const auto hello = wire::CreateHelloDirect(builder, ToNumber(boot), ToNs(now), kAgentVersion,
+                                             cm(config.length_m), cm(config.width_m), sequence,
+                                             history.oldest_spooled_sequence());
+  Emit(FrameType::kHello, &builder, hello, stream);
+  hello_due = false;
+}
+
+void Agent::State::EmitReport(std::vector<std::byte>* stream) {
+  const std::vector<wire::CommandStatus> statuses = inbox.NextReports(kReportStatusesMax);
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  const auto report = wire::CreateCommandReportDirect(builder, ToNumber(boot), &statuses);
+  Emit(FrameType::kCommandReport, &builder, report, stream);
+}
+
+void Agent::State::EmitClockReport(BootTime now, std::vector<std::byte>* stream) {
+  const ClockBelief& belief = *clock.belief();
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  const auto report =
+      wire::CreateClockReport(builder, ToNs(now), belief.cloud_minus_boot.count(),
+                              static_cast<std::uint64_t>(belief.uncertainty.count()));
+  Emit(FrameType::kClockReport, &builder, report, stream);
+  clock.ReportSent(now);
+}
+
+void Agent::State::EmitClockProbe(BootTime now, std::vector<std::byte>* stream) {
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  Emit(FrameType::kClockProbe, &builder, wire::CreateClockProbe(builder, ToNs(now)), stream);
+  clock.ProbeSent(now);
+}
+
+void Agent::State::EmitLive(std::vector<std::byte>* stream) {
+  std::vector<wire::Arc> path;
+  const wire::Fix& fix = live.Send(&path);
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  const auto frame = wire::CreateLiveDirect(builder, &fix, path.empty() ? nullptr : &path);
+  Emit(FrameType::kLive, &builder, frame, stream);
+  ++counters.live_frames;
+}
+
+void Agent::State::EmitHistory(const SpooledBatch& batch, std::vector<std::byte>* stream) {
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  const auto columns = builder.CreateVector(
+      reinterpret_cast<const std::uint8_t*>(batch.columns.data()), batch.columns.size());
+  const auto frame = wire::CreateHistory(builder, ToNumber(batch.boot), batch.first_sequence,
+                                         batch.count, columns);
+  Emit(FrameType::kHistory, &builder, frame, stream);
+  history.Sent();
+  ++counters.history_frames;
+}
+
+void Agent::OnTimer(BootTime now) {
+  State& s = *state_;
+  // A batch that the medium refused is in the ledger; there is no one to tell here.
+  if (now >= s.history.seal_time()) static_cast<void>(s.history.Seal());
+  s.inbox.Expire(now);
+  s.timer_now = std::max(s.timer_now, now);
+}
+
+BootTime Agent::next_timer() const {
+  const State& s = *state_;
+  BootTime next = std::min(s.history.seal_time(), s.inbox.next_expiry());
+  if (!s.welcomed) return next;
+  // What is due already waits for the link, not for time.
+  const auto later = [&](BootTime time) { return time > s.timer_now ? time : BootTime::max(); };
+  next = std::min({next, later(s.clock.next_probe()), later(s.clock.next_report()),
+                   s.live.next_resume(s.timer_now), s.history.next_resume(s.timer_now)});
+  return next;
+}
+
+std::optional<ControlAction> Agent::TakeAction(BootTime now) { return state_->inbox.Take(now); }
+
+DesiredState Agent::desired(BootTime now) const {
+  const State& s = *state_;
+  // A vehicle that never said how fast it is may need every lease.
+  const double speed_mps =
+      s.live.has_sample() ? s.live.last_speed_mps() : std::numeric_limits<double>::infinity();
+  return s.inbox.Desired(now, speed_mps);
+}
+
+Status Agent::Flush() { return state_->history.Seal(); }
+
+bool Agent::drained() const { return state_->history.empty() && state_->inbox.idle(); }
+
+bool Agent::welcomed() const { return state_->welcomed; }
+
+std::optional<nanoseconds> Agent::clock_offset() const {
+  const std::optional<ClockBelief>& belief = state_->clock.belief();
+  if (!belief) return std::nullopt;
+  return belief->cloud_minus_boot;
+}
+
+AgentLedger Agent::ledger() const {
+  AgentLedger ledger;
+  state_->history.AddTo(&ledger);
+  return ledger;
+}
+
+const AgentCounters& Agent::counters() const {
+  AgentCounters& counters = state_->counters;
+  const InboxCounters& inbox = state_->inbox.counters();
+  counters.live_conflated = state_->live.conflated();
+  counters.commands_received = inbox.received;
+  counters.commands_repeated = inbox.repeated;
+  counters.commands_ignored = inbox.ignored;
+  counters.applied = inbox.applied;
+  counters.superseded = inbox.superseded;
+  counters.expired = inbox.expired;
+  counters.rejected = inbox.rejected;
+  return counters;
+}
+
+const std::string& Agent::last_notice() const { return state_->last_notice; }
+
+}  // namespace starling::edge

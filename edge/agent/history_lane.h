@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/status.h"
+#include "common/telemetry/sample.h"
+#include "common/time.h"
+#include "edge/spool/spool.h"
+
+namespace starling::edge {
+
+struct AgentLedger;
+
+struct HistoryLimits {
+  std::size_t batch_samples_max = 0;
+  nanoseconds batch_age_max{};
+  std::size_t batches_in_flight_max = 0;
+};
+
+// Collects every sample into batches, keeps them in the spool until the cloud has
+// said "durable", and counts what becomes of each.
+//
+// The first batch is shorter by a share of its own for each boot, so that
+// vehicles that start together do not seal together ever after.
+//
+// Threading: thread-compatible.
+class HistoryLane {
+ public:
+  HistoryLane(const HistoryLimits& limits, BootId boot, std::unique_ptr<Spool> spool);
+
+  // Errors: kIoError if the spool refused the batch that this sample completed.
+  Status Take(const wire::Fix& fix, BootTime now);
+  // Seals the open batch if it has one sample or more.
+  Status Seal();
+  // When the open batch has to be sealed; BootTime::max() if it is empty.
+  BootTime seal_time() const;
+
+  // The link: nothing is in flight on a new one.
+  void Disconnect() { in_flight_ = 0; }
+  void Pause(BootTime until) { paused_until_ = until; }
+  // When a pause ends that holds something back.
+  BootTime next_resume(BootTime now) const;
+
+  // The next batch to send, null if there is none now.  Mark it with Sent.
+  const SpooledBatch* Next(BootTime now) const;
+  void Sent();
+
+  // The cloud's word.  False if it does not fit what is held or was sent.
+  bool Acknowledge(BootId boot, std::uint64_t first_sequence, std::uint64_t through_sequence,
+                   bool refused);
+  void AcknowledgeThrough(BootId boot, std::uint64_t through_sequence);
+
+  void AddTo(AgentLedger* ledger) const;
+  bool empty() const { return open_.empty() && spool_->batches() == 0; }
+  std::uint64_t oldest_spooled_sequence() const;
+
+ private:
+  const HistoryLimits limits_;
+  const BootId boot_;
+  const std::unique_ptr<Spool> spool_;
+  std::vector<wire::Fix> open_;
+  BootTime open_since_;
+  std::size_t seal_at_;                  // Samples; of this batch.
+  std::size_t in_flight_ = 0;            // The spool's oldest ones, sent on this connection.
+  std::uint64_t sent_through_ = 0;       // Of this boot, on any connection.
+  BootTime paused_until_;
+
+  std::uint64_t sampled_ = 0;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t dropped_refused_ = 0;
+  std::uint64_t dropped_io_ = 0;
+  const std::uint64_t dropped_before_;   // By the spool, before this agent had it.
+};
+
+}  // namespace starling::edge
