@@ -1,0 +1,93 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include "cloud/log/append_queue.h"
+#include "cloud/log/embedded_log_config.h"
+#include "cloud/log/group_format.h"
+#include "common/status.h"
+#include "common/time.h"
+
+namespace starling::cloud {
+
+// Where a partition stands: what the next record must not go behind.
+struct PartitionEnd {
+  PartitionId id;
+  Offset end{};     // Of the next record.
+  CloudTime time;   // Of the last one.
+};
+
+// Commit groups in RocksDB.  The one place that calls it.
+//
+// Threading: Add, AddEnd and Commit belong to one thread; Sync to one, perhaps
+// another; all others are thread-safe.
+class GroupStore {
+ public:
+  // Opens or creates the store and finds the end of every partition.
+  // REQUIRES: config.Validate().ok()
+  //
+  // Errors: kUnavailable if another process has it open; kCorruption if it is
+  //         damaged beyond a torn end; kInvalidArgument if it is of another
+  //         format; kIoError otherwise.  The message says what to do.
+  static Result<std::unique_ptr<GroupStore>> Open(const EmbeddedLogConfig& config,
+                                                  std::function<CloudTime()> now);
+  ~GroupStore();
+  GroupStore(const GroupStore&) = delete;
+  GroupStore& operator=(const GroupStore&) = delete;
+
+  // As they were on opening.
+  const std::vector<PartitionEnd>& recovered() const { return recovered_; }
+
+  // Adds to the next commit.  An end must be added before retention can drop the
+  // last group of its partition, or numbering would start anew.
+  void Add(PartitionId id, const GroupKey& key, std::span<const std::byte> group);
+  void AddEnd(const PartitionEnd& end);
+
+  // Writes what was added since the last commit, all or nothing.  It then
+  // survives the process.  After a failure nothing more may be written.
+  Status Commit();
+
+  // What was committed before the call survives the machine.
+  Status Sync();
+
+  // Offset of the first retained record; `end` if there is none.
+  Result<Offset> First(PartitionId id, Offset end) const;
+
+  // Offset of the first retained record taken at `time` or later; `end` if none.
+  Result<Offset> Find(PartitionId id, Offset end, CloudTime time) const;
+
+  // Visits the records [from, end) in order, those of one group at a time, until
+  // `visit` returns false.  Starts at the first retained record if that is later.
+  //
+  // Errors: kCorruption if a record is damaged or missing; those before it have
+  //         been visited.
+  Status Scan(PartitionId id, Offset from, Offset end,
+              const std::function<bool(std::span<const LogRecord>)>& visit) const;
+
+ private:
+  class Cursor;
+
+  GroupStore() = default;
+
+  Status OpenDatabase(const EmbeddedLogConfig& config);
+  Status CheckFormat();
+  Status Recover();
+  Status RecoverTopic(Topic topic);
+  rocksdb::ColumnFamilyHandle* Family(Topic topic) const {
+    return families_[static_cast<std::size_t>(topic)];
+  }
+
+  std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<rocksdb::DB> db_;
+  std::vector<rocksdb::ColumnFamilyHandle*> families_;  // By Topic; then the default one.
+  std::vector<PartitionEnd> recovered_;
+  rocksdb::WriteBatch batch_;
+};
+
+}  // namespace starling::cloud

@@ -1,0 +1,28 @@
+// What the log asks of RocksDB, and why.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+
+#include "cloud/log/embedded_log_config.h"
+#include "common/time.h"
+
+namespace starling::cloud {
+
+// The default environment with the log's clock, so that retention by age goes by
+// the same time as the records.
+std::unique_ptr<rocksdb::Env> MakeStoreEnv(std::function<CloudTime()> now);
+
+rocksdb::DBOptions MakeStoreOptions(const EmbeddedLogConfig& config, rocksdb::Env* env);
+
+// Of the column family of a topic.
+rocksdb::ColumnFamilyOptions MakeTopicOptions(const TopicConfig& config,
+                                              std::shared_ptr<rocksdb::Cache> cache);
+
+// Of the default column family, which holds a few bytes for each partition.
+rocksdb::ColumnFamilyOptions MakeEndsOptions(std::shared_ptr<rocksdb::Cache> cache);
+
+}  // namespace starling::cloud
