@@ -90,6 +90,12 @@ struct ShardCounters {
   std::uint64_t closed_rejected = 0;
   std::uint64_t closed_unknown = 0;
   std::uint64_t closed_twice = 0;          // a status for a command that had one
+  std::uint64_t closed_unmatched = 0;      // a status for a command that this shard does not know
+  std::uint64_t commands_reemitted = 0;    // open ones, after the vehicle came back
+  std::uint64_t commands_withheld = 0;     // the vehicle's outbox was full, or knew the id
+  std::uint64_t vehicles_refused = 0;      // vehicles_max reached
+  std::uint64_t pairs_refused = 0;         // horizon.pairs_max reached
+  std::uint64_t cells_refused = 0;         // heatmap.cells_max reached
 };
 
 // Owns one region: a pure function of its partition of "telemetry",
@@ -117,7 +123,8 @@ class Shard {
   std::vector<HeatmapCell> Heatmap() const;            // cells with vehicles
   std::vector<OpenConflict> Conflicts() const;
   std::optional<VehicleView> Find(const VehicleId& vehicle, CloudTime at) const;
-  // `count` vehicles from the `first`-th on, in order of their arrival in state.
+  // `count` vehicles from the `first`-th on, in order of their places in state: a
+  // new one takes the place of one that left, or a new last one.
   std::vector<VehicleView> List(std::size_t first, std::size_t count, CloudTime at) const;
 
  private:

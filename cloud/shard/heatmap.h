@@ -1,0 +1,118 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "cloud/shard/cell_grid.h"
+#include "cloud/shard/shard.h"
+#include "cloud/shard/shard_config.h"
+#include "cloud/shard/vehicle_table.h"
+
+namespace starling::cloud {
+
+// Length of a window; windows are aligned to the log's time.
+inline constexpr nanoseconds kWindow = milliseconds(200);
+// After this much log time all cells are written, not only the changed ones.
+inline constexpr nanoseconds kFullPicture = seconds(10);
+
+// What a vehicle about to enter a congested cell is told.
+struct SpeedAdvice {
+  CellIndex cell;
+  EpisodeId episode{};                  // this congestion of this cell
+  double speed_ceiling_mps = 0;
+  double decel_mps2 = 0;
+};
+
+// Distinct vehicles, mean speed and congestion of each 100 m cell at the end of
+// each window, by predicted position.
+//
+// A window is closed by the first record at or after its end and then evaluated
+// in slices of the vehicle table, one slice for each record, so that no record
+// waits for all vehicles.  A vehicle whose next fix arrives while the slices run
+// is counted by that fix, brought back to the window's end.
+//
+// Congestion index = min(1, n / congested_vehicles) (1 - v / v_free), 0 .. 1: the
+// speed reduction index, weighted by occupancy so that one waiting car is not
+// congestion.  v_free is the cell's own upper speed, learned: it follows a higher
+// mean within some windows and a lower one over a quarter of an hour.
+// Source: K. Hamad and S. Kikuchi, Developing a Measure of Traffic Congestion:
+// Fuzzy Inference Approach, Transportation Research Record 1802 (2002).  We
+// deviate in the weight and in the scale (theirs is 0 .. 10).
+//
+// The congested flag goes by counts and speeds of HeatmapConfig over several
+// windows, not by the index.
+//
+// Threading: thread-compatible.
+class Heatmap {
+ public:
+  Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles, CellGrid* grid);
+
+  // Closes windows that ended by `now` and works on the open evaluation.  Returns
+  // true when a window's evaluation has just become complete: then cells() and
+  // ChangedCells() describe it.
+  bool Advance(CloudTime now);
+
+  // Cells of the window last completed that differ from what was written last, or
+  // all cells with vehicles (`*full`).  Forgets the difference.
+  std::vector<HeatmapCell> TakeChanged(bool* full);
+  std::int64_t window_end_ns() const { return complete_end_ns_; }
+
+  // Cells with vehicles, of the window last completed.
+  std::vector<HeatmapCell> Cells() const;
+  std::size_t cells_with_vehicles() const { return with_vehicles_; }
+  std::size_t congested() const { return congested_; }
+
+  // The advice for a vehicle whose predicted path enters a congested cell that it
+  // is not in; nullopt if there is none, or it was told of this congestion, or it
+  // is slow enough.  Marks it as told.
+  std::optional<SpeedAdvice> Advise(Slot slot, CloudTime now, VehicleProfile* profile) const;
+
+ private:
+  struct CellState {
+    // The window being evaluated.
+    std::uint32_t count = 0;
+    float speed_sum = 0;
+    float age_sum = 0;
+    float confidence_sum = 0;
+    // The window last completed.
+    std::uint32_t vehicles = 0;
+    float mean_speed = 0;
+    float mean_age = 0;
+    float confidence = 0;
+    float index = 0;
+    std::int64_t evaluated_ns = 0;       // its end
+    // Learned.
+    float free_speed = 0;
+    std::uint64_t congestion_episode = 0;  // 0: not congested
+    std::uint16_t windows_towards_change = 0;
+    // Written last.
+    std::uint16_t written_vehicles = 0;
+    std::uint16_t written_speed_cmps = 0;
+    std::uint8_t written_index = 0;
+  };
+
+  void Evaluate(Slot from, Slot until);
+  void Complete();
+  void UpdateCongestion(CellSlot cell, CellState* state);
+  HeatmapCell Describe(CellSlot cell) const;
+  bool Changed(CellSlot cell) const;
+  CellIndex CellAtEnd(Slot slot, std::int64_t end_ns) const;
+
+  const HeatmapConfig config_;
+  const VehicleTable& vehicles_;
+  CellGrid& grid_;
+  std::vector<CellState> cells_;        // by CellSlot
+  std::vector<CellSlot> touched_;       // have vehicles in the window being evaluated
+  std::vector<CellSlot> occupied_;      // had vehicles in the window last completed, or are congested
+  std::vector<CellSlot> changed_;
+  std::int64_t next_end_ns_ = 0;        // 0: no record yet
+  std::int64_t evaluating_end_ns_ = 0;  // 0: nothing to evaluate
+  std::int64_t complete_end_ns_ = 0;
+  Slot cursor_ = 0;
+  std::size_t with_vehicles_ = 0;
+  std::size_t congested_ = 0;
+};
+
+}  // namespace starling::cloud

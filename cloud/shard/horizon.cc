@@ -1,0 +1,219 @@
+#include "cloud/shard/horizon.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace starling::cloud {
+namespace {
+
+// Evaluations closer together than this rest on the same evidence and count once.
+constexpr std::int64_t kEvaluationIntervalNs = 50'000'000;
+constexpr std::int64_t kUpdateIntervalNs = 1'000'000'000;
+// A vehicle slower than this stands, whatever its sensor's noise says.
+constexpr double kStandingMps = 0.5;
+// Boxes that overlap already are a conflict only while they close at this speed.
+constexpr double kStillClosingMps = 2;
+
+}  // namespace
+
+Horizon::Horizon(const HorizonConfig& config, VehicleTable* vehicles, CellGrid* grid)
+    : config_(config), vehicles_(*vehicles), grid_(*grid) {}
+
+void Horizon::Place(Slot slot, std::int64_t now_ns) {
+  VehicleState& state = vehicles_.state(slot);
+  const std::int64_t age_ns = std::max<std::int64_t>(now_ns - state.sample_time_ns, 0);
+  state.track_steps = static_cast<std::uint8_t>(
+      std::min<std::int64_t>(age_ns / static_cast<std::int64_t>(kTrackStepS * 1e9), 255));
+  BuildTrack(&state, &vehicles_.track(slot), &vehicles_.box(slot));
+  grid_.Place(slot, vehicles_.box(slot), &vehicles_.rect(slot));
+}
+
+void Horizon::Neighbours(Slot slot, std::vector<Slot>* neighbours) const {
+  neighbours->clear();
+  const SweepBox& box = vehicles_.box(slot);
+  const CellRect& rect = vehicles_.rect(slot);
+  const bool single = rect.columns == 1 && rect.rows == 1;
+  for (std::int32_t y = rect.y; y < rect.y + rect.rows; ++y) {
+    for (std::int32_t x = rect.x; x < rect.x + rect.columns; ++x) {
+      const CellSlot cell = grid_.Find({x, y});
+      if (cell == kNoCell) continue;
+      for (const Slot other : grid_.members(cell)) {
+        if (!box.Overlaps(vehicles_.box(other)) || other == slot) continue;
+        if (!single) {
+          // Two rectangles of cells share a rectangle; its first cell counts.
+          const CellRect& theirs = vehicles_.rect(other);
+          if (x != std::max(rect.x, theirs.x) || y != std::max(rect.y, theirs.y)) continue;
+        }
+        neighbours->push_back(other);
+      }
+    }
+  }
+}
+
+std::optional<Encounter> Horizon::Evaluate(Slot low, Slot high, std::int64_t now_ns) {
+  const VehicleState& a = vehicles_.state(low);
+  const VehicleState& b = vehicles_.state(high);
+  if (a.standing() && b.standing()) return std::nullopt;
+  ++pairs_tested_;
+  RelativeTrack relative;
+  Relate(a, vehicles_.track(low), b, vehicles_.track(high), now_ns, config_.horizon_s, &relative);
+  TimeSpan span;
+  const float reach = static_cast<float>(BodyRadius(a) + BodyRadius(b)) + 2 * kTrackErrorM;
+  if (!CloserThan(relative, reach, &span)) return std::nullopt;
+  if (a.straight && b.straight && StaySeparate(a, b, relative)) return std::nullopt;
+  ++pairs_refined_;
+  const Mover first(a, now_ns, std::nullopt);
+  const Mover second(b, now_ns, std::nullopt);
+  std::optional<Encounter> met = Meet(first, second, span, 0);
+  if (!met) return std::nullopt;
+  if (met->overlapping) {
+    // Separation is lost: only what still drives into the other is worth a brake.
+    const Pose pose_a = first.PoseAt(0);
+    const Pose pose_b = second.PoseAt(0);
+    const Vec2 apart = pose_b.position - pose_a.position;
+    const Vec2 relative_now = second.PoseAt(0.1).position - first.PoseAt(0.1).position;
+    const double closing = (Norm(apart) - Norm(relative_now)) / 0.1;
+    if (closing < kStillClosingMps) return std::nullopt;
+  }
+  if (first.SpeedAt(met->contact_s) < kStandingMps && second.SpeedAt(met->contact_s) < kStandingMps) {
+    return std::nullopt;  // They roll up to each other.
+  }
+  if (met->tie) met->b_yields = true;
+  return met;
+}
+
+bool Horizon::IsHit(const Encounter& encounter) const {
+  if (encounter.probability < config_.probability_min) return false;
+  const double enough = encounter.contact_s < config_.urgent_ttc_s
+                            ? std::min(config_.urgent_decel_min_mps2, config_.required_decel_min_mps2)
+                            : config_.required_decel_min_mps2;
+  return encounter.required_mps2 >= enough;
+}
+
+EpisodeId Horizon::NameEpisode(const Pair& pair) const {
+  // The newer of the two samples is the cause, whoever noticed.
+  const VehicleState& a = vehicles_.state(pair.slots[0]);
+  const VehicleState& b = vehicles_.state(pair.slots[1]);
+  const VehicleState& cause = b.sample_time_ns > a.sample_time_ns ? b : a;
+  std::uint64_t hash = MixHash(vehicles_.profile(pair.slots[0]).id.Hash(),
+                               vehicles_.profile(pair.slots[1]).id.Hash());
+  hash = MixHash(hash, cause.boot_id);
+  return EpisodeId{MixHash(hash, cause.sequence)};
+}
+
+void Horizon::Judge(std::uint32_t index, const std::optional<Encounter>& encounter,
+                    std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
+  Pair& pair = pairs_[index];
+  const bool hit = encounter && IsHit(*encounter);
+  if (pair.evaluated_ns == 0 || now_ns - pair.evaluated_ns >= kEvaluationIntervalNs) {
+    pair.hits = static_cast<std::uint8_t>(pair.hits << 1);
+    pair.evaluated_ns = now_ns;
+  }
+  pair.hits = static_cast<std::uint8_t>((pair.hits & ~1u) | (hit ? 1u : 0u));
+  pair.meets = encounter.has_value();
+  if (encounter) {
+    pair.latest = *encounter;
+    pair.latest_at_ns = now_ns;
+  }
+  if (hit) pair.hit_ns = now_ns;
+
+  if (!pair.open) {
+    if (!hit) return;
+    const unsigned recent = pair.hits & ((1u << config_.evaluations) - 1);
+    const bool urgent = encounter->contact_s < config_.urgent_ttc_s;
+    if (!urgent && static_cast<std::uint32_t>(__builtin_popcount(recent)) < config_.hits_min) return;
+    pair.open = true;
+    pair.episode = NameEpisode(pair);
+    pair.yields = encounter->b_yields ? 1 : 0;
+    pair.written_ns = now_ns;
+    events->push_back({EpisodeEvent::Kind::kOpened, index, {}});
+  } else if (hit && now_ns - pair.written_ns >= kUpdateIntervalNs) {
+    pair.written_ns = now_ns;
+    events->push_back({EpisodeEvent::Kind::kUpdated, index, {}});
+  }
+}
+
+void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
+  Neighbours(slot, &neighbours_);
+  const bool suspected = vehicles_.profile(slot).suspected_pairs > 0;
+  for (const Slot other : neighbours_) {
+    // By slot here, for speed; by id where it is remembered or written.
+    if (vehicles_.state(slot).standing() && vehicles_.state(other).standing()) continue;
+    Slot low = slot;
+    Slot high = other;
+    if (vehicles_.profile(high).id < vehicles_.profile(low).id) std::swap(low, high);
+    const std::optional<Encounter> encounter = Evaluate(low, high, now_ns);
+    const bool hit = encounter && IsHit(*encounter);
+    std::uint32_t index = FlatMap::kNone;
+    if (hit || suspected) index = by_slots_.Find(KeyOf(low, high));
+    if (index == FlatMap::kNone) {
+      if (!hit) continue;
+      if (pairs_.size() >= config_.pairs_max) {
+        ++pairs_refused_;
+        continue;
+      }
+      index = static_cast<std::uint32_t>(pairs_.size());
+      by_slots_.Insert(KeyOf(low, high), index);
+      pairs_.emplace_back();
+      pairs_.back().slots = {low, high};
+      ++vehicles_.profile(low).suspected_pairs;
+      ++vehicles_.profile(high).suspected_pairs;
+    }
+    Judge(index, encounter, now_ns, events);
+  }
+}
+
+void Horizon::Tick(std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
+  for (std::uint32_t index = 0; index < pairs_.size();) {
+    Pair& pair = pairs_[index];
+    Judge(index, Evaluate(pair.slots[0], pair.slots[1], now_ns), now_ns, events);
+    if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count()) {
+      events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
+      pair.open = false;
+      pair.hits = 0;
+    }
+    if (!DropIfIdle(index)) ++index;
+  }
+}
+
+bool Horizon::DropIfIdle(std::uint32_t index) {
+  const Pair& pair = pairs_[index];
+  if (pair.open || (pair.hits & ((1u << config_.evaluations) - 1)) != 0) return false;
+  Drop(index);
+  return true;
+}
+
+void Horizon::Drop(std::uint32_t index) {
+  const Pair& pair = pairs_[index];
+  by_slots_.Erase(KeyOf(pair.slots[0], pair.slots[1]));
+  for (const Slot slot : pair.slots) --vehicles_.profile(slot).suspected_pairs;
+  if (index + 1 != pairs_.size()) {
+    pairs_[index] = pairs_.back();
+    by_slots_.Update(KeyOf(pairs_[index].slots[0], pairs_[index].slots[1]), index);
+  }
+  pairs_.pop_back();
+}
+
+void Horizon::Remove(Slot slot, std::vector<EpisodeEvent>* events) {
+  for (std::uint32_t index = 0; index < pairs_.size();) {
+    const Pair& pair = pairs_[index];
+    if (pair.slots[0] != slot && pair.slots[1] != slot) {
+      ++index;
+      continue;
+    }
+    if (pair.open) events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
+    Drop(index);
+  }
+  grid_.Remove(slot, &vehicles_.rect(slot));
+}
+
+std::optional<Encounter> Horizon::Foresee(Slot first, const std::optional<SpeedProfile>& first_profile,
+                                          Slot second,
+                                          const std::optional<SpeedProfile>& second_profile,
+                                          std::int64_t now_ns, double margin_m) const {
+  const Mover a(vehicles_.state(first), now_ns, first_profile);
+  const Mover b(vehicles_.state(second), now_ns, second_profile);
+  return Meet(a, b, {0, config_.horizon_s}, margin_m);
+}
+
+}  // namespace starling::cloud

@@ -1,0 +1,117 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "cloud/shard/cell_grid.h"
+#include "cloud/shard/encounter.h"
+#include "cloud/shard/flat_map.h"
+#include "cloud/shard/shard_config.h"
+#include "cloud/shard/vehicle_table.h"
+
+namespace starling::cloud {
+
+// What a vehicle was last told in an episode; the planner's memory.
+struct Instruction {
+  CommandId command{};                  // 0: nothing yet
+  std::int64_t issued_ns = 0;
+  std::int64_t expires_ns = 0;          // cloud time
+  SpeedProfile profile;
+};
+
+// Two vehicles under suspicion, or in an open episode.  `slots[0]` is the vehicle
+// with the smaller id, so that nothing depends on who came first.
+struct Pair {
+  std::array<Slot, 2> slots{};
+  std::uint8_t hits = 0;                // evaluations, the newest in bit 0
+  bool open = false;
+  std::int64_t evaluated_ns = 0;
+  std::int64_t hit_ns = 0;              // the newest evaluation that hit
+  std::int64_t written_ns = 0;          // the newest Conflict record
+  std::int64_t latest_at_ns = 0;        // of `latest`
+  Encounter latest;                     // the newest one found
+  bool meets = false;                   // the newest evaluation found a contact
+
+  // Of an open episode.
+  EpisodeId episode{};
+  int yields = 0;                       // index into slots
+  bool both_brake = false;
+  bool reversed = false;                // at most once
+  bool planned = false;
+  std::array<Instruction, 2> told;
+};
+
+struct EpisodeEvent {
+  enum class Kind : std::uint8_t { kOpened, kUpdated, kClosed };
+  Kind kind{};
+  std::uint32_t pair = 0;               // kOpened, kUpdated: index of the pair
+  Pair closed;                          // kClosed: as it was
+};
+
+// Watches every pair of vehicles that may come too close.
+//
+// Threading: thread-compatible.
+class Horizon {
+ public:
+  Horizon(const HorizonConfig& config, VehicleTable* vehicles, CellGrid* grid);
+
+  // The vehicle's newest fix is in the table: predicts its track and registers it
+  // in every cell that its sweep touches.
+  void Place(Slot slot, std::int64_t now_ns);
+
+  // Looks for conflicts around a vehicle.  `fix`: called for a fix of it.
+  void Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* events);
+
+  // Evaluates every pair in the list and closes episodes that are over.
+  void Tick(std::int64_t now_ns, std::vector<EpisodeEvent>* events);
+
+  // Forgets the vehicle; its open episodes close.
+  void Remove(Slot slot, std::vector<EpisodeEvent>* events);
+
+  // The present encounter of two vehicles, one of them or both under a speed
+  // profile; by the boxes, whatever the required deceleration.
+  std::optional<Encounter> Foresee(Slot first, const std::optional<SpeedProfile>& first_profile,
+                                   Slot second, const std::optional<SpeedProfile>& second_profile,
+                                   std::int64_t now_ns, double margin_m) const;
+
+  // Vehicles whose sweep comes near that of `slot`, without repetition.
+  void Neighbours(Slot slot, std::vector<Slot>* neighbours) const;
+
+  // True if this encounter demands action.
+  bool IsHit(const Encounter& encounter) const;
+
+  std::size_t pairs() const { return pairs_.size(); }
+  Pair& pair(std::uint32_t index) { return pairs_[index]; }
+  const Pair& pair(std::uint32_t index) const { return pairs_[index]; }
+
+  std::uint64_t pairs_tested() const { return pairs_tested_; }
+  std::uint64_t pairs_refined() const { return pairs_refined_; }
+  std::uint64_t pairs_refused() const { return pairs_refused_; }
+
+ private:
+  std::optional<Encounter> Evaluate(Slot low, Slot high, std::int64_t now_ns);
+  void Judge(std::uint32_t index, const std::optional<Encounter>& encounter, std::int64_t now_ns,
+             std::vector<EpisodeEvent>* events);
+  // Drops the pair at `index` if it is neither open nor suspected; true if so.
+  bool DropIfIdle(std::uint32_t index);
+  void Drop(std::uint32_t index);
+  std::uint64_t KeyOf(Slot low, Slot high) const {
+    return (static_cast<std::uint64_t>(low) << 32) | high;
+  }
+  EpisodeId NameEpisode(const Pair& pair) const;
+
+  const HorizonConfig config_;
+  VehicleTable& vehicles_;
+  CellGrid& grid_;
+  FlatMap by_slots_;
+  std::vector<Pair> pairs_;
+  std::vector<Slot> neighbours_;        // scratch
+  std::uint64_t pairs_tested_ = 0;
+  std::uint64_t pairs_refined_ = 0;
+  std::uint64_t pairs_refused_ = 0;
+};
+
+}  // namespace starling::cloud

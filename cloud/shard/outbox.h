@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "cloud/shard/flat_map.h"
+#include "cloud/shard/vehicle_table.h"
+#include "common/ids.h"
+#include "schemas/cloud_to_edge/downlink_generated.h"
+
+namespace starling::cloud {
+
+// Commands that were issued and have no terminal status yet, by vehicle and by
+// id.  A command whose status never comes stays open until its vehicle's boot or
+// time to live ends: the outbox claims nothing that it does not know.
+//
+// Threading: thread-compatible.
+class Outbox {
+ public:
+  struct Entry {
+    CommandId id{};
+    std::uint64_t boot_id = 0;
+    std::uint64_t sequence = 0;
+    std::uint64_t epoch = 0;
+    Slot slot = kNoSlot;
+    std::uint32_t next = FlatMap::kNone;    // of the same vehicle, newest first
+    std::vector<std::byte> wire_command;
+  };
+
+  enum class Closing : std::uint8_t { kClosed, kTwice, kUnmatched };
+
+  Outbox(std::size_t per_vehicle_max, std::size_t closed_remembered)
+      : per_vehicle_max_(per_vehicle_max), closed_remembered_(closed_remembered) {}
+
+  // True if one more command may be issued to the vehicle under this id.
+  bool HasRoom(const VehicleProfile& profile, CommandId id) const;
+
+  // REQUIRES: HasRoom
+  void Add(Entry entry, VehicleProfile* profile);
+
+  // A terminal status arrived.  kTwice: the id had one already; kUnmatched: this
+  // shard never issued it to this vehicle, or has forgotten.
+  Closing Close(CommandId id, Slot slot, VehicleProfile* profile);
+
+  // The vehicle's open commands, oldest first.
+  std::vector<const Entry*> OpenOf(const VehicleProfile& profile) const;
+
+  std::size_t open() const { return by_id_.size(); }
+
+ private:
+  void Remember(CommandId id);
+
+  const std::size_t per_vehicle_max_;
+  const std::size_t closed_remembered_;
+  FlatMap by_id_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  FlatMap closed_;
+  std::deque<CommandId> closed_order_;
+};
+
+}  // namespace starling::cloud

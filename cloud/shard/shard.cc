@@ -1,0 +1,418 @@
+#include "cloud/shard/shard.h"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
+#include <utility>
+
+#include "cloud/shard/heatmap.h"
+#include "cloud/shard/horizon.h"
+#include "cloud/shard/outbox.h"
+#include "cloud/shard/planner.h"
+#include "cloud/shard/shard_config.h"
+#include "cloud/shard/shard_records.h"
+#include "cloud/shard/vehicle_table.h"
+#include "common/telemetry/fix_codec.h"
+#include "schemas/log/telemetry_generated.h"
+
+namespace starling::cloud {
+namespace {
+
+constexpr flatbuffers::uoffset_t kVerifyDepthMax = 8;
+constexpr flatbuffers::uoffset_t kVerifyTablesMax = 64;
+
+// Every vehicle is looked at once in so many ticks (half a second): for its time
+// to live, and for a new track if it is silent.
+constexpr Slot kRotationTicks = 5;
+// A vehicle silent for longer than its track allows gets a new one.
+constexpr std::int64_t kTrackFreshNs = 1'000'000'000;
+
+// Of a vehicle whose Hello did not say.
+constexpr std::uint16_t kLengthDefaultCm = 460;
+constexpr std::uint16_t kWidthDefaultCm = 180;
+
+// The name's bytes as an id, unchecked: good for looking up, not for keeping.
+std::optional<VehicleId> LookupName(const flatbuffers::String* name) {
+  std::array<char, VehicleId::kLengthMax> characters{};
+  if (name->size() == 0 || name->size() > characters.size()) return std::nullopt;
+  std::memcpy(characters.data(), name->data(), name->size());
+  static_assert(sizeof(VehicleId) == sizeof(characters));
+  return std::bit_cast<VehicleId>(characters);
+}
+
+}  // namespace
+
+struct Shard::State final : CommandIssuer {
+  State(const ShardConfig& shard_config, RegionId shard_region, FrameOrigin origin)
+      : config(shard_config),
+        region(shard_region),
+        frame(origin),
+        vehicles(config.vehicles_max),
+        grid(config.heatmap.cells_max),
+        heatmap(config.heatmap, &vehicles, &grid),
+        horizon(config.horizon, &vehicles, &grid),
+        planner(config.planner, &vehicles, &horizon, this),
+        outbox(config.outbox_per_vehicle_max, config.closed_remembered) {}
+
+  void OnFix(const log::Fix& record);
+  void OnTick();
+  void OnSession(const log::Session& record);
+  void OnReport(const log::CommandReport& record);
+  void OnOwnership(Offset offset);
+
+  bool Store(const log::Fix& record, Slot slot);
+  void Expire(Slot slot);
+  void CloseOldBoot(Slot slot, std::uint64_t boot_id);
+  void Settle(Slot slot, std::uint64_t boot_id, const wire::CommandStatus& status);
+  void CountClosed(wire::CommandOutcome outcome);
+  void HandleEvents(const Cause& cause);
+  void Advise(Slot slot, const Cause& cause);
+  void WriteWindow();
+  CommandId Issue(const CommandRequest& request) override;
+
+  std::int64_t now_ns() const { return ToNs(now); }
+  Cause TickCause() const { return {{}, 0, 0, now_ns()}; }
+
+  const ShardConfig config;
+  const RegionId region;
+  const LocalFrame frame;
+  CloudTime now;
+  Epoch epoch{};
+  ShardCounters counters;
+  VehicleTable vehicles;
+  CellGrid grid;
+  cloud::Heatmap heatmap;               // Shard::Heatmap is a function
+  Horizon horizon;
+  Planner planner;
+  Outbox outbox;
+  Slot rotation = 0;                    // next slot to look at on a tick
+  ShardOutputs* outputs = nullptr;      // of the record being applied
+  std::vector<EpisodeEvent> events;     // scratch
+};
+
+bool Shard::State::Store(const log::Fix& record, Slot slot) {
+  const wire::Fix& fix = *record.fix();
+  VehicleState& state = vehicles.state(slot);
+  const bool same_boot = state.boot_id == record.boot_id();
+  const bool newer = same_boot ? fix.boot_time_ns() > state.boot_time_ns &&
+                                     fix.sequence() > state.sequence
+                               : record.sample_time_ns() > state.sample_time_ns;
+  if (state.sequence != 0 && !newer) return false;
+  if (state.sequence != 0 && !same_boot) CloseOldBoot(slot, record.boot_id());
+  const MotionState motion = MotionFromWire(fix, frame);
+  state.position = motion.position;
+  state.heading_rad = motion.heading_rad;
+  state.curvature_per_m = motion.curvature_per_m;
+  state.sample_time_ns = record.sample_time_ns();
+  state.boot_time_ns = fix.boot_time_ns();
+  state.boot_id = record.boot_id();
+  state.sequence = fix.sequence();
+  state.speed_cmps = fix.speed_cmps();
+  state.accel_cmps2 = fix.accel_cmps2();
+  state.length_cm = record.length_cm() != 0 ? record.length_cm() : kLengthDefaultCm;
+  state.width_cm = record.width_cm() != 0 ? record.width_cm() : kWidthDefaultCm;
+  state.accuracy_dm = fix.accuracy_dm();
+  state.path_size = 0;
+  if (record.path() != nullptr) {
+    for (const wire::Arc* arc : *record.path()) {
+      state.path[state.path_size++] = {arc->length_cm(), arc->curvature_e5()};
+    }
+  }
+  VehicleProfile& profile = vehicles.profile(slot);
+  profile.last_fix_log_ns = now_ns();
+  profile.connected = true;
+  return true;
+}
+
+void Shard::State::OnFix(const log::Fix& record) {
+  const std::int64_t age_ns = now_ns() - record.sample_time_ns();
+  const std::optional<VehicleId> name = LookupName(record.vehicle());
+  const bool readable =
+      name && (record.path() == nullptr || record.path()->size() <= PlannedPath::kArcsMax) &&
+      ValidateFix(*record.fix()).ok() && age_ns <= config.sample_age_max.count() &&
+      -age_ns <= config.sample_ahead_max.count();
+  if (!readable) {
+    ++counters.records_refused;
+    return;
+  }
+  Slot slot = vehicles.Find(*name);
+  if (slot == kNoSlot) {
+    if (!VehicleId::Parse(name->view()).ok() || name->view().size() != record.vehicle()->size()) {
+      ++counters.records_refused;
+      return;
+    }
+    slot = vehicles.Insert(*name);
+    if (slot == kNoSlot) {
+      ++counters.vehicles_refused;
+      return;
+    }
+  }
+  ++counters.fixes;
+  if (!Store(record, slot)) {
+    ++counters.fixes_stale;
+    return;
+  }
+  horizon.Place(slot, now_ns());
+  const Cause cause{*name, record.boot_id(), record.fix()->sequence(), now_ns()};
+  horizon.Scan(slot, now_ns(), &events);
+  HandleEvents(cause);
+  Advise(slot, cause);
+}
+
+void Shard::State::Advise(Slot slot, const Cause& cause) {
+  const auto advice = heatmap.Advise(slot, now, &vehicles.profile(slot));
+  if (!advice) return;
+  CommandRequest request;
+  request.target = slot;
+  request.kind = wire::CommandKind::SpeedAdvice;
+  request.episode = advice->episode;
+  request.profile = {advice->speed_ceiling_mps, advice->decel_mps2};
+  request.lease = config.heatmap.advice_lease;
+  request.cell = advice->cell;
+  request.cause = cause;
+  Issue(request);
+}
+
+void Shard::State::HandleEvents(const Cause& cause) {
+  for (const EpisodeEvent& event : events) {
+    const bool closed = event.kind == EpisodeEvent::Kind::kClosed;
+    const Pair& pair = closed ? event.closed : horizon.pair(event.pair);
+    if (event.kind == EpisodeEvent::Kind::kOpened) {
+      ++counters.episodes;
+      planner.OnOpened(event.pair, now_ns(), cause);
+    }
+    if (closed) planner.OnClosed(pair, now_ns(), cause);
+    outputs->records.push_back(ConflictRecord(region, event.kind, pair,
+                                              vehicles.profile(pair.slots[0]).id,
+                                              vehicles.profile(pair.slots[1]).id, cause));
+  }
+  events.clear();
+}
+
+void Shard::State::OnTick() {
+  horizon.Tick(now_ns(), &events);
+  HandleEvents(TickCause());
+  planner.Maintain(now_ns(), TickCause());
+  const Slot slots = vehicles.slots();
+  const Slot share = slots / kRotationTicks + 1;
+  const std::int64_t forgotten_ns = config.heatmap.forgotten_after.count();
+  for (Slot i = 0; i < share && i < slots; ++i) {
+    if (rotation >= slots) rotation = 0;
+    const Slot slot = rotation++;
+    if (!vehicles.alive(slot)) continue;
+    if (now_ns() - vehicles.profile(slot).last_fix_log_ns > config.vehicle_ttl.count()) {
+      Expire(slot);
+      continue;
+    }
+    const VehicleState& state = vehicles.state(slot);
+    const std::int64_t silent_ns = now_ns() - state.track_start_ns();
+    if (silent_ns < kTrackFreshNs || now_ns() - state.sample_time_ns > forgotten_ns) continue;
+    horizon.Place(slot, now_ns());
+    horizon.Scan(slot, now_ns(), &events);
+    HandleEvents(TickCause());
+  }
+}
+
+void Shard::State::Expire(Slot slot) {
+  horizon.Remove(slot, &events);
+  HandleEvents(TickCause());
+  CloseOldBoot(slot, 0);
+  vehicles.Remove(slot);
+  ++counters.vehicles_expired;
+}
+
+void Shard::State::CloseOldBoot(Slot slot, std::uint64_t boot_id) {
+  for (const Outbox::Entry* entry : outbox.OpenOf(vehicles.profile(slot))) {
+    if (entry->boot_id == boot_id) continue;
+    const wire::CommandStatus status(ToNumber(entry->id), entry->sequence, entry->epoch, 0, 0,
+                                     ToNumber(region), wire::CommandOutcome::Unknown,
+                                     wire::RejectReason::None);
+    Settle(slot, entry->boot_id, status);
+  }
+}
+
+void Shard::State::OnSession(const log::Session& record) {
+  const std::optional<VehicleId> name = LookupName(record.vehicle());
+  const Slot slot = name ? vehicles.Find(*name) : kNoSlot;
+  if (slot == kNoSlot) return;  // Nothing is known of it, so nothing is open.
+  VehicleProfile& profile = vehicles.profile(slot);
+  profile.connected = record.connected();
+  if (!record.connected()) return;
+  CloseOldBoot(slot, record.boot_id());
+  for (const Outbox::Entry* entry : outbox.OpenOf(profile)) {
+    outputs->commands.push_back({profile.id, entry->wire_command});
+    ++counters.commands_reemitted;
+  }
+}
+
+void Shard::State::OnReport(const log::CommandReport& record) {
+  const std::optional<VehicleId> name = LookupName(record.vehicle());
+  const Slot slot = name ? vehicles.Find(*name) : kNoSlot;
+  for (const wire::CommandStatus* status : *record.statuses()) {
+    if (status->outcome() == wire::CommandOutcome::None ||
+        status->outcome() > wire::CommandOutcome::MAX) {
+      ++counters.records_refused;
+    } else if (slot == kNoSlot) {
+      ++counters.closed_unmatched;
+    } else {
+      Settle(slot, record.boot_id(), *status);
+    }
+  }
+}
+
+void Shard::State::Settle(Slot slot, std::uint64_t boot_id, const wire::CommandStatus& status) {
+  VehicleProfile& profile = vehicles.profile(slot);
+  switch (outbox.Close(CommandId{status.command_id()}, slot, &profile)) {
+    case Outbox::Closing::kTwice: ++counters.closed_twice; return;
+    case Outbox::Closing::kUnmatched: ++counters.closed_unmatched; break;
+    case Outbox::Closing::kClosed: CountClosed(status.outcome()); break;
+  }
+  outputs->records.push_back(ClosedRecord(region, profile.id, boot_id, status));
+}
+
+void Shard::State::CountClosed(wire::CommandOutcome outcome) {
+  switch (outcome) {
+    case wire::CommandOutcome::Applied: ++counters.closed_applied; break;
+    case wire::CommandOutcome::Superseded: ++counters.closed_superseded; break;
+    case wire::CommandOutcome::Expired: ++counters.closed_expired; break;
+    case wire::CommandOutcome::Rejected: ++counters.closed_rejected; break;
+    case wire::CommandOutcome::Unknown: ++counters.closed_unknown; break;
+    case wire::CommandOutcome::None: break;
+  }
+}
+
+void Shard::State::OnOwnership(Offset offset) {
+  epoch = Epoch{static_cast<std::uint64_t>(offset)};
+  for (Slot slot = 0; slot < vehicles.slots(); ++slot) vehicles.profile(slot).command_sequence = 0;
+}
+
+CommandId Shard::State::Issue(const CommandRequest& request) {
+  VehicleProfile& profile = vehicles.profile(request.target);
+  const VehicleState& state = vehicles.state(request.target);
+  std::uint64_t id = MixHash(request.cause.vehicle.Hash(), request.cause.boot_id);
+  id = MixHash(id, request.cause.sequence);
+  id = MixHash(id, profile.id.Hash());
+  id = MixHash(id, static_cast<std::uint64_t>(request.kind));
+  id = MixHash(id, ToNumber(request.episode));
+  id = MixHash(id, ToNumber(request.supersedes));
+  if (id == 0) id = 1;
+  if (!outbox.HasRoom(profile, CommandId{id})) {
+    ++counters.commands_withheld;
+    return CommandId{};
+  }
+  CommandFields fields;
+  fields.id = CommandId{id};
+  fields.region = region;
+  fields.epoch = epoch;
+  fields.sequence = ++profile.command_sequence;
+  fields.boot_id = state.boot_id;
+  // The vehicle's own clock, counted from the last fix read.
+  const std::int64_t since_fix_ns = now_ns() - state.sample_time_ns;
+  fields.expires_boot_time_ns =
+      state.boot_time_ns + static_cast<std::uint64_t>(since_fix_ns + request.lease.count());
+  Outbox::Entry entry;
+  entry.id = fields.id;
+  entry.boot_id = fields.boot_id;
+  entry.sequence = fields.sequence;
+  entry.epoch = ToNumber(epoch);
+  entry.slot = request.target;
+  entry.wire_command = EncodeCommand(fields, request);
+  outputs->commands.push_back({profile.id, entry.wire_command});
+  outputs->records.push_back(IssuedRecord(profile.id, fields, request));
+  outbox.Add(std::move(entry), &profile);
+  switch (request.kind) {
+    case wire::CommandKind::SpeedAdvice: ++counters.speed_advice_issued; break;
+    case wire::CommandKind::Avoidance: ++counters.avoidance_issued; break;
+    case wire::CommandKind::Release: ++counters.releases_issued; break;
+    case wire::CommandKind::None: break;
+  }
+  return fields.id;
+}
+
+void Shard::State::WriteWindow() {
+  ++counters.windows;
+  counters.cells_max = std::max<std::uint64_t>(counters.cells_max, heatmap.cells_with_vehicles());
+  counters.congested_max = std::max<std::uint64_t>(counters.congested_max, heatmap.congested());
+  bool full = false;
+  const std::vector<HeatmapCell> cells = heatmap.TakeChanged(&full);
+  if (cells.empty() && !full) return;
+  outputs->records.push_back(WindowRecord(region, heatmap.window_end_ns(), full, cells));
+}
+
+Shard::Shard(const ShardConfig& config, RegionId region, FrameOrigin origin)
+    : state_(std::make_unique<State>(config, region, origin)) {
+  STARLING_CHECK(config.Validate().ok());
+}
+Shard::~Shard() = default;
+
+void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
+  State& state = *state_;
+  state.outputs = outputs;
+  ++state.counters.records;
+  state.now = std::max(state.now, record.time);
+  if (state.heatmap.Advance(state.now)) state.WriteWindow();
+
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.value.data());
+  flatbuffers::Verifier verifier(bytes, record.value.size(), kVerifyDepthMax, kVerifyTablesMax);
+  if (record.value.empty() || !log::VerifyTelemetryBuffer(verifier)) {
+    ++state.counters.records_refused;
+    return;
+  }
+  const log::Telemetry* telemetry = log::GetTelemetry(bytes);
+  if (telemetry->region() != ToNumber(state.region)) {
+    ++state.counters.records_refused;
+    return;
+  }
+  switch (telemetry->body_type()) {
+    case log::TelemetryBody::Fix: state.OnFix(*telemetry->body_as_Fix()); break;
+    case log::TelemetryBody::Tick: state.OnTick(); break;
+    case log::TelemetryBody::Ownership: state.OnOwnership(record.offset); break;
+    case log::TelemetryBody::Session: state.OnSession(*telemetry->body_as_Session()); break;
+    case log::TelemetryBody::CommandReport: state.OnReport(*telemetry->body_as_CommandReport()); break;
+    default: ++state.counters.records_refused; break;
+  }
+  state.counters.outbox_open = state.outbox.open();
+  state.counters.pairs_tested = state.horizon.pairs_tested();
+  state.counters.pairs_refined = state.horizon.pairs_refined();
+  state.counters.pairs_refused = state.horizon.pairs_refused();
+  state.counters.cells_refused = state.grid.refused();
+}
+
+RegionId Shard::region() const { return state_->region; }
+Epoch Shard::epoch() const { return state_->epoch; }
+CloudTime Shard::time() const { return state_->now; }
+const ShardCounters& Shard::counters() const { return state_->counters; }
+std::size_t Shard::vehicles() const { return state_->vehicles.size(); }
+std::vector<HeatmapCell> Shard::Heatmap() const { return state_->heatmap.Cells(); }
+
+std::vector<OpenConflict> Shard::Conflicts() const {
+  std::vector<OpenConflict> open;
+  for (std::uint32_t i = 0; i < state_->horizon.pairs(); ++i) {
+    const Pair& pair = state_->horizon.pair(i);
+    if (!pair.open) continue;
+    open.push_back({pair.episode, state_->vehicles.profile(pair.slots[0]).id,
+                    state_->vehicles.profile(pair.slots[1]).id, pair.latest.point,
+                    pair.latest.ttc_s, pair.latest.drac_mps2, pair.latest.probability});
+  }
+  return open;
+}
+
+std::optional<VehicleView> Shard::Find(const VehicleId& vehicle, CloudTime at) const {
+  const Slot slot = state_->vehicles.Find(vehicle);
+  if (slot == kNoSlot) return std::nullopt;
+  const std::int64_t age_ns = ToNs(at) - state_->vehicles.state(slot).sample_time_ns;
+  return VehicleView{vehicle, state_->vehicles.PoseAt(slot, at), ToSeconds(nanoseconds(age_ns))};
+}
+
+std::vector<VehicleView> Shard::List(std::size_t first, std::size_t count, CloudTime at) const {
+  std::vector<VehicleView> views;
+  std::size_t seen = 0;
+  for (Slot slot = 0; slot < state_->vehicles.slots() && views.size() < count; ++slot) {
+    if (!state_->vehicles.alive(slot) || seen++ < first) continue;
+    views.push_back(*Find(state_->vehicles.profile(slot).id, at));
+  }
+  return views;
+}
+
+}  // namespace starling::cloud

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "cloud/shard/horizon.h"
+#include "cloud/shard/planner.h"
+#include "cloud/shard/shard.h"
+#include "common/ids.h"
+#include "schemas/edge_to_cloud/uplink_generated.h"
+
+namespace starling::cloud {
+
+// Everything of a command but its kind and cause, which are in the request.
+struct CommandFields {
+  CommandId id{};
+  RegionId region{};
+  Epoch epoch{};
+  std::uint64_t sequence = 0;
+  std::uint64_t boot_id = 0;
+  std::uint64_t expires_boot_time_ns = 0;
+};
+
+// A finished wire::Command.
+std::vector<std::byte> EncodeCommand(const CommandFields& fields, const CommandRequest& request);
+
+// The records of the audit trail, keyed by vehicle.
+ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields& fields,
+                                  const CommandRequest& request);
+ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std::uint64_t boot_id,
+                                  const wire::CommandStatus& status);
+
+// The record of one window, keyed by region.
+ShardOutputs::Record WindowRecord(RegionId region, std::int64_t window_end_ns, bool full,
+                                  const std::vector<HeatmapCell>& cells);
+
+// The record of an episode's phase, keyed by the two names.
+ShardOutputs::Record ConflictRecord(RegionId region, EpisodeEvent::Kind kind, const Pair& pair,
+                                    const VehicleId& a, const VehicleId& b, const Cause& cause);
+
+}  // namespace starling::cloud
