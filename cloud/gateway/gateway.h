@@ -62,6 +62,7 @@ struct GatewayCounters {
   std::uint64_t bytes_out = 0;
   std::uint64_t commands_sent = 0;
   std::uint64_t commands_unroutable = 0;  // vehicle not connected; its outbox keeps them
+  std::uint64_t sessions_shed = 0;        // connects and disconnects that the log had no room for
   std::array<std::uint64_t, kVerdictCount> verdicts{};  // one for each message
 };
 

@@ -1,0 +1,146 @@
+#include "cloud/gateway/gateway_thread.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+
+#include "cloud/gateway/vehicle_connection.h"
+
+namespace starling::cloud {
+namespace {
+
+// A sweep visits a tenth of the connections, so each one once a second, and no turn
+// of the loop is long.
+constexpr milliseconds kSweepInterval{100};
+constexpr std::size_t kSweepParts = 10;
+
+}  // namespace
+
+void ThreadCounters::AddTo(GatewayCounters* sum) const {
+  const auto get = [](const Counter& counter) { return counter.load(std::memory_order_relaxed); };
+  sum->connections += get(connections);
+  sum->handshakes_full += get(handshakes_full);
+  sum->handshakes_resumed += get(handshakes_resumed);
+  sum->handshakes_failed += get(handshakes_failed);
+  sum->replaced_connections += get(replaced_connections);
+  sum->frames_in += get(frames_in);
+  sum->bytes_in += get(bytes_in);
+  sum->frames_out += get(frames_out);
+  sum->bytes_out += get(bytes_out);
+  sum->commands_sent += get(commands_sent);
+  sum->commands_unroutable += get(commands_unroutable);
+  sum->sessions_shed += get(sessions_shed);
+  for (std::size_t i = 0; i < verdicts.size(); ++i) sum->verdicts[i] += get(verdicts[i]);
+}
+
+GatewayThread::GatewayThread(GatewayShared* gateway_shared, std::size_t own_index)
+    : shared(gateway_shared), index(own_index), records(gateway_shared->config.region) {}
+
+GatewayThread::~GatewayThread() { Stop(); }
+
+void GatewayThread::Run() {
+  ArmSweep();
+  thread_ = std::thread([this] { context_.run(); });
+}
+
+void GatewayThread::Stop() {
+  if (!thread_.joinable()) return;
+  boost::asio::post(context_, [this] {
+    sweep_timer_.cancel();
+    waiting_.clear();
+    while (!connections_.empty()) {
+      const auto connection = connections_.back();
+      connection->Close("the gateway stops");
+    }
+    acks_.clear();
+    acks_due_.store(0, std::memory_order_release);
+    work_.reset();
+  });
+  thread_.join();
+}
+
+void GatewayThread::Adopt(boost::asio::ip::tcp::socket socket) {
+  auto connection = std::make_shared<VehicleConnection>(std::move(socket), this);
+  connection->place = connections_.size();
+  connections_.push_back(connection);
+  load_.store(connections_.size(), std::memory_order_relaxed);
+  waiting_.push_back(std::move(connection));
+  StartHandshakes();
+}
+
+void GatewayThread::StartHandshakes() {
+  while (!waiting_.empty() && handshakes_ < shared->config.handshakes_max) {
+    const auto connection = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (connection->closed()) continue;
+    ++handshakes_;
+    connection->BeginHandshake(shared->tls.get());
+  }
+}
+
+void GatewayThread::OnHandshakeOver() {
+  --handshakes_;
+  // Not from here: a chain of failing handshakes would be a chain of calls.
+  if (!waiting_.empty()) boost::asio::post(context_, [this] { StartHandshakes(); });
+}
+
+void GatewayThread::Forget(VehicleConnection* connection) {
+  const std::size_t place = connection->place;
+  connections_.back()->place = place;
+  std::swap(connections_[place], connections_.back());
+  connections_.pop_back();
+  load_.store(connections_.size(), std::memory_order_relaxed);
+}
+
+void GatewayThread::QueueAck(Ack ack) {
+  const bool due = ack.ticket <= shared->log->durable();
+  acks_.push_back(std::move(ack));
+  acks_due_.store(acks_.size(), std::memory_order_release);
+  // Otherwise the log's observer will ask for it.
+  if (due) PostAcks();
+}
+
+void GatewayThread::PostAcks() {
+  if (acks_posted_.exchange(true, std::memory_order_acq_rel)) return;
+  boost::asio::post(context_, [this] {
+    acks_posted_.store(false, std::memory_order_release);
+    SendAcks();
+  });
+}
+
+void GatewayThread::SendAcks() {
+  const Ticket durable = shared->log->durable();
+  while (!acks_.empty() && acks_.front().ticket <= durable) {
+    const Ack ack = std::move(acks_.front());
+    acks_.pop_front();
+    if (const auto connection = ack.connection.lock()) connection->SendAck(ack);
+  }
+  acks_due_.store(acks_.size(), std::memory_order_release);
+}
+
+void GatewayThread::Drain() {
+  waiting_.clear();
+  const auto connections = connections_;
+  for (const auto& connection : connections) connection->SendDraining();
+}
+
+void GatewayThread::ArmSweep() {
+  sweep_timer_.expires_after(kSweepInterval);
+  sweep_timer_.async_wait([this](boost::system::error_code error) {
+    if (error) return;
+    Sweep();
+    ArmSweep();
+  });
+}
+
+void GatewayThread::Sweep() {
+  coarse_now_ = std::chrono::steady_clock::now();
+  const std::size_t count = std::min(connections_.size(), connections_.size() / kSweepParts + 1);
+  for (std::size_t i = 0; i < count && !connections_.empty(); ++i) {
+    if (sweep_next_ >= connections_.size()) sweep_next_ = 0;
+    const auto connection = connections_[sweep_next_];
+    connection->CheckTimeouts(coarse_now_);
+    if (!connection->closed()) ++sweep_next_;
+  }
+}
+
+}  // namespace starling::cloud

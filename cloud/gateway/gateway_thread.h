@@ -1,0 +1,138 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cloud/gateway/dead_letters.h"
+#include "cloud/gateway/downlink_builder.h"
+#include "cloud/gateway/gateway.h"
+#include "cloud/gateway/history_ledger.h"
+#include "cloud/gateway/record_builder.h"
+#include "cloud/gateway/vehicle_directory.h"
+#include "cloud/log/log.h"
+#include "common/frame/payload_codec.h"
+#include "common/telemetry/sample.h"
+
+namespace starling::cloud {
+
+class VehicleConnection;
+
+// What the threads of a gateway share; all of it is thread-safe or constant.
+struct GatewayShared {
+  GatewayShared(const GatewayConfig& gateway_config, Log* gateway_log, HistoryLedger* gateway_ledger)
+      : config(gateway_config), log(gateway_log), ledger(gateway_ledger), frame(gateway_config.origin),
+        dead_letters(gateway_log, Partition{ToNumber(gateway_config.region)}) {}
+
+  const GatewayConfig config;
+  Log* const log;
+  HistoryLedger* const ledger;
+  const LocalFrame frame;
+  DeadLetters dead_letters;
+  VehicleDirectory directory;
+  SslContextPtr tls;                      // set before the threads run
+  std::atomic<std::uint64_t> epoch{0};    // stored by the shard's runner; order does not matter
+};
+
+// GatewayCounters of one thread: it alone adds, anyone loads, in no order.
+struct ThreadCounters {
+  using Counter = std::atomic<std::uint64_t>;
+  Counter connections{0}, handshakes_full{0}, handshakes_resumed{0}, handshakes_failed{0};
+  Counter replaced_connections{0}, frames_in{0}, bytes_in{0}, frames_out{0}, bytes_out{0};
+  Counter commands_sent{0}, commands_unroutable{0}, sessions_shed{0};
+  std::array<Counter, kVerdictCount> verdicts{};
+
+  // REQUIRES: called by the counters' thread.
+  static void Add(Counter* counter, std::uint64_t count = 1) {
+    counter->store(counter->load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
+  }
+  void AddTo(GatewayCounters* sum) const;
+};
+
+// One io_context with its thread, the connections that live on it, and what they
+// share there.
+//
+// Threading: context(), load(), counters(), PostAcks and idle() from any thread; the
+// rest on this thread.
+class GatewayThread {
+ public:
+  GatewayThread(GatewayShared* shared, std::size_t index);
+  ~GatewayThread();
+
+  void Run();                             // starts the thread
+  void Stop();                            // closes the connections and joins; any thread
+
+  // Takes an accepted connection.  Its handshake begins when fewer than
+  // handshakes_max are under way.
+  void Adopt(boost::asio::ip::tcp::socket socket);
+
+  // Acknowledgements whose moment has come are sent, soon.
+  void PostAcks();
+
+  // Says Notice Draining to all, and reads no more.
+  void Drain();
+  // True if no acknowledgement is due.
+  bool idle() const { return acks_due_.load(std::memory_order_acquire) == 0; }
+
+  boost::asio::io_context& context() { return context_; }
+  std::size_t load() const { return load_.load(std::memory_order_relaxed); }
+  const ThreadCounters& counters() const { return counters_; }
+
+  // For the thread's connections.
+  struct Ack {
+    Ticket ticket{};                      // at whose durability it is due
+    std::weak_ptr<VehicleConnection> connection;
+    bool is_status = false;
+    BootId boot{};
+    std::uint64_t first = 0;
+    std::uint64_t through = 0;            // sample, or report if is_status
+  };
+  void QueueAck(Ack ack);
+  void OnHandshakeOver();
+  void Forget(VehicleConnection* connection);
+  std::chrono::steady_clock::time_point coarse_now() const { return coarse_now_; }  // to 100 ms
+
+  GatewayShared* const shared;
+  const std::size_t index;
+  PayloadCodec codec;
+  DownlinkBuilder downlink{&codec};
+  RecordBuilder records;
+  std::vector<wire::Fix> samples;         // scratch
+  ThreadCounters& tally() { return counters_; }
+
+ private:
+  void ArmSweep();
+  void Sweep();
+  void SendAcks();
+  void StartHandshakes();
+
+  boost::asio::io_context context_{1};
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
+  boost::asio::steady_timer sweep_timer_{context_};
+  std::vector<std::shared_ptr<VehicleConnection>> connections_;  // each knows its place
+  std::deque<std::shared_ptr<VehicleConnection>> waiting_;       // for their handshake
+  std::size_t handshakes_ = 0;            // under way
+  std::size_t sweep_next_ = 0;
+  std::chrono::steady_clock::time_point coarse_now_ = std::chrono::steady_clock::now();
+  std::deque<Ack> acks_;
+
+  std::atomic<std::size_t> acks_due_{0};  // size of acks_: this thread stores, Drain's loads
+  std::atomic<bool> acks_posted_{false};  // set by who posts SendAcks, cleared when it runs
+  std::atomic<std::size_t> load_{0};      // size of connections_, for handing out
+  ThreadCounters counters_;
+  std::thread thread_;
+};
+
+}  // namespace starling::cloud

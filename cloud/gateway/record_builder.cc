@@ -1,0 +1,65 @@
+#include "cloud/gateway/record_builder.h"
+
+#include <string_view>
+
+#include "schemas/log/history_generated.h"
+
+namespace starling::cloud {
+
+std::span<const std::byte> RecordBuilder::Fix(const Vehicle& vehicle, const wire::Live& live,
+                                              CloudTime sample_time) {
+  builder_.Clear();
+  const auto name = Name(vehicle.id);
+  flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
+  if (live.path() != nullptr) {
+    path = builder_.CreateVectorOfStructs(reinterpret_cast<const wire::Arc*>(live.path()->Data()),
+                                          live.path()->size());
+  }
+  const auto body = log::CreateFix(builder_, name, ToNumber(vehicle.boot), live.fix(), path,
+                                   ToNs(sample_time), vehicle.length_cm, vehicle.width_cm);
+  return Telemetry(log::TelemetryBody::Fix, body.Union());
+}
+
+std::span<const std::byte> RecordBuilder::Session(const Vehicle& vehicle, bool connected,
+                                                  std::uint64_t acked_through) {
+  builder_.Clear();
+  const auto body =
+      log::CreateSession(builder_, Name(vehicle.id), ToNumber(vehicle.boot), connected, acked_through);
+  return Telemetry(log::TelemetryBody::Session, body.Union());
+}
+
+std::span<const std::byte> RecordBuilder::Report(const VehicleId& vehicle, BootId boot,
+                                                 std::span<const wire::CommandStatus> statuses) {
+  builder_.Clear();
+  const auto name = Name(vehicle);
+  const auto copied = builder_.CreateVectorOfStructs(statuses.data(), statuses.size());
+  const auto body = log::CreateCommandReport(builder_, name, ToNumber(boot), copied);
+  return Telemetry(log::TelemetryBody::CommandReport, body.Union());
+}
+
+std::span<const std::byte> RecordBuilder::History(const VehicleId& vehicle, const wire::History& history,
+                                                  nanoseconds clock_offset, CloudTime received) {
+  builder_.Clear();
+  const auto name = Name(vehicle);
+  const auto columns = builder_.CreateVector(history.columns()->data(), history.columns()->size());
+  log::FinishHistoryBatchBuffer(
+      builder_, log::CreateHistoryBatch(builder_, name, history.boot_id(), history.first_sequence(),
+                                        history.count(), columns, clock_offset.count(), ToNs(received)));
+  return Finished();
+}
+
+flatbuffers::Offset<flatbuffers::String> RecordBuilder::Name(const VehicleId& vehicle) {
+  const std::string_view name = vehicle.view();
+  return builder_.CreateString(name.data(), name.size());
+}
+
+std::span<const std::byte> RecordBuilder::Telemetry(log::TelemetryBody type, flatbuffers::Offset<void> body) {
+  log::FinishTelemetryBuffer(builder_, log::CreateTelemetry(builder_, ToNumber(region_), type, body));
+  return Finished();
+}
+
+std::span<const std::byte> RecordBuilder::Finished() const {
+  return std::as_bytes(std::span(builder_.GetBufferPointer(), builder_.GetSize()));
+}
+
+}  // namespace starling::cloud

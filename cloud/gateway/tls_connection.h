@@ -1,0 +1,76 @@
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "common/tls/tls_context.h"
+
+namespace starling::cloud {
+
+// One TLS connection, server side: OpenSSL works on the descriptor itself and Asio
+// only says when the descriptor is ready.  docs/decisions/0003-tls-on-the-descriptor.md
+// says why.
+//
+// Threading: lives on its socket's io_context, which one thread runs.
+class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
+ public:
+  virtual ~TlsConnection();
+  TlsConnection(const TlsConnection&) = delete;
+  TlsConnection& operator=(const TlsConnection&) = delete;
+
+  // Shakes hands; call once.
+  // Errors: kIoError if the socket cannot be used.
+  Status Start(SSL_CTX* context);
+
+  // Closes at once.  OnClosed is called, once, before this returns.
+  void Close(const std::string& why);
+
+  bool established() const { return established_; }
+  bool closed() const { return closed_; }
+
+ protected:
+  explicit TlsConnection(boost::asio::ip::tcp::socket socket, std::size_t write_bytes_max);
+
+  enum class Priority : bool { kUrgent, kNormal };
+
+  // Called from the io_context.  Each of them may close the connection.
+  virtual void OnEstablished(const SSL* ssl) = 0;
+  virtual void OnBytes(std::span<const std::byte> bytes) = 0;
+  virtual void OnClosed(const std::string& why) = 0;
+
+  // Writes whole frames as soon as the socket takes them: urgent ones before all
+  // normal ones that have not been given to TLS yet.  More unsent bytes than the
+  // limit close the connection.
+  void Write(std::span<const std::byte> frames, Priority priority);
+
+  // While `paused`, nothing more is read and the peer's TCP window closes.
+  void PauseReading() { paused_ = true; }
+
+ private:
+  void Handshake();
+  void Read();
+  void Flush();
+  void AwaitReadable();
+  void AwaitWritable();
+
+  boost::asio::ip::tcp::socket socket_;
+  const std::size_t write_bytes_max_;
+  SslPtr ssl_;
+  bool established_ = false;
+  bool closed_ = false;
+  bool paused_ = false;
+  bool awaiting_read_ = false;
+  bool awaiting_write_ = false;
+
+  // Unsent frames.  What TLS was given once, it must be given again.
+  std::vector<std::byte> sending_;
+  std::size_t sent_ = 0;              // of sending_
+  std::vector<std::byte> urgent_;
+  std::vector<std::byte> normal_;
+};
+
+}  // namespace starling::cloud

@@ -1,0 +1,375 @@
+#include "cloud/gateway/vehicle_connection.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <optional>
+#include <utility>
+
+#include "cloud/gateway/payload_check.h"
+#include "common/frame/frame_format.h"
+#include "common/telemetry/history_reader.h"
+
+namespace starling::cloud {
+namespace {
+
+using log::Verdict;
+using wire::NoticeCode;
+using Tally = ThreadCounters;
+
+// A connection that says this much nonsense in this time is cut.
+constexpr int kRefusedMax = 100;
+constexpr nanoseconds kRefusedWindow = seconds(10);
+
+constexpr nanoseconds kNoticeInterval = seconds(1);  // of one code on one connection
+constexpr std::uint32_t kSlowHistoryMs = 500;
+
+Judgement Undecodable(std::string detail) {
+  return Refuse(Verdict::Undecodable, NoticeCode::Malformed, std::move(detail));
+}
+
+// Neither of these says that the vehicle did wrong.
+bool IsMisconduct(Verdict verdict) {
+  return verdict != Verdict::Accepted && verdict != Verdict::Duplicate && verdict != Verdict::Shed;
+}
+
+}  // namespace
+
+VehicleConnection::VehicleConnection(boost::asio::ip::tcp::socket socket, GatewayThread* thread)
+    : TlsConnection(std::move(socket), thread->shared->config.write_bytes_max),
+      thread_(thread), active_(std::chrono::steady_clock::now()) {}
+
+void VehicleConnection::BeginHandshake(SSL_CTX* tls) {
+  handshaking_ = true;
+  if (const Status status = Start(tls); !status.ok()) Close(std::string(status.message()));
+}
+
+void VehicleConnection::OnEstablished(const SSL* ssl) {
+  handshaking_ = false;
+  thread_->OnHandshakeOver();
+  const Result<VehicleId> vehicle = PeerVehicle(ssl);
+  if (!vehicle.ok()) {
+    Tally::Add(&thread_->tally().handshakes_failed);
+    return Close(std::string(vehicle.status().message()));
+  }
+  Tally::Add(SSL_session_reused(ssl) == 1 ? &thread_->tally().handshakes_resumed
+                                          : &thread_->tally().handshakes_full);
+  Tally::Add(&thread_->tally().connections);
+  vehicle_.id = vehicle.value();
+  active_ = thread_->coarse_now();
+  const auto self = std::static_pointer_cast<VehicleConnection>(shared_from_this());
+  VehicleDirectory::Claimed claimed = thread_->shared->directory.Claim(vehicle_.id, {thread_->index, self});
+  record_ = std::move(claimed.record);
+  if (const auto former = claimed.former.connection.lock()) {
+    Tally::Add(&thread_->tally().replaced_connections);
+    boost::asio::post(former->thread_->context(), [former] { former->Replace(); });
+  }
+}
+
+void VehicleConnection::OnClosed(const std::string&) {
+  if (handshaking_) {
+    handshaking_ = false;
+    Tally::Add(&thread_->tally().handshakes_failed);
+    thread_->OnHandshakeOver();
+  }
+  if (record_ != nullptr) {
+    Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
+    const bool was_current = thread_->shared->directory.Release(vehicle_.id, this);
+    // A replaced connection is no absence: the newer one has said that it is there.
+    if (was_current && vehicle_.boot != BootId{}) {
+      AppendSession(false, 0);
+    }
+  }
+  thread_->Forget(this);
+}
+
+void VehicleConnection::Replace() {
+  Close("replaced by a newer connection");
+}
+
+void VehicleConnection::CheckTimeouts(std::chrono::steady_clock::time_point now) {
+  const GatewayConfig& config = thread_->shared->config;
+  const bool welcomed = vehicle_.boot != BootId{};
+  if (now - active_ > (welcomed ? config.idle_timeout : config.handshake_timeout)) {
+    Close(welcomed ? "silent" : "no handshake or Hello in time");
+  }
+}
+
+void VehicleConnection::OnBytes(std::span<const std::byte> bytes) {
+  received_ = CloudNow();
+  active_ = thread_->coarse_now();
+  if (carry_.empty()) {
+    const std::size_t taken = TakeFrames(bytes);
+    if (!closed() && taken < bytes.size()) {
+      carry_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
+    }
+    return;
+  }
+  // Bounded: a frame that is longer than it may be is refused by its header.
+  carry_.insert(carry_.end(), bytes.begin(), bytes.end());
+  const std::size_t taken = TakeFrames(carry_);
+  if (closed()) return;
+  carry_.erase(carry_.begin(), carry_.begin() + static_cast<std::ptrdiff_t>(taken));
+  if (carry_.empty()) carry_ = {};
+}
+
+std::size_t VehicleConnection::TakeFrames(std::span<const std::byte> stream) {
+  std::size_t taken = 0;
+  while (!closed() && taken < stream.size()) {
+    const Result<std::optional<FrameView>> parsed = ParseFrame(stream.subspan(taken));
+    if (!parsed.ok()) {
+      Tally::Add(&thread_->tally().frames_in);
+      const bool oversized = parsed.status().code() == ErrorCode::kExhausted;
+      Conclude(Refuse(oversized ? Verdict::Oversized : Verdict::BadFrame, NoticeCode::Malformed,
+                      std::string(parsed.status().message())),
+               0, stream.subspan(taken));
+      Close(std::string(parsed.status().message()));
+      break;
+    }
+    if (!parsed.value()) break;
+    TakeFrame(*parsed.value());
+    taken += parsed.value()->bytes;
+  }
+  return taken;
+}
+
+void VehicleConnection::TakeFrame(const FrameView& frame) {
+  Tally::Add(&thread_->tally().frames_in);
+  Tally::Add(&thread_->tally().bytes_in, frame.bytes);
+  const Judgement judgement = Judge(frame);
+  Conclude(judgement, static_cast<std::uint8_t>(frame.type), frame.payload);
+  // A status must not get lost, and an agent sends it again on a new connection.
+  if (judgement.verdict == Verdict::Shed && frame.type == FrameType::kCommandReport) {
+    Close("no room for a command's status");
+  }
+}
+
+Judgement VehicleConnection::Judge(const FrameView& frame) {
+  if (frame.version != kFrameVersion) {
+    return Refuse(Verdict::UnknownVersion, NoticeCode::UnknownVersion,
+                  "frame version " + std::to_string(frame.version));
+  }
+  if (frame.type < FrameType::kHello || frame.type > FrameType::kClockReport) {
+    return Refuse(Verdict::UnknownType, NoticeCode::UnknownType,
+                  "frame type " + std::to_string(static_cast<int>(frame.type)));
+  }
+  if (vehicle_.boot == BootId{} && frame.type != FrameType::kHello) {
+    return Refuse(Verdict::BeforeHello, NoticeCode::Malformed,
+                  std::string(FrameTypeName(frame.type)) + " before hello");
+  }
+  const Result<std::span<const std::byte>> payload = thread_->codec.Decode(frame);
+  if (!payload.ok()) return Undecodable(std::string(payload.status().message()));
+  switch (frame.type) {
+    case FrameType::kHello: return OnHello(payload.value());
+    case FrameType::kLive: return OnLive(payload.value());
+    case FrameType::kHistory: return OnHistory(payload.value());
+    case FrameType::kCommandReport: return OnReport(payload.value());
+    case FrameType::kClockProbe: return OnProbe(payload.value());
+    default: return OnClock(payload.value());
+  }
+}
+
+Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
+  const auto* hello = ReadPayload<wire::Hello>(payload);
+  if (hello == nullptr) return Undecodable("not a hello");
+  if (vehicle_.boot != BootId{}) return Refuse(Verdict::Duplicate, NoticeCode::None, "second hello");
+  if (Judgement judgement = CheckHello(*hello); !judgement.accepted()) return judgement;
+  vehicle_.boot = BootId{hello->boot_id()};
+  vehicle_.length_cm = hello->length_cm();
+  vehicle_.width_cm = hello->width_cm();
+  {
+    MutexLock lock(record_->mutex);
+    record_->gate.OnHello(vehicle_.boot);
+  }
+  const GatewayShared& shared = *thread_->shared;
+  const std::uint64_t through = shared.ledger->DurableThrough(vehicle_.id, vehicle_.boot, shared.log->durable());
+  // Before Welcome: the session is in the log before anything that rests on it.
+  AppendSession(true, through);
+  Send(thread_->downlink.Welcome(CloudNow(), shared.config.region,
+                                 Epoch{shared.epoch.load(std::memory_order_relaxed)}, shared.config.origin,
+                                 vehicle_.boot, through),
+       Priority::kUrgent);
+  return {};
+}
+
+Judgement VehicleConnection::OnLive(std::span<const std::byte> payload) {
+  const auto* live = ReadPayload<wire::Live>(payload);
+  if (live == nullptr) return Undecodable("not a live fix");
+  const std::size_t arcs = live->path() == nullptr ? 0 : live->path()->size();
+  CloudTime sample_time;
+  {
+    MutexLock lock(record_->mutex);
+    FixGate& gate = record_->gate;
+    if (gate.boot() != vehicle_.boot) {
+      return Refuse(Verdict::ClockStep, NoticeCode::None, "a newer connection has another boot");
+    }
+    Judgement judgement = gate.JudgeFix(thread_->shared->config, thread_->shared->frame, *live->fix(), arcs, received_);
+    if (!judgement.accepted()) return judgement;
+    sample_time = gate.sample_time();
+  }
+  if (!Append(Topic::kTelemetry, thread_->records.Fix(vehicle_, *live, sample_time), nullptr)) {
+    return Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+  }
+  return {};
+}
+
+Judgement VehicleConnection::OnHistory(std::span<const std::byte> payload) {
+  const auto* history = ReadPayload<wire::History>(payload);
+  if (history == nullptr) return Undecodable("not a history batch");
+  const BootId boot{history->boot_id()};
+  const SequenceRange range{history->first_sequence(), history->first_sequence() + history->count() - 1};
+  Judgement judgement = CheckHistory(*history);
+  if (judgement.accepted()) {
+    const auto columns = std::as_bytes(std::span(history->columns()->data(), history->columns()->size()));
+    if (const Status status = ReadHistoryColumns(columns, range.first, history->count(), &thread_->samples);
+        !status.ok()) {
+      judgement = Undecodable(std::string(status.message()));
+    }
+  }
+  if (!judgement.accepted()) {
+    // It will not get better by being sent again.
+    Send(thread_->downlink.HistoryAck(boot, range.first, range.last, true), Priority::kNormal);
+    return judgement;
+  }
+  GatewayThread::Ack ack{Ticket{}, std::static_pointer_cast<VehicleConnection>(shared_from_this()), false, boot,
+                         range.first, range.last};
+  {
+    MutexLock lock(record_->mutex);
+    if (const std::optional<Ticket> held = thread_->shared->ledger->Holds(vehicle_.id, boot, range)) {
+      ack.ticket = *held;
+      judgement = Refuse(Verdict::Duplicate, NoticeCode::None, "held already");
+    } else if (Append(Topic::kHistory,
+                      thread_->records.History(vehicle_.id, *history,
+                                               record_->gate.clock_offset(), received_),
+                      &ack.ticket)) {
+      thread_->shared->ledger->Record(vehicle_.id, boot, range, ack.ticket);
+    } else {
+      return Refuse(Verdict::Shed, NoticeCode::SlowHistory, "the log is full", kSlowHistoryMs);
+    }
+  }
+  thread_->QueueAck(std::move(ack));
+  return judgement;
+}
+
+Judgement VehicleConnection::OnReport(std::span<const std::byte> payload) {
+  const auto* report = ReadPayload<wire::CommandReport>(payload);
+  if (report == nullptr) return Undecodable("not a command report");
+  if (Judgement judgement = CheckReport(*report); !judgement.accepted()) return judgement;
+  const BootId boot{report->boot_id()};
+  GatewayThread::Ack ack{Ticket{}, std::static_pointer_cast<VehicleConnection>(shared_from_this()), true, boot, 0, 0};
+  Judgement judgement;
+  {
+    MutexLock lock(record_->mutex);
+    const std::uint32_t held = record_->reports_boot == boot ? record_->reports_through : 0;
+    std::vector<wire::CommandStatus> fresh;
+    std::uint32_t through = held;
+    for (const wire::CommandStatus* status : *report->statuses()) {
+      ack.through = std::max<std::uint64_t>(ack.through, status->report_sequence());
+      if (status->report_sequence() <= held) continue;
+      fresh.push_back(*status);
+      through = std::max(through, status->report_sequence());
+    }
+    if (fresh.empty()) {
+      ack.ticket = record_->reports_ticket;
+      judgement = Refuse(Verdict::Duplicate, NoticeCode::None, "held already");
+    } else if (Append(Topic::kTelemetry, thread_->records.Report(vehicle_.id, boot, fresh), &ack.ticket)) {
+      record_->reports_boot = boot;
+      record_->reports_through = through;
+      record_->reports_ticket = ack.ticket;
+    } else {
+      judgement = Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+    }
+  }
+  if (judgement.verdict != Verdict::Shed) thread_->QueueAck(std::move(ack));
+  return judgement;
+}
+
+Judgement VehicleConnection::OnProbe(std::span<const std::byte> payload) {
+  const auto* probe = ReadPayload<wire::ClockProbe>(payload);
+  if (probe == nullptr) return Undecodable("not a clock probe");
+  if (Judgement judgement = CheckProbe(*probe); !judgement.accepted()) return judgement;
+  Send(thread_->downlink.ClockReply(probe->boot_time_ns(), received_, CloudNow()), Priority::kUrgent);
+  return {};
+}
+
+Judgement VehicleConnection::OnClock(std::span<const std::byte> payload) {
+  const auto* report = ReadPayload<wire::ClockReport>(payload);
+  if (report == nullptr) return Undecodable("not a clock report");
+  MutexLock lock(record_->mutex);
+  if (record_->gate.boot() != vehicle_.boot) {
+    return Refuse(Verdict::ClockStep, NoticeCode::None, "a newer connection has another boot");
+  }
+  return record_->gate.JudgeClock(thread_->shared->config, *report, received_);
+}
+
+void VehicleConnection::Conclude(const Judgement& judgement, std::uint8_t frame_type,
+                                 std::span<const std::byte> payload) {
+  Tally::Add(&thread_->tally().verdicts[static_cast<std::size_t>(judgement.verdict)]);
+  if (judgement.accepted()) return;
+  if (judgement.notice != NoticeCode::None) SendNotice(judgement);
+  if (!IsMisconduct(judgement.verdict)) return;
+  bool write_letter = false;
+  {
+    MutexLock lock(record_->mutex);
+    write_letter = record_->dead_letters.Take(received_);
+  }
+  if (write_letter) {
+    thread_->shared->dead_letters.Write(vehicle_.id, judgement, frame_type, payload, received_);
+  }
+  if (received_ - refused_since_ > kRefusedWindow) {
+    refused_since_ = received_;
+    refused_ = 0;
+  }
+  if (++refused_ >= kRefusedMax) Close("too many refused frames");
+}
+
+void VehicleConnection::SendNotice(const Judgement& judgement) {
+  CloudTime& last = noticed_[static_cast<std::size_t>(judgement.notice)];
+  if (received_ - last < kNoticeInterval) return;
+  last = received_;
+  Send(thread_->downlink.Notice(judgement.notice, judgement.retry_after_ms, judgement.detail), Priority::kNormal);
+}
+
+void VehicleConnection::SendCommand(std::span<const std::byte> wire_command) {
+  const std::span<const std::byte> frame = thread_->downlink.Command(wire_command);
+  // Before Hello an agent refuses commands; its shard sends them again.
+  if (closed() || vehicle_.boot == BootId{} || frame.empty()) {
+    Tally::Add(&thread_->tally().commands_unroutable);
+    return;
+  }
+  Send(frame, Priority::kUrgent);
+  Tally::Add(&thread_->tally().commands_sent);
+}
+
+void VehicleConnection::SendAck(const GatewayThread::Ack& ack) {
+  Send(ack.is_status ? thread_->downlink.StatusAck(ack.boot, static_cast<std::uint32_t>(ack.through))
+                     : thread_->downlink.HistoryAck(ack.boot, ack.first, ack.through, false),
+       Priority::kNormal);
+}
+
+void VehicleConnection::SendDraining() {
+  PauseReading();
+  if (established()) Send(thread_->downlink.Notice(NoticeCode::Draining, 0, "the gateway stops"), Priority::kNormal);
+}
+
+void VehicleConnection::Send(std::span<const std::byte> frame, Priority priority) {
+  if (closed()) return;
+  Tally::Add(&thread_->tally().frames_out);
+  Tally::Add(&thread_->tally().bytes_out, frame.size());
+  Write(frame, priority);
+}
+
+void VehicleConnection::AppendSession(bool connected, std::uint64_t acked_through) {
+  if (!Append(Topic::kTelemetry, thread_->records.Session(vehicle_, connected, acked_through), nullptr)) {
+    Tally::Add(&thread_->tally().sessions_shed);
+  }
+}
+
+bool VehicleConnection::Append(Topic topic, std::span<const std::byte> value, Ticket* ticket) {
+  const GatewayShared& shared = *thread_->shared;
+  const Result<Ticket> outcome = shared.log->Append(topic, Partition{ToNumber(shared.config.region)},
+                                                    std::as_bytes(std::span(vehicle_.id.view())), value);
+  if (outcome.ok() && ticket != nullptr) *ticket = outcome.value();
+  return outcome.ok();
+}
+
+}  // namespace starling::cloud

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <array>
+#include <boost/asio/ip/tcp.hpp>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "cloud/gateway/gateway_thread.h"
+#include "cloud/gateway/judgement.h"
+#include "cloud/gateway/tls_connection.h"
+#include "common/frame/frame_reader.h"
+
+namespace starling::cloud {
+
+// One vehicle's connection: who it is, what it says, and one verdict for each thing
+// that it says.
+//
+// Threading: lives on its GatewayThread.
+class VehicleConnection final : public TlsConnection {
+ public:
+  // `thread` must outlive the connection.
+  VehicleConnection(boost::asio::ip::tcp::socket socket, GatewayThread* thread);
+
+  // Call once, after it is in the thread's list.
+  void BeginHandshake(SSL_CTX* tls);
+
+  void SendCommand(std::span<const std::byte> wire_command);
+  void SendAck(const GatewayThread::Ack& ack);
+  void SendDraining();
+
+  // Closes if the handshake, Hello or the next frame has been awaited too long.
+  void CheckTimeouts(std::chrono::steady_clock::time_point now);
+
+  // A newer connection of the same vehicle is there.
+  void Replace();
+
+  std::size_t place = 0;        // in the thread's list; the thread's own
+
+ private:
+  static constexpr std::size_t kNoticeCodes = static_cast<std::size_t>(wire::NoticeCode::MAX) + 1;
+
+  void OnEstablished(const SSL* ssl) override;
+  void OnBytes(std::span<const std::byte> bytes) override;
+  void OnClosed(const std::string& why) override;
+
+  // Takes the whole frames of `stream` and returns how many bytes they were.
+  std::size_t TakeFrames(std::span<const std::byte> stream);
+  void TakeFrame(const FrameView& frame);
+  Judgement Judge(const FrameView& frame);
+  Judgement OnHello(std::span<const std::byte> payload);
+  Judgement OnLive(std::span<const std::byte> payload);
+  Judgement OnHistory(std::span<const std::byte> payload);
+  Judgement OnReport(std::span<const std::byte> payload);
+  Judgement OnProbe(std::span<const std::byte> payload);
+  Judgement OnClock(std::span<const std::byte> payload);
+
+  // Counts the verdict; if it is a refusal, tells those who should know.
+  void Conclude(const Judgement& judgement, std::uint8_t frame_type, std::span<const std::byte> payload);
+  void SendNotice(const Judgement& judgement);
+  void Send(std::span<const std::byte> frame, Priority priority);
+  void AppendSession(bool connected, std::uint64_t acked_through);
+  bool Append(Topic topic, std::span<const std::byte> value, Ticket* ticket);
+
+  GatewayThread* const thread_;
+  std::shared_ptr<VehicleRecord> record_;   // null until established
+  RecordBuilder::Vehicle vehicle_;          // boot 0 until Hello
+  CloudTime received_;                      // when the bytes at hand were read
+  std::vector<std::byte> carry_;            // an incomplete frame
+  bool handshaking_ = false;
+  std::chrono::steady_clock::time_point active_;  // accepted, or last frame
+
+  // Refused frames since the window began.
+  CloudTime refused_since_;
+  int refused_ = 0;
+  std::array<CloudTime, kNoticeCodes> noticed_{};  // last time of each code
+};
+
+}  // namespace starling::cloud

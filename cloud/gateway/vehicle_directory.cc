@@ -1,0 +1,31 @@
+#include "cloud/gateway/vehicle_directory.h"
+
+#include <utility>
+
+#include "cloud/gateway/vehicle_connection.h"
+
+namespace starling::cloud {
+
+VehicleDirectory::Claimed VehicleDirectory::Claim(const VehicleId& vehicle, const Route& route) {
+  MutexLock lock(mutex_);
+  Entry& entry = entries_[vehicle];
+  entry.connection = route.connection.lock().get();
+  return {entry.record, std::exchange(entry.route, route)};
+}
+
+bool VehicleDirectory::Release(const VehicleId& vehicle, const VehicleConnection* connection) {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(vehicle);
+  if (found == entries_.end() || found->second.connection != connection) return false;
+  found->second.connection = nullptr;
+  found->second.route = {};
+  return true;
+}
+
+Route VehicleDirectory::Find(const VehicleId& vehicle) const {
+  MutexLock lock(mutex_);
+  const auto found = entries_.find(vehicle);
+  return found == entries_.end() ? Route{} : found->second.route;
+}
+
+}  // namespace starling::cloud

@@ -1,0 +1,69 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+#include "cloud/gateway/dead_letters.h"
+#include "cloud/gateway/fix_gate.h"
+#include "cloud/log/log.h"
+#include "common/ids.h"
+#include "common/mutex.h"
+
+namespace starling::cloud {
+
+class VehicleConnection;
+
+// What outlives a vehicle's connections, so that reconnecting resets no limit.
+//
+// Threading: lock `mutex` to use it; while a connection replaces another one, both
+// of their threads do.
+struct VehicleRecord {
+  Mutex mutex;
+  FixGate gate STARLING_GUARDED_BY(mutex);
+  RateLimit dead_letters STARLING_GUARDED_BY(mutex){kDeadLettersPerVehicleAndSecond};
+
+  // Command statuses that the log has: those of this boot up to this one.
+  BootId reports_boot STARLING_GUARDED_BY(mutex){};
+  std::uint32_t reports_through STARLING_GUARDED_BY(mutex) = 0;
+  Ticket reports_ticket STARLING_GUARDED_BY(mutex){};
+};
+
+// Where a vehicle's connection is.
+struct Route {
+  std::size_t thread = 0;
+  std::weak_ptr<VehicleConnection> connection;
+};
+
+// Which vehicle is where.  Grows with the vehicles that have ever been there: each
+// has a certificate of ours, so their number is the fleet's.
+//
+// Threading: thread-safe.
+class VehicleDirectory {
+ public:
+  struct Claimed {
+    std::shared_ptr<VehicleRecord> record;
+    Route former;  // empty if there was no connection
+  };
+
+  // From now on the vehicle is at `route`.
+  Claimed Claim(const VehicleId& vehicle, const Route& route);
+
+  // The connection ended.  False if a newer one has the vehicle.
+  bool Release(const VehicleId& vehicle, const VehicleConnection* connection);
+
+  Route Find(const VehicleId& vehicle) const;
+
+ private:
+  struct Entry {
+    std::shared_ptr<VehicleRecord> record = std::make_shared<VehicleRecord>();
+    Route route;
+    const VehicleConnection* connection = nullptr;  // to compare only
+  };
+
+  mutable Mutex mutex_;
+  std::unordered_map<VehicleId, Entry> entries_ STARLING_GUARDED_BY(mutex_);
+};
+
+}  // namespace starling::cloud
