@@ -1,0 +1,303 @@
+// A real agent behind a real uplink, and a gateway on the same io_context.
+
+#include "edge/uplink/uplink.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "cloud/fleet_ca/fleet_ca.h"
+#include "edge/spool/memory_spool.h"
+#include "tests/edge/uplink/fake_gateway.h"
+
+namespace starling::edge {
+namespace {
+
+constexpr BootId kBoot{77};
+
+CertificateFolder MakeFolder(const std::string& name) {
+  const CertificateFolder folder{std::filesystem::temp_directory_path() /
+                                 ("starling_uplink_" + name + "_" + std::to_string(::getpid()))};
+  cloud::FleetConfig config;
+  config.vehicles = 1;
+  EXPECT_TRUE(cloud::InitFleet(folder, config, CloudNow(), nullptr).ok());
+  return folder;
+}
+
+class UplinkTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    ours_ = new CertificateFolder(MakeFolder("ours"));
+    theirs_ = new CertificateFolder(MakeFolder("theirs"));
+  }
+  static void TearDownTestSuite() {
+    for (const auto* folder : {ours_, theirs_}) {
+      std::filesystem::remove_all(folder->root);
+      delete folder;
+    }
+  }
+
+  UplinkTest()
+      : gateway_(&context_, *ours_), tls_(MakeClientContext(ours_->ca()).value()) {
+    config_.port = gateway_.port();
+    config_.backoff_min = milliseconds(1);
+    config_.backoff_max = milliseconds(20);
+  }
+
+  void MakeUplink(const CertificateFolder& vehicle_of = *ours_, bool raw = false) {
+    const VehicleId vehicle = VehicleId::Parse("veh-00001").value();
+    credentials_ = LoadCredentials(vehicle_of.vehicle(vehicle), vehicle_of.vehicle_key(vehicle)).value();
+    AgentConfig agent_config;
+    agent_config.raw = raw;
+    agent_.emplace(agent_config, kBoot, std::make_unique<MemorySpool>(MemorySpoolConfig{}), &codec_);
+    uplink_.emplace(config_, &context_, tls_.get(), &credentials_, &*agent_,
+                    [this] { return now_ += nanoseconds(1); },
+                    [this](const ControlAction& action, BootTime) { actions_.push_back(action); }, 1);
+    uplink_->Start();
+  }
+
+  template <typename Condition>
+  void RunUntil(Condition condition) {
+    while (!condition()) {
+      ASSERT_GT(context_.run_one_for(std::chrono::seconds(20)), 0u) << uplink_->last_failure();
+    }
+  }
+  void Connect() {
+    MakeUplink();
+    AwaitLiveLane();
+  }
+  // The agent sends fixes once the cloud can tell their time.
+  void AwaitLiveLane() {
+    RunUntil([this] { return agent_->welcomed() && gateway_.frames(FrameType::kClockReport) > 0; });
+  }
+
+  void Drive(std::size_t samples) {
+    for (std::size_t i = 0; i < samples; ++i) {
+      now_ += kSampleInterval;
+      Sample sample;
+      sample.time = now_;
+      sample.position = {37.7209977 + 1e-5 * static_cast<double>(++driven_), -122.4723053};
+      sample.speed_mps = 11.1;
+      ASSERT_TRUE(agent_->OnSample(sample, now_).ok());
+      agent_->OnTimer(now_);
+      uplink_->Pump();
+    }
+  }
+
+  static CertificateFolder* ours_;
+  static CertificateFolder* theirs_;
+
+  boost::asio::io_context context_;
+  FakeGateway gateway_;
+  SslContextPtr tls_;
+  UplinkConfig config_;
+  Credentials credentials_;
+  PayloadCodec codec_;
+  BootTime now_ = BootTimeFromNs(1'000'000'000);
+  std::size_t driven_ = 0;
+  std::vector<ControlAction> actions_;
+  std::optional<Agent> agent_;
+  std::optional<Uplink> uplink_;
+};
+
+CertificateFolder* UplinkTest::ours_ = nullptr;
+CertificateFolder* UplinkTest::theirs_ = nullptr;
+
+TEST_F(UplinkTest, ConnectsAndIsWelcomed) {
+  Connect();
+  EXPECT_TRUE(uplink_->connected());
+  EXPECT_EQ(uplink_->counters().connects, 1u);
+  EXPECT_EQ(uplink_->counters().resumed, 0u);
+  EXPECT_EQ(uplink_->counters().failures, 0u);
+  EXPECT_EQ(gateway_.frames(FrameType::kHello), 1u);
+  EXPECT_TRUE(agent_->clock_offset().has_value());
+}
+
+TEST_F(UplinkTest, DeliversEverySample) {
+  Connect();
+  Drive(250);
+  ASSERT_TRUE(agent_->Flush().ok());
+  uplink_->Pump();
+  RunUntil([this] { return agent_->drained(); });
+  EXPECT_EQ(agent_->ledger().delivered, 250u);
+  EXPECT_GE(gateway_.frames(FrameType::kHistory), 3u);
+  EXPECT_GE(gateway_.frames(FrameType::kLive), 1u);
+}
+
+TEST_F(UplinkTest, ACutLinkResumesItsSessionAndLosesNothing) {
+  Connect();
+  Drive(150);
+  uplink_->Cut();
+  EXPECT_FALSE(uplink_->connected());
+  EXPECT_FALSE(agent_->welcomed());
+  Drive(150);
+  RunUntil([this] { return agent_->welcomed(); });
+  ASSERT_TRUE(agent_->Flush().ok());
+  uplink_->Pump();
+  RunUntil([this] { return agent_->drained(); });
+  EXPECT_EQ(agent_->ledger().delivered, 300u);
+  EXPECT_EQ(uplink_->counters().connects, 2u);
+  EXPECT_EQ(uplink_->counters().resumed, 1u);
+  EXPECT_EQ(gateway_.resumed(), 1u);
+}
+
+TEST_F(UplinkTest, AKilledGatewayIsResumedTimeAndAgain) {
+  Connect();
+  for (std::uint64_t kill = 1; kill <= 5; ++kill) {
+    gateway_.Drop();
+    RunUntil([this] { return !uplink_->connected(); });
+    RunUntil([this] { return agent_->welcomed(); });
+    EXPECT_EQ(uplink_->counters().resumed, kill);
+  }
+}
+
+TEST_F(UplinkTest, RetriesUntilAGatewayIsThere) {
+  gateway_.StopListening();
+  MakeUplink();
+  RunUntil([this] { return uplink_->counters().failures == 3; });
+  EXPECT_EQ(uplink_->last_failure(), "cannot connect: Connection refused");
+  gateway_.ListenAgain();
+  RunUntil([this] { return agent_->welcomed(); });
+}
+
+TEST_F(UplinkTest, AGatewayThatSaysNothingIsGivenUp) {
+  config_.connect_timeout = milliseconds(20);
+  gateway_.SetAccepting(false);
+  MakeUplink();
+  RunUntil([this] { return uplink_->counters().failures == 1; });
+  EXPECT_EQ(uplink_->last_failure(), "no connection within 20 ms");
+  gateway_.SetAccepting(true);
+  RunUntil([this] { return agent_->welcomed(); });
+}
+
+TEST_F(UplinkTest, AGatewayOfAnotherNameIsRefused) {
+  config_.server_name = "someone-else";
+  MakeUplink();
+  RunUntil([this] { return uplink_->counters().failures == 2; });
+  EXPECT_EQ(uplink_->last_failure(), "TLS: certificate verify failed");
+  EXPECT_EQ(uplink_->counters().connects, 0u);
+  EXPECT_EQ(gateway_.frames(FrameType::kHello), 0u);
+}
+
+TEST_F(UplinkTest, AGatewayOfAnotherFleetIsRefused) {
+  tls_ = MakeClientContext(theirs_->ca()).value();
+  MakeUplink();
+  RunUntil([this] { return uplink_->counters().failures == 1; });
+  EXPECT_EQ(uplink_->last_failure(), "TLS: certificate verify failed");
+}
+
+// TLS 1.3: the client has connected before it hears that its certificate was
+// refused.
+TEST_F(UplinkTest, AVehicleOfAnotherFleetLearnsThatItIsRefused) {
+  MakeUplink(*theirs_);
+  RunUntil([this] { return uplink_->counters().connects == 3; });
+  EXPECT_EQ(uplink_->last_failure(), "TLS: tlsv1 alert unknown ca");
+  EXPECT_FALSE(agent_->welcomed());
+  EXPECT_EQ(gateway_.frames(FrameType::kHello), 0u);
+}
+
+TEST_F(UplinkTest, ANameIsResolved) {
+  config_.host = "localhost";
+  config_.server_name = "localhost";
+  Connect();
+  EXPECT_TRUE(uplink_->connected());
+}
+
+TEST_F(UplinkTest, GarbageFromTheCloudEndsTheConnection) {
+  Connect();
+  gateway_.SendGarbage();
+  RunUntil([this] { return !uplink_->connected(); });
+  EXPECT_NE(uplink_->last_failure(), "");
+  RunUntil([this] { return agent_->welcomed(); });
+  EXPECT_EQ(uplink_->counters().connects, 2u);
+}
+
+TEST_F(UplinkTest, StopIsTheEndUntilStartedAgain) {
+  Connect();
+  uplink_->Stop();
+  EXPECT_FALSE(uplink_->connected());
+  EXPECT_FALSE(agent_->welcomed());
+  uplink_->Cut();
+  while (context_.run_one_for(std::chrono::milliseconds(30)) > 0) {
+  }
+  EXPECT_EQ(uplink_->counters().connects, 1u);
+  uplink_->Start();
+  RunUntil([this] { return agent_->welcomed(); });
+  EXPECT_EQ(uplink_->counters().resumed, 1u);
+}
+
+// A gateway that does not read: what does not fit waits in the agent, where newer
+// fixes replace it, and the newest one arrives in the end.
+TEST_F(UplinkTest, ASlowLinkConflatesInTheAgent) {
+  MakeUplink(*ours_, /*raw=*/true);
+  AwaitLiveLane();
+  gateway_.SetReading(false);
+  context_.poll();
+  Drive(20'000);
+  EXPECT_GT(agent_->counters().live_conflated, 10'000u);
+  gateway_.SetReading(true);
+  RunUntil([this] { return gateway_.last_live_sequence() == 20'000; });
+  EXPECT_LT(gateway_.frames(FrameType::kLive), 10'000u);
+}
+
+TEST_F(UplinkTest, ACommandReachesTheControllerAndItsStatusTheCloud) {
+  Connect();
+  flatbuffers::FlatBufferBuilder command;
+  wire::CommandBuilder builder(command);
+  builder.add_command_id(4711);
+  builder.add_kind(wire::CommandKind::SpeedAdvice);
+  builder.add_epoch(1);
+  builder.add_sequence(1);
+  builder.add_episode_id(5);
+  builder.add_boot_id(ToNumber(kBoot));
+  builder.add_expires_boot_time_ns(ToNs(now_ + seconds(4)));
+  builder.add_speed_ceiling_cmps(830);
+  builder.add_decel_cmps2(150);
+  command.Finish(builder.Finish());
+  gateway_.SendCommand(command);
+  RunUntil([this] { return !gateway_.outcomes().empty(); });
+  ASSERT_EQ(actions_.size(), 1u);
+  EXPECT_EQ(ToNumber(actions_[0].command), 4711u);
+  EXPECT_EQ(gateway_.outcomes()[0], wire::CommandOutcome::Applied);
+}
+
+TEST_F(UplinkTest, BytesAreCountedAtTheSocketAcrossConnections) {
+  Connect();
+  const UplinkCounters before = uplink_->counters();
+  EXPECT_GT(before.bytes_up, 500u);    // a full handshake with certificates
+  EXPECT_GT(before.bytes_down, 500u);
+  uplink_->Cut();
+  EXPECT_EQ(uplink_->counters().bytes_up, before.bytes_up);
+  RunUntil([this] { return agent_->welcomed(); });
+  const std::uint64_t resumed_up = uplink_->counters().bytes_up - before.bytes_up;
+  EXPECT_GT(resumed_up, 0u);
+  EXPECT_LT(resumed_up, before.bytes_up + 200);
+  EXPECT_LT(uplink_->counters().bytes_down - before.bytes_down, before.bytes_down);
+}
+
+TEST(UplinkConfig, EveryLimitIsChecked) {
+  EXPECT_TRUE(UplinkConfig{}.Validate().ok());
+  const std::vector<void (*)(UplinkConfig*)> breaks = {
+      [](UplinkConfig* config) { config->host = ""; },
+      [](UplinkConfig* config) { config->port = 0; },
+      [](UplinkConfig* config) { config->server_name = ""; },
+      [](UplinkConfig* config) { config->connect_timeout = milliseconds(0); },
+      [](UplinkConfig* config) { config->link_timeout = milliseconds(0); },
+      [](UplinkConfig* config) { config->backoff_min = milliseconds(0); },
+      [](UplinkConfig* config) { config->backoff_max = config->backoff_min - milliseconds(1); },
+      [](UplinkConfig* config) { config->write_bytes_max = 0; },
+  };
+  for (std::size_t i = 0; i < breaks.size(); ++i) {
+    UplinkConfig config;
+    breaks[i](&config);
+    EXPECT_FALSE(config.Validate().ok()) << i;
+  }
+}
+
+}  // namespace
+}  // namespace starling::edge
