@@ -1,0 +1,208 @@
+// A city to drive in: lanes, the connections that lead through its junctions,
+// and who goes first there.  Generated from one seed; nothing in it moves.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "common/geo/vec2.h"
+#include "common/motion/predictor.h"
+#include "common/status.h"
+#include "common/time.h"
+
+namespace starling::sim {
+
+struct CityConfig {
+  // Everything random in the city comes from it.
+  std::uint64_t seed = 1;
+  // Side of the square city, m.  More room means thinner traffic.  1000 to 20000.
+  double side_m = 7400;
+  // Mean distance of two parallel streets, m.  Shorter means more junctions.  140 to 400.
+  double block_m = 200;
+  // Share of side streets that are not there.  0 to 0.3.
+  double missing_share = 0.12;
+  // Share of arterial crossings with a side street that have a signal.  0 to 1.
+  double signal_share = 0.35;
+
+  // Errors: kInvalidArgument names the field that is out of its range.
+  Status Validate() const;
+};
+
+inline constexpr double kLaneWidthM = 3.2;
+
+// Lanes and connections are both tracks: something to drive along from 0 to its
+// length.  Lanes come first, then connections.
+using TrackIndex = std::uint32_t;
+using LaneIndex = std::uint32_t;        // Also the lane's track.
+using ConnectionIndex = std::uint32_t;  // Its track is `lanes().size()` further on.
+using JunctionIndex = std::uint32_t;
+
+// A piece of a track with constant curvature, with the pose at its start.
+struct TrackArc {
+  Vec2 start;
+  Vec2 direction;           // Unit vector of the heading.
+  double heading_rad = 0;   // Clockwise from north.
+  double from_m = 0;        // Distance of its start from the track's.
+  PathArc arc;
+};
+
+struct Track {
+  std::uint32_t arc_first = 0;
+  std::uint32_t arc_count = 0;
+  double length_m = 0;
+  // The legal limit on a lane; on a connection also what its tightest arc
+  // allows at kLateralAccelMps2.
+  double speed_limit_mps = 0;
+};
+
+// Lateral acceleration that people accept in a turn.
+inline constexpr double kLateralAccelMps2 = 2.2;
+
+struct Lane {
+  JunctionIndex from_junction = 0;
+  JunctionIndex to_junction = 0;
+  ConnectionIndex connection_first = 0;  // The ways on from its end; at least one.
+  std::uint32_t connection_count = 0;
+  std::uint8_t from_centre = 0;          // 0 is next to the centre line.
+  std::uint8_t approach = 0;             // Number of its street at `to_junction`.
+  bool arterial = false;
+};
+
+enum class Turn : std::uint8_t { kLeft, kStraight, kRight };
+
+inline constexpr std::uint8_t kNoSignal = 255;
+
+struct Connection {
+  LaneIndex from_lane = 0;
+  LaneIndex to_lane = 0;
+  JunctionIndex junction = 0;
+  Turn turn = Turn::kStraight;
+  std::uint8_t signal_group = kNoSignal;
+  bool yields = false;                   // Has to give way to at least one other.
+};
+
+enum class Control : std::uint8_t {
+  kBend,             // Nothing crosses.
+  kSignal,
+  kPriority,         // The arterial goes first.
+  kPriorityToRight,  // Who comes from the right goes first.
+};
+
+// A signal's programme.  Group g is green in [start, start + green), yellow for
+// kYellowS after that, and red otherwise, in a cycle shifted by the offset.
+struct SignalProgramme {
+  static constexpr double kYellowS = 3;
+  static constexpr double kAllRedS = 2;
+  static constexpr std::size_t kGroupsMax = 4;
+
+  double cycle_s = 0;
+  double offset_s = 0;
+  std::uint8_t groups = 0;
+  double start_s[kGroupsMax] = {};
+  double green_s[kGroupsMax] = {};
+};
+
+enum class Light : std::uint8_t { kGreen, kYellow, kRed };
+
+// What a signal shows at `time_s` since the city's start, and since when.
+struct LightState {
+  Light light = Light::kGreen;
+  double since_s = 0;
+};
+LightState LightAt(const SignalProgramme& programme, std::uint8_t group, double time_s);
+
+struct Junction {
+  Vec2 position;
+  Control control = Control::kBend;
+  ConnectionIndex connection_first = 0;
+  std::uint32_t connection_count = 0;
+  std::uint32_t incoming_first = 0;      // In City::incoming().
+  std::uint32_t incoming_count = 0;
+  std::uint32_t zone_table = 0;          // Start of its connection_count² zone numbers.
+  SignalProgramme programme;
+};
+
+// The part of one connection where a vehicle on another one could touch:
+// centre lines closer than kTouchM.  Distances from the start of the former.
+struct ConflictZone {
+  float enter_m = 0;
+  float leave_m = 0;
+  bool yields = false;                   // The rule gives the other one precedence.
+};
+inline constexpr double kTouchM = 2.5;
+
+// Geometry: x east, y north, metres, the origin in the city's middle; traffic
+// keeps right; lanes are 3.2 m wide.  Connections leave and join lanes tangentially.
+// There is no changing of lanes: a turn may end in any lane of an arterial.
+//
+// Threading: immutable after construction.
+class City {
+ public:
+  // REQUIRES: config.Validate().ok()
+  static City Generate(const CityConfig& config);
+
+  std::span<const Lane> lanes() const { return lanes_; }
+  std::span<const Connection> connections() const { return connections_; }
+  std::span<const Junction> junctions() const { return junctions_; }
+  std::span<const Track> tracks() const { return tracks_; }
+
+  const Lane& lane(LaneIndex lane) const { return lanes_[lane]; }
+  const Connection& connection(ConnectionIndex connection) const {
+    return connections_[connection];
+  }
+  const Junction& junction(JunctionIndex junction) const { return junctions_[junction]; }
+  const Track& track(TrackIndex track) const { return tracks_[track]; }
+
+  bool IsLane(TrackIndex track) const { return track < lanes_.size(); }
+  TrackIndex TrackOf(ConnectionIndex connection) const {
+    return static_cast<TrackIndex>(lanes_.size()) + connection;
+  }
+  ConnectionIndex ConnectionOf(TrackIndex track) const {
+    return track - static_cast<TrackIndex>(lanes_.size());
+  }
+
+  std::span<const TrackArc> arcs(TrackIndex track) const {
+    return {arcs_.data() + tracks_[track].arc_first, tracks_[track].arc_count};
+  }
+
+  // The lanes that end at a junction.
+  std::span<const LaneIndex> incoming(JunctionIndex junction) const {
+    return {incoming_.data() + junctions_[junction].incoming_first,
+            junctions_[junction].incoming_count};
+  }
+
+  // The zone on `of` in which vehicles on `with` are met; null where the two
+  // never touch.  REQUIRES: both belong to the same junction.
+  const ConflictZone* Zone(ConnectionIndex of, ConnectionIndex with) const {
+    const Junction& junction = junctions_[connections_[of].junction];
+    const std::uint32_t number =
+        zone_numbers_[junction.zone_table +
+                      (of - junction.connection_first) * junction.connection_count +
+                      (with - junction.connection_first)];
+    return number == 0 ? nullptr : &zones_[number];
+  }
+
+  // The pose at `distance_m` along a track, 0 to its length; the speed is 0.
+  Pose PoseAt(TrackIndex track, double distance_m) const;
+
+  // The smallest box that holds every lane and connection.
+  Vec2 south_west() const { return south_west_; }
+  Vec2 north_east() const { return north_east_; }
+
+ private:
+  friend class CityBuilder;
+
+  std::vector<Lane> lanes_;
+  std::vector<Connection> connections_;
+  std::vector<Junction> junctions_;
+  std::vector<Track> tracks_;
+  std::vector<TrackArc> arcs_;
+  std::vector<LaneIndex> incoming_;
+  std::vector<std::uint32_t> zone_numbers_;
+  std::vector<ConflictZone> zones_{1};  // Number 0 is none.
+  Vec2 south_west_;
+  Vec2 north_east_;
+};
+
+}  // namespace starling::sim

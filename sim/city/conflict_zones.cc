@@ -1,0 +1,77 @@
+#include "sim/city/conflict_zones.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/geo/trigonometry.h"
+
+namespace starling::sim {
+namespace {
+
+constexpr double kStepM = 1.0;
+constexpr double kZonePaddingM = 0.5 * kStepM;
+
+}  // namespace
+
+SampledLine SampledLine::Of(const City& city, TrackIndex track) {
+  SampledLine line;
+  const double length = city.track(track).length_m;
+  const int steps = std::max(1, static_cast<int>(std::ceil(length / kStepM)));
+  line.step_m = length / steps;
+  for (int i = 0; i <= steps; ++i) {
+    line.points.push_back(city.PoseAt(track, line.step_m * i).position);
+  }
+  return line;
+}
+
+std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const SampledLine& first,
+                                                                   const SampledLine& second) {
+  std::size_t first_low = first.points.size();
+  std::size_t first_high = 0;
+  std::size_t second_low = second.points.size();
+  std::size_t second_high = 0;
+  for (std::size_t i = 0; i < first.points.size(); ++i) {
+    for (std::size_t j = 0; j < second.points.size();) {
+      const double distance2 = NormSquared(first.points[i] - second.points[j]);
+      if (distance2 < kTouchM * kTouchM) {
+        first_low = std::min(first_low, i);
+        first_high = i;
+        second_low = std::min(second_low, j);
+        second_high = std::max(second_high, j);
+      }
+      // The next point that could touch: points are at most a step apart.
+      const double beyond = distance2 > 16 * kTouchM * kTouchM ? std::sqrt(distance2) - kTouchM : 0;
+      j += std::max<std::size_t>(1, static_cast<std::size_t>(beyond / kStepM));
+    }
+  }
+  if (first_low == first.points.size()) return std::nullopt;
+  const auto zone = [](const SampledLine& line, std::size_t low, std::size_t high) {
+    const double length = line.step_m * static_cast<double>(line.points.size() - 1);
+    return ConflictZone{
+        static_cast<float>(std::max(0.0, line.step_m * static_cast<double>(low) - kZonePaddingM)),
+        static_cast<float>(std::min(length, line.step_m * static_cast<double>(high) + kZonePaddingM)),
+        false};
+  };
+  return std::pair{zone(first, first_low, first_high), zone(second, second_low, second_high)};
+}
+
+bool GivesWay(Control control, const Movement& mine, const Movement& theirs) {
+  // Heading of the other one as seen by me: -90 degrees comes from the right.
+  const double relative = WrapAngle(theirs.heading_rad - mine.heading_rad);
+  const bool opposite = std::abs(relative) > kPi * 3 / 4;
+  const bool left_before_oncoming =
+      opposite && mine.turn == Turn::kLeft && theirs.turn != Turn::kLeft;
+  switch (control) {
+    case Control::kBend: return false;
+    case Control::kSignal: return left_before_oncoming;
+    case Control::kPriority:
+      if (mine.arterial != theirs.arterial) return theirs.arterial;
+      return left_before_oncoming;
+    case Control::kPriorityToRight:
+      if (left_before_oncoming) return true;
+      return relative < -kPi / 4 && relative > -kPi * 3 / 4;
+  }
+  return false;
+}
+
+}  // namespace starling::sim

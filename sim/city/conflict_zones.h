@@ -1,0 +1,34 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "sim/city/city.h"
+
+namespace starling::sim {
+
+// Points of a track's centre line, at most kStepM apart, with the last one at its end.
+struct SampledLine {
+  std::vector<Vec2> points;
+  double step_m = 0;
+
+  static SampledLine Of(const City& city, TrackIndex track);
+};
+
+// Where two centre lines come closer than kTouchM, on the first and on the
+// second one; nothing where they do not.
+std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const SampledLine& first,
+                                                                   const SampledLine& second);
+
+// Whether the rule of the junction makes `mine` give way to `theirs`; the
+// headings are those of the lanes that they come from.
+struct Movement {
+  Turn turn = Turn::kStraight;
+  double heading_rad = 0;
+  bool arterial = false;
+};
+bool GivesWay(Control control, const Movement& mine, const Movement& theirs);
+
+}  // namespace starling::sim

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+
+namespace starling::sim {
+
+// The Intelligent Driver Model.
+//
+// Source: M. Treiber, A. Hennecke, D. Helbing, Congested traffic states in
+// empirical observations and microscopic simulations, Phys. Rev. E 62 (2000),
+// equations 2 and 3; parameters for city traffic from M. Treiber, A. Kesting, Traffic
+// Flow Dynamics (2013), table 11.2.  We deviate in the acceleration (1.5 instead of
+// 1.0) and the headway (1.2 s instead of 1.0): taxis pull away briskly and, with
+// 0.1 s steps and limited jerk, need the longer headway.
+struct CarFollowing {
+  double accel_mps2 = 1.5;          // a: on a free road from a stand.
+  double decel_mps2 = 1.8;          // b: comfortable braking.
+  double headway_s = 1.2;           // T
+  double gap_min_m = 2.0;           // s0: bumper to bumper in a queue.
+
+  // Acceleration on a free road.  REQUIRES: desired_mps > 0.
+  double Free(double speed_mps, double desired_mps) const {
+    const double ratio = speed_mps / desired_mps;
+    if (ratio > 1) return std::max(-decel_mps2, accel_mps2 * (1 - ratio * ratio * ratio * ratio));
+    return accel_mps2 * (1 - ratio * ratio * ratio * ratio);
+  }
+
+  // The share of the acceleration that a leader takes away.
+  double Interaction(double speed_mps, double gap_m, double closing_mps) const {
+    const double wanted =
+        gap_min_m + std::max(0.0, speed_mps * headway_s + speed_mps * closing_mps * half_root_ab);
+    const double ratio = wanted / std::max(gap_m, 0.1);
+    return accel_mps2 * ratio * ratio;
+  }
+
+  // The gap at which a platoon at this speed keeps it.  REQUIRES: speed < desired.
+  double EquilibriumGap(double speed_mps, double desired_mps) const {
+    const double ratio = speed_mps / desired_mps;
+    return (gap_min_m + speed_mps * headway_s) /
+           std::sqrt(1 - ratio * ratio * ratio * ratio);
+  }
+
+  double half_root_ab = 0.5 / std::sqrt(1.5 * 1.8);  // 1 / (2 sqrt(a b))
+};
+
+}  // namespace starling::sim

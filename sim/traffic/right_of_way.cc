@@ -1,0 +1,305 @@
+// Who goes first at a junction.  A vehicle commits itself to its movement before
+// it enters: commitments are ordered, and the later one waits for the earlier one
+// wherever their paths touch.  Drivers who look away skip the question.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "common/check.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+namespace {
+
+constexpr double kNothing = 1e9;
+constexpr double kLineMarginM = 1.0;          // Stops this far before the line.
+constexpr double kBeginStopMps2 = 1.5;        // Where braking for the line begins.
+constexpr double kStopMps2 = 3.5;             // Harder than that, a driver goes on.
+constexpr double kRoomM = kVehicleLengthM + 2.4;
+constexpr double kNeverS = 1e6;
+constexpr double kRunnerRedS = 1.3;
+constexpr double kStuckS = 7;
+constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
+
+// Deceleration that ends in `room_m`; nothing while less than `begin` would do.
+double StopIn(double speed_mps, double room_m, double accel_mps2, double begin_mps2) {
+  if (room_m <= 0.05) return speed_mps > 0 ? -4 : 0;
+  // What the brake finds once the foot is on it.
+  const double soon_mps = speed_mps + 0.3 * std::max(accel_mps2, 0.0);
+  const double needed = soon_mps * soon_mps / (2 * room_m);
+  if (needed >= begin_mps2) return -needed;
+  if (room_m < 3 && speed_mps < 1) return std::min(1.0, (room_m - speed_mps) * 1.0);
+  if (room_m < 12) return begin_mps2 - 1.2 * needed - (1 - room_m / 12);
+  return kNothing;
+}
+
+// Deceleration that it would take to stop before the line, once the foot is on the brake.
+double NeededToStop(const Vehicle& me, double to_line_m) {
+  const double soon_mps = me.speed_mps + 0.3 * std::max(me.accel_mps2, 0.0);
+  const double room_m = to_line_m - 0.3 * me.speed_mps - 0.2;
+  return soon_mps * soon_mps / (2 * std::max(room_m, 0.05));
+}
+
+// Seconds until `distance_m` is behind, at best: pulling away at 2.2 m/s².
+double SoonestS(double distance_m, double speed_mps, double limit_mps) {
+  if (distance_m <= 0) return 0;
+  const double top = std::max(speed_mps, limit_mps);
+  const double ramp_s = (top - speed_mps) / 2.2;
+  const double ramp_m = (speed_mps + top) / 2 * ramp_s;
+  if (distance_m > ramp_m) return ramp_s + (distance_m - ramp_m) / top;
+  return (std::sqrt(speed_mps * speed_mps + 2 * 2.2 * distance_m) - speed_mps) / 2.2;
+}
+
+// Seconds until `distance_m` is behind, for a driver who takes the turn with care.
+double LatestS(double distance_m, double speed_mps, double limit_mps) {
+  if (distance_m <= 0) return 0;
+  const double top = limit_mps * 0.85;
+  const double from = std::min(speed_mps, top);
+  const double ramp_s = (top - from) / kPullAwayMps2;
+  const double ramp_m = (from + top) / 2 * ramp_s;
+  const double start_s = speed_mps < 1 ? 0.4 : 0;
+  if (distance_m > ramp_m) return start_s + ramp_s + (distance_m - ramp_m) / top;
+  return start_s +
+         (std::sqrt(from * from + 2 * kPullAwayMps2 * distance_m) - from) / kPullAwayMps2;
+}
+
+}  // namespace
+
+double Traffic::ForJunction(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  double accel = kNothing;
+  if (city_.IsLane(me.track) &&
+      (me.turn_number == 0 || me.committed == me.through)) {
+    const double to_line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
+    const Connection& connection = city_.connection(me.through);
+    const double v = me.speed_mps;
+    const double decide_m = !connection.yields || me.looks_away ? v * v / 3 + 0.7 * v + 8
+                                                                : 1.2 * v + 7;
+    const double see_m = v * v / 3 + 0.7 * v + 8;
+    if (to_line_m < 0 && !me.over_line) {
+      me.over_line = true;
+      if (connection.signal_group != kNoSignal &&
+          LightAt(city_.junction(connection.junction).programme, connection.signal_group,
+                  static_cast<double>(me.time_ns) * 1e-9).light == Light::kRed) {
+        ++counters_.red_light_runs;
+      }
+    }
+    if (me.turn_number != 0) {
+      if (to_line_m > 0 && MustGiveUp(vehicle, to_line_m)) GiveUp(vehicle);
+    } else if (to_line_m < decide_m && MayCommit(vehicle, to_line_m)) {
+      Commit(vehicle);
+    }
+    if (me.turn_number == 0 && to_line_m < see_m) {
+      accel = StopIn(v, to_line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
+    }
+  }
+  if (me.turn_number != 0) accel = std::min(accel, ForOthersCrossing(vehicle));
+  return accel;
+}
+
+bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
+  const Connection& connection = city_.connection(me.through);
+  if (connection.signal_group == kNoSignal) return true;
+  const LightState state = LightAt(city_.junction(connection.junction).programme,
+                                   connection.signal_group, static_cast<double>(me.time_ns) * 1e-9);
+  if (state.light == Light::kGreen) return true;
+  const double needed = NeededToStop(me, to_line_m);
+  // Decided once: who has begun to brake for the yellow does not think again.
+  if (state.light == Light::kYellow) {
+    return me.runner ? needed > 1.0 : me.turn_number != 0 && needed > kStopMps2;
+  }
+  if (me.runner && state.since_s < kRunnerRedS && needed > 1.5) return true;
+  return me.turn_number != 0 && needed > kStopMps2;
+}
+
+bool Traffic::ExitHasRoom(const Vehicle& me, bool reserved) const {
+  const Queue& queue = queues_[city_.connection(me.through).to_lane];
+  if (queue.last == kNobody) return queue.reserved < 8;
+  const Other last = At(vehicles_[queue.last], me.time_ns);
+  const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
+  const double room_m = last.along_m - kHalfLengthM + 2.0 * last.speed_mps;
+  return room_m > kRoomM * (others + 1);
+}
+
+bool Traffic::MayCommit(VehicleIndex vehicle, double to_line_m) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const Connection& connection = city_.connection(me.through);
+  if (me.ahead != kNobody) {
+    const Vehicle& leader = vehicles_[me.ahead];
+    if (leader.turn_number == 0 || leader.committed != leader.through) return false;
+  }
+  if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
+  if (!SignalAllows(me, to_line_m) || !ExitHasRoom(me, false)) return false;
+  if (me.looks_away) return true;
+  return ClearOfMembers(vehicle, to_line_m) &&
+         (!connection.yields || ClearOfApproaching(vehicle, to_line_m));
+}
+
+bool Traffic::MustGiveUp(VehicleIndex vehicle, double to_line_m) const {
+  const Vehicle& me = vehicles_[vehicle];
+  if (NeededToStop(me, to_line_m) > kStopMps2) return false;
+  if (me.ahead != kNobody) {
+    const Vehicle& leader = vehicles_[me.ahead];
+    if (leader.turn_number == 0 || leader.committed != leader.through) return true;
+  }
+  return !SignalAllows(me, to_line_m) || !ExitHasRoom(me, true);
+}
+
+bool Traffic::ClearOfMembers(VehicleIndex vehicle, double to_line_m) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
+  const Crossing& crossing = crossings_[city_.connection(me.through).junction];
+  for (std::uint32_t i = 0; i < crossing.count; ++i) {
+    const Vehicle& other = vehicles_[crossing.members[i]];
+    const ConflictZone* mine = city_.Zone(me.through, other.committed);
+    if (mine == nullptr) continue;
+    const Other now = At(other, me.time_ns);
+    const double centre_m = now.along_m + other.committed_offset_m;
+    if (other.hidden && centre_m + kHalfLengthM < 0) continue;
+    const ConflictZone* theirs = city_.Zone(other.committed, me.through);
+    const double rest_m = theirs->leave_m - (centre_m - kHalfLengthM);
+    if (rest_m <= 0) continue;
+    const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
+    const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
+    if (LatestS(rest_m, now.speed_mps, their_limit) + 0.3 < my_enter_s) continue;
+    const double my_leave_s =
+        LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
+    const double their_enter_s =
+        SoonestS(theirs->enter_m - centre_m - kHalfLengthM, now.speed_mps, their_limit);
+    if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s) < their_enter_s) continue;
+    return false;
+  }
+  return true;
+}
+
+bool Traffic::ClearOfApproaching(VehicleIndex vehicle, double to_line_m) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const Connection& connection = city_.connection(me.through);
+  const Junction& junction = city_.junction(connection.junction);
+  // Four who all have someone to their right take turns.
+  if (junction.control == Control::kPriorityToRight && me.waited_s > 2.5f) return true;
+  const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
+  const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
+  const double now_s = static_cast<double>(me.time_ns) * 1e-9;
+  for (const LaneIndex lane : city_.incoming(connection.junction)) {
+    if (lane == me.track) continue;
+    const double length_m = city_.track(lane).length_m;
+    VehicleIndex number = queues_[lane].first;
+    for (int looked = 0; looked < 3 && number != kNobody; ++looked) {
+      const Vehicle& other = vehicles_[number];
+      number = other.behind;
+      if (other.turn_number != 0 && other.committed == other.through) {
+        if (!other.hidden) --looked;
+        continue;
+      }
+      const ConflictZone* mine = city_.Zone(me.through, other.through);
+      if (mine == nullptr || !mine->yields) continue;
+      const Other now = At(other, me.time_ns);
+      const double their_line_m = length_m - now.along_m - kHalfLengthM;
+      if (their_line_m > 120) break;
+      if (now.speed_mps < 0.5 && other.waited_s > 1.5f) continue;  // It waits for something else.
+      const std::uint8_t group = city_.connection(other.through).signal_group;
+      if (group != kNoSignal && LightAt(junction.programme, group, now_s).light == Light::kRed) {
+        break;
+      }
+      const double my_leave_s =
+          LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
+      const double their_limit = city_.track(city_.TrackOf(other.through)).speed_limit_mps;
+      const double their_enter_s = SoonestS(
+          their_line_m + city_.Zone(other.through, me.through)->enter_m, now.speed_mps, their_limit);
+      if (my_leave_s + margin_s > their_enter_s) return false;
+    }
+  }
+  return true;
+}
+
+double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  const Crossing& crossing = crossings_[city_.connection(me.committed).junction];
+  const double my_front_m = me.along_m + me.committed_offset_m + kHalfLengthM;
+  const double my_limit = city_.track(city_.TrackOf(me.committed)).speed_limit_mps;
+  double accel = kNothing;
+  for (std::uint32_t i = 0; i < crossing.count; ++i) {
+    if (crossing.members[i] == vehicle) continue;
+    const Vehicle& other = vehicles_[crossing.members[i]];
+    const ConflictZone* mine = city_.Zone(me.committed, other.committed);
+    if (mine == nullptr || my_front_m > mine->enter_m) continue;
+    const ConflictZone* theirs = city_.Zone(other.committed, me.committed);
+    const Other now = At(other, me.time_ns);
+    const double their_front_m = now.along_m + other.committed_offset_m + kHalfLengthM;
+    const double rest_m = theirs->leave_m + kVehicleLengthM - their_front_m;
+    if (rest_m <= 0) continue;
+    const bool inside = their_front_m > theirs->enter_m;
+    const double to_zone_m = mine->enter_m - my_front_m;
+    const double v = me.speed_mps;
+    // Both as they drive now: who is second, and what would that one have to do?
+    const double my_enter_s = v > 0.5 ? to_zone_m / v : kNeverS;
+    const double their_enter_s =
+        inside ? 0 : now.speed_mps > 0.5 ? (theirs->enter_m - their_front_m) / now.speed_mps : kNeverS;
+    const double their_leave_s = now.speed_mps > 0.5 ? rest_m / now.speed_mps : kNeverS;
+    const bool meets = my_enter_s >= their_enter_s && my_enter_s < their_leave_s;
+    const double needed = v * v / (2 * std::max(to_zone_m - 0.3, 0.1));
+    if (meets && my_enter_s < 2 && needed > 3 && !me.crossing_counted) {
+      me.crossing_counted = true;
+      ++counters_.near_misses_crossing;
+    }
+    const bool expected = !other.hidden || their_front_m > 0;
+    bool first = inside || (other.turn_number < me.turn_number && expected);
+    if (!inside && first && expected) {
+      // Unless I am through well before it comes.
+      const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
+      first = LatestS(mine->leave_m + kVehicleLengthM - my_front_m, v, my_limit) + 0.5 >
+              SoonestS(theirs->enter_m - their_front_m, now.speed_mps, their_limit);
+    }
+    if (me.looks_away) {
+      // Sees it when it is nearly too late.
+      first = meets && my_enter_s < 1.1;
+    } else if (!first && meets && other.hidden && their_front_m > 1 && my_enter_s < 1.6) {
+      first = true;  // The other one should have waited, and does not.
+    }
+    if (!first) continue;
+    if (me.waited_s > kStuckS && !inside) continue;  // Someone has to begin.
+    if (v > 0.5 && LatestS(rest_m, now.speed_mps, std::max(now.speed_mps, 3.0)) + 0.2 < my_enter_s &&
+        now.speed_mps > 1) {
+      continue;                                      // It is gone when I come.
+    }
+    const double stop = StopIn(v, to_zone_m - 0.6, me.accel_mps2, 1.2);
+    accel = std::min(accel, stop);
+  }
+  return accel;
+}
+
+void Traffic::Commit(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  if (me.turn_number != 0) LeaveJunction(vehicle);
+  const Connection& connection = city_.connection(me.through);
+  Crossing& crossing = crossings_[connection.junction];
+  if (crossing.count == Crossing::kMembersMax) return;
+  crossing.members[crossing.count++] = vehicle;
+  me.turn_number = ++turn_number_;
+  me.committed = me.through;
+  me.committed_offset_m = city_.IsLane(me.track) ? -city_.track(me.track).length_m : 0;
+  me.hidden = me.looks_away;
+  me.crossing_counted = false;
+  ++queues_[connection.to_lane].reserved;
+}
+
+void Traffic::GiveUp(VehicleIndex vehicle) {
+  Queue& queue = queues_[city_.connection(vehicles_[vehicle].committed).to_lane];
+  if (queue.reserved > 0) --queue.reserved;
+  LeaveJunction(vehicle);
+}
+
+void Traffic::LeaveJunction(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  Crossing& crossing = crossings_[city_.connection(me.committed).junction];
+  for (std::uint32_t i = 0; i < crossing.count; ++i) {
+    if (crossing.members[i] != vehicle) continue;
+    crossing.members[i] = crossing.members[--crossing.count];
+    break;
+  }
+  me.turn_number = 0;
+  me.hidden = false;
+}
+
+}  // namespace starling::sim
