@@ -1,0 +1,125 @@
+// starling-edge: the agent of one vehicle.
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <string>
+
+#include "common/tls/tls_context.h"
+#include "edge/uplink/endpoint.h"
+#include "edge/vehicle_program.h"
+
+namespace starling::edge {
+namespace {
+
+constexpr int kExitRuntime = 1;
+constexpr int kExitUsage = 2;
+
+constexpr const char* kDescription =
+    "The agent of one vehicle: reads samples as lines of JSON, reduces them, and sends them to\n"
+    "the orchestrator; writes the commands that come back to standard output as lines of JSON.\n"
+    "The format of a line is described in docs/formats/sample_json.md.";
+
+constexpr const char* kFooter =
+    "The spool is in memory: samples that the cloud has not acknowledged when the process ends\n"
+    "are lost, and the last line on standard error says how many. Ctrl-C or SIGTERM waits for\n"
+    "them up to --drain-seconds; a second one does not wait.\n"
+    "\n"
+    "Examples:\n"
+    "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 < samples.jsonl\n"
+    "  starling-edge --connect cloud.example:7443 --ca ca.pem --cert me.pem --key me.key \\\n"
+    "      --listen-unix /run/starling/samples.sock --report /var/log/starling.json\n"
+    "  echo '{\"lat_deg\":44.49,\"lon_deg\":11.34,\"heading_deg\":90,\"speed_mps\":8.3}' |\n"
+    "      starling-edge --connect 127.0.0.1:7443 --certs fleet --name veh-00001\n"
+    "\n"
+    "Exit code: 0 all delivered; 1 not all delivered, or a failure; 2 wrong usage.";
+
+int Fail(int code, std::string_view message) {
+  std::fprintf(stderr, "starling-edge: %.*s\n", static_cast<int>(message.size()), message.data());
+  return code;
+}
+
+struct CredentialFiles {
+  std::string folder;
+  std::string name;
+  std::string ca;
+  std::string certificate;
+  std::string key;
+
+  // The files named one by one win over those of the folder.
+  Status Complete() {
+    if (!folder.empty()) {
+      const CertificateFolder certificates{folder};
+      if (ca.empty()) ca = certificates.ca();
+      if (!name.empty()) {
+        const Result<VehicleId> vehicle = VehicleId::Parse(name);
+        if (!vehicle.ok()) return vehicle.status();
+        if (certificate.empty()) certificate = certificates.vehicle(vehicle.value());
+        if (key.empty()) key = certificates.vehicle_key(vehicle.value());
+      }
+    }
+    if (!ca.empty() && !certificate.empty() && !key.empty()) return Status();
+    return Status(ErrorCode::kInvalidArgument,
+                  "give --certs DIR and --name NAME, or --ca, --cert and --key");
+  }
+};
+
+int Main(int argc, char** argv) {
+  VehicleProgramOptions options;
+  CredentialFiles files;
+  std::string connect;
+  long drain_seconds = 10;
+
+  CLI::App app(kDescription, "starling-edge");
+  app.footer(kFooter);
+  app.add_option("--connect", connect, "Gateway, as HOST:PORT")->required();
+  app.add_option("--server-name", options.shell.uplink.server_name,
+                 "Name that the gateway's certificate must carry")->capture_default_str();
+  app.add_option("--certs", files.folder, "Folder that `starling init` made");
+  app.add_option("--name", files.name, "The vehicle's name: which certificate of --certs");
+  app.add_option("--ca", files.ca, "Certificate of the fleet's authority");
+  app.add_option("--cert", files.certificate, "The vehicle's certificate");
+  app.add_option("--key", files.key, "The vehicle's private key");
+  app.add_option("--listen-unix", options.listen_unix,
+                 "Read from the writers that connect to this Unix socket, one after the other,\n"
+                 "instead of from standard input");
+  app.add_flag("--raw", options.shell.agent.raw, "Send every sample at once, also where it says nothing new");
+  app.add_option("--length-m", options.shell.agent.length_m, "Length of the vehicle")->capture_default_str();
+  app.add_option("--width-m", options.shell.agent.width_m, "Width of the vehicle")->capture_default_str();
+  app.add_option("--spool-bytes", options.shell.spool.bytes_max,
+                 "Memory for samples that wait for the cloud; the oldest are dropped above it")
+      ->capture_default_str();
+  app.add_option("--drain-seconds", drain_seconds, "Wait so long for the cloud at the end")
+      ->capture_default_str();
+  app.add_option("--report", options.report_file, "Write ledger and counters to this file at the end");
+  app.add_flag("--verbose", options.verbose, "Tell of the link on standard error");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+
+  const Result<Endpoint> endpoint = ParseEndpoint(connect);
+  if (!endpoint.ok()) return Fail(kExitUsage, "--connect: " + std::string(endpoint.status().message()));
+  options.shell.uplink.host = endpoint.value().host;
+  options.shell.uplink.port = endpoint.value().port;
+  options.drain_max = seconds(drain_seconds);
+  if (Status status = files.Complete(); !status.ok()) return Fail(kExitUsage, status.message());
+  if (Status status = options.Validate(); !status.ok()) return Fail(kExitUsage, status.message());
+
+  // A controller that went away is reported, not died of.
+  std::signal(SIGPIPE, SIG_IGN);
+  const Result<SslContextPtr> tls = MakeClientContext(files.ca);
+  if (!tls.ok()) return Fail(kExitRuntime, tls.status().message());
+  const Result<Credentials> credentials = LoadCredentials(files.certificate, files.key);
+  if (!credentials.ok()) return Fail(kExitRuntime, credentials.status().message());
+
+  VehicleProgram program(options, tls.value().get(), &credentials.value());
+  if (Status status = program.Run(); !status.ok()) return Fail(kExitRuntime, status.message());
+  return 0;
+}
+
+}  // namespace
+}  // namespace starling::edge
+
+int main(int argc, char** argv) { return starling::edge::Main(argc, argv); }

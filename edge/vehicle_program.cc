@@ -1,0 +1,205 @@
+#include "edge/vehicle_program.h"
+
+#include <time.h>
+#include <unistd.h>
+
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <random>
+#include <utility>
+
+#include "edge/source/json_cursor.h"
+
+namespace starling::edge {
+namespace {
+
+BootTime BootNow() {
+  timespec now{};
+  ::clock_gettime(CLOCK_BOOTTIME, &now);
+  return BootTime(seconds(now.tv_sec) + nanoseconds(now.tv_nsec));
+}
+
+std::uint64_t Random64() {
+  std::random_device device;
+  return (static_cast<std::uint64_t>(device()) << 32 | device()) | 1;  // not 0
+}
+
+std::string Number(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.2f", value);
+  return text.data();
+}
+
+std::string Quoted(std::string_view text) {
+  std::string json;
+  AppendJsonString(text, &json);
+  return json;
+}
+
+const char* KindName(wire::CommandKind kind) {
+  switch (kind) {
+    case wire::CommandKind::SpeedAdvice: return "speed_advice";
+    case wire::CommandKind::Avoidance: return "avoidance";
+    case wire::CommandKind::Release: return "release";
+    default: return "none";
+  }
+}
+
+void Complain(const std::string& line) {
+  std::fputs((line + "\n").c_str(), stderr);
+}
+
+}  // namespace
+
+Status VehicleProgramOptions::Validate() const {
+  if (drain_max.count() < 0 || drain_max > seconds(3600)) {
+    return Status(ErrorCode::kInvalidArgument, "drain-seconds must be within 0 and 3600");
+  }
+  return shell.Validate();
+}
+
+// The boot id is drawn for each run, not for each boot of the machine: sequences
+// and spool begin anew with the process, so the same id would name other samples.
+VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls,
+                               const Credentials* credentials)
+    : options_(options),
+      signals_(context_, SIGTERM, SIGINT),
+      source_(&context_, {BootNow, [this](const Sample& sample) { OnSample(sample); },
+                          [this](std::uint64_t writer, std::uint64_t line, std::string_view why) {
+                            OnRefused(writer, line, why);
+                          },
+                          [this] { Finish("end of input"); }}),
+      shell_(options.shell, BootId{Random64()}, &context_, tls, credentials,
+             {BootNow, [this](const ControlAction& action, BootTime now) { OnAction(action, now); },
+              [this] { OnTick(); }},
+             Random64()) {}
+
+Status VehicleProgram::Run() {
+  const Status opened = options_.listen_unix.empty() ? source_.ReadFile(STDIN_FILENO)
+                                                     : source_.ListenUnix(options_.listen_unix);
+  if (!opened.ok()) return opened;
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (!error) Finish(signal == SIGTERM ? "SIGTERM" : "SIGINT");
+  });
+  shell_.Start();
+  context_.run();
+  return Report();
+}
+
+void VehicleProgram::OnSample(const Sample& sample) {
+  if (Status status = shell_.OnSample(sample); !status.ok()) {
+    // Its line is the last one that was read.
+    Complain("{\"event\":\"sample_refused\",\"sample\":" + std::to_string(source_.counters().samples) +
+             ",\"why\":" + Quoted(status.message()) + "}");
+  }
+}
+
+void VehicleProgram::OnRefused(std::uint64_t writer, std::uint64_t line, std::string_view why) {
+  Complain("{\"event\":\"line_refused\",\"writer\":" + std::to_string(writer) +
+           ",\"line\":" + std::to_string(line) + ",\"why\":" + Quoted(why) + "}");
+}
+
+void VehicleProgram::Print(const std::string& line) {
+  // At once: a controller waits for it.
+  const bool written = std::fputs((line + "\n").c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  if (written || std::exchange(output_failed_, true)) return;
+  Complain("{\"event\":\"output_failed\",\"why\":\"nobody reads the commands any more\"}");
+  Finish("standard output failed");
+}
+
+void VehicleProgram::OnAction(const ControlAction& action, BootTime now) {
+  std::string line = "{\"event\":\"command\",\"id\":\"" + std::to_string(ToNumber(action.command));
+  line += "\",\"kind\":\"";
+  line += KindName(action.kind);
+  line += "\",\"episode\":\"" + std::to_string(ToNumber(action.episode));
+  line += "\",\"speed_ceiling_mps\":" + Number(action.speed_ceiling_mps);
+  line += ",\"decel_mps2\":" + Number(action.decel_mps2);
+  line += ",\"boot_time_ns\":" + std::to_string(ToNs(now));
+  line += ",\"expires_boot_time_ns\":" + std::to_string(ToNs(action.expires));
+  line += ",\"cause_vehicle\":" + Quoted(action.cause_vehicle.view());
+  line += ",\"status\":\"applied\"}";
+  Print(line);
+  OnTick();
+}
+
+void VehicleProgram::OnTick() {
+  // Commands that were never handed over end as one of these.
+  const AgentCounters& counters = shell_.agent().counters();
+  if (counters.applied != statuses_.applied || counters.superseded != statuses_.superseded ||
+      counters.expired != statuses_.expired || counters.rejected != statuses_.rejected) {
+    statuses_ = counters;
+    Print("{\"event\":\"statuses\",\"applied\":" + std::to_string(counters.applied) +
+          ",\"superseded\":" + std::to_string(counters.superseded) +
+          ",\"expired\":" + std::to_string(counters.expired) +
+          ",\"rejected\":" + std::to_string(counters.rejected) + "}");
+  }
+  const DesiredState desired = shell_.agent().desired(BootNow());
+  if (desired.speed_ceiling_mps != desired_.speed_ceiling_mps ||
+      desired.decel_mps2 != desired_.decel_mps2) {
+    desired_ = desired;
+    Print("{\"event\":\"desired\",\"speed_ceiling_mps\":" +
+          (desired.speed_ceiling_mps ? Number(*desired.speed_ceiling_mps) : std::string("null")) +
+          ",\"decel_mps2\":" + Number(desired.decel_mps2) + "}");
+  }
+  if (std::exchange(notices_, counters.notices) != counters.notices) {
+    Complain("{\"event\":\"notice\",\"detail\":" + Quoted(shell_.agent().last_notice()) + "}");
+  }
+  Uplink& uplink = shell_.uplink();
+  const std::uint64_t failures = uplink.counters().failures;
+  // The first failure is always told: without it, waiting looks like working.
+  if (failures != failures_ && (options_.verbose || failures_ == 0)) {
+    Complain("{\"event\":\"connect_failed\",\"why\":" + Quoted(uplink.last_failure()) + "}");
+  }
+  failures_ = failures;
+  if (std::exchange(connected_, uplink.connected()) != connected_ && options_.verbose) {
+    Complain(std::string("{\"event\":\"link\",\"connected\":") + (connected_ ? "true" : "false") +
+             (connected_ ? "}" : ",\"why\":" + Quoted(uplink.last_failure()) + "}"));
+  }
+}
+
+void VehicleProgram::Finish(const char* why) {
+  if (std::exchange(finishing_, true)) {
+    // Asked twice: do not wait any longer.
+    shell_.Stop();
+    return context_.stop();
+  }
+  if (options_.verbose) Complain("{\"event\":\"draining\",\"why\":" + Quoted(why) + "}");
+  source_.Stop();
+  signals_.async_wait([this](const boost::system::error_code& error, int) {
+    if (!error) Finish("signal");
+  });
+  shell_.Drain(options_.drain_max, [this](bool drained) {
+    drained_ = drained;
+    shell_.Stop();
+    context_.stop();
+  });
+}
+
+Status VehicleProgram::Report() {
+  drained_ = shell_.agent().drained();
+  const JsonSourceCounters& lines = source_.counters();
+  std::string json = "{\"event\":\"end\",\"drained\":";
+  json += drained_ ? "true" : "false";
+  json += ",\"lines\":{\"read\":" + std::to_string(lines.lines) +
+          ",\"refused\":" + std::to_string(lines.refused) + "},";
+  json += VehicleReportJson(shell_.agent(), shell_.uplink()) + "}";
+  Complain(json);
+  if (!options_.report_file.empty()) {
+    std::ofstream file(options_.report_file);
+    file << json << '\n';
+    if (!file.flush()) return Status(ErrorCode::kIoError, "cannot write " + options_.report_file);
+  }
+  if (output_failed_) return Status(ErrorCode::kIoError, "cannot write to standard output");
+  if (drained_) return Status();
+  const AgentLedger ledger = shell_.agent().ledger();
+  std::string message = std::to_string(ledger.in_flight) +
+                        " samples were not delivered and are lost: the spool is in memory";
+  if (const std::string& failure = shell_.uplink().last_failure(); !failure.empty()) {
+    message += " (" + failure + ")";
+  }
+  return Status(ErrorCode::kUnavailable, message);
+}
+
+}  // namespace starling::edge

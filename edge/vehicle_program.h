@@ -1,0 +1,67 @@
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <optional>
+#include <string>
+
+#include "common/status.h"
+#include "edge/source/json_source.h"
+#include "edge/uplink/vehicle_shell.h"
+
+namespace starling::edge {
+
+struct VehicleProgramOptions {
+  VehicleShellConfig shell;
+  std::string listen_unix;             // empty: standard input
+  seconds drain_max{10};               // waiting for the cloud at the end; [0, 3600]
+  std::string report_file;             // empty: none
+  bool verbose = false;                // link and ledger on standard error as they change
+
+  Status Validate() const;
+};
+
+// What starling-edge does between its options and its exit code: samples in from a
+// JsonSource, commands out on standard output, refusals on standard error.
+//
+// Threading: one thread; Run returns when all is over.
+class VehicleProgram {
+ public:
+  // `tls` and `credentials` must outlive the program.
+  // REQUIRES: options.Validate().ok()
+  VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls, const Credentials* credentials);
+
+  // Until the input ends, or SIGTERM or SIGINT; then drains and reports.
+  //
+  // Errors: kUnavailable if not everything could be delivered in time; kIoError if
+  //         input, output or report failed.
+  Status Run();
+
+ private:
+  void OnSample(const Sample& sample);
+  void OnRefused(std::uint64_t writer, std::uint64_t line, std::string_view why);
+  void OnAction(const ControlAction& action, BootTime now);
+  void OnTick();
+  void Finish(const char* why);
+  Status Report();
+  void Print(const std::string& line);
+
+  const VehicleProgramOptions options_;
+  boost::asio::io_context context_{1};
+  boost::asio::signal_set signals_;
+  JsonSource source_;
+  VehicleShell shell_;
+
+  bool finishing_ = false;
+  bool drained_ = false;
+  bool output_failed_ = false;
+
+  // As last printed.
+  DesiredState desired_;
+  AgentCounters statuses_;
+  bool connected_ = false;
+  std::uint64_t failures_ = 0;
+  std::uint64_t notices_ = 0;
+};
+
+}  // namespace starling::edge
