@@ -3,14 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <string_view>
+#include <span>
 #include <utility>
 
 #include "common/check.h"
 #include "common/frame/frame_reader.h"
 #include "common/frame/frame_writer.h"
 #include "common/telemetry/fix_codec.h"
-#include "common/telemetry/history_format.h"
 #include "edge/agent/clock_filter.h"
 #include "edge/agent/history_lane.h"
 #include "edge/agent/live_lane.h"
@@ -37,13 +36,6 @@ constexpr std::int32_t kOriginLonMaxE7 = 1'800'000'000;
 
 // Memory that a burst made the receive buffer take is given back.
 constexpr std::size_t kReceiveBytesKept = 4096;
-
-Status CheckWithin(const char* field, double value, double least, double most) {
-  if (value >= least && value <= most) return Status();
-  return Status(ErrorCode::kInvalidArgument,
-                std::string(field) + " is " + std::to_string(value) + ", must be within " +
-                    std::to_string(least) + " and " + std::to_string(most));
-}
 
 // The table in a payload, or null if the bytes are not one.
 template <typename Table>
@@ -74,36 +66,7 @@ std::string NoticeText(const wire::Notice& notice) {
   return text;
 }
 
-InboxConfig InboxConfigOf(const AgentConfig& config) {
-  InboxConfig inbox;
-  inbox.decel_max_mps2 = config.decel_max_mps2;
-  inbox.lease_max = config.lease_max;
-  inbox.reports_max = config.reports_max;
-  return inbox;
-}
-
 }  // namespace
-
-Status AgentConfig::Validate() const {
-  const auto ms = [](nanoseconds span) { return ToSeconds(span) * 1e3; };
-  const Status checks[] = {
-      CheckWithin("position_error_max_m", position_error_max_m, 1e-3, 10),
-      CheckWithin("heading_error_max_rad", heading_error_max_rad, 1e-3, 3.1416),
-      CheckWithin("speed_error_max_mps", speed_error_max_mps, 1e-3, 10),
-      CheckWithin("path_departure_max_m", path_departure_max_m, 1e-3, 10),
-      CheckWithin("silence_max (ms)", ms(silence_max), 100, 10'000),
-      CheckWithin("batch_samples_max", static_cast<double>(batch_samples_max), 1, kHistorySamplesMax),
-      CheckWithin("batch_age_max (ms)", ms(batch_age_max), 100, 600'000),
-      CheckWithin("batches_in_flight_max", static_cast<double>(batches_in_flight_max), 1, 64),
-      CheckWithin("length_m", length_m, 0.1, 30),
-      CheckWithin("width_m", width_m, 0.1, 5),
-      InboxConfigOf(*this).Validate(),
-  };
-  for (const Status& check : checks) {
-    if (!check.ok()) return check;
-  }
-  return Status();
-}
 
 struct Agent::State {
   State(const AgentConfig& agent_config, BootId boot_id, std::unique_ptr<Spool> spool,
@@ -115,7 +78,7 @@ struct Agent::State {
               config.path_departure_max_m, config.silence_max, config.raw}),
         history({config.batch_samples_max, config.batch_age_max, config.batches_in_flight_max}, boot,
                 std::move(spool)),
-        inbox(InboxConfigOf(config), boot) {}
+        inbox(config.Inbox(), boot) {}
 
   Status TakeFrame(const FrameView& frame, BootTime now);
   bool TakePayload(FrameType type, std::span<const std::byte> payload, BootTime now);

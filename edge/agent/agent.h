@@ -14,6 +14,7 @@
 #include "common/telemetry/sample.h"
 #include "common/time.h"
 #include "edge/inbox/control_action.h"
+#include "edge/inbox/inbox.h"
 #include "edge/spool/spool.h"
 
 namespace starling::edge {
@@ -43,6 +44,7 @@ struct AgentConfig {
   std::size_t reports_max = 1024;             // terminal statuses held until acknowledged
 
   Status Validate() const;
+  InboxConfig Inbox() const;                  // the inbox's share of it
 };
 
 // sampled == delivered + dropped (all reasons) + in_flight, at all times.  What the

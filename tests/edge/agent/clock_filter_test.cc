@@ -1,6 +1,7 @@
 #include "edge/agent/clock_filter.h"
 
 #include <algorithm>
+#include <limits>
 #include <random>
 
 #include <gtest/gtest.h>
