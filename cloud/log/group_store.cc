@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -45,6 +47,12 @@ Status ToStatus(const rocksdb::Status& status, const std::string& doing) {
   return Status(ErrorCode::kIoError, message);
 }
 
+// By errno.
+Status SystemFailure(const std::string& doing) {
+  const std::string cause = std::generic_category().message(errno);
+  return Status(ErrorCode::kIoError, doing + ": " + cause);
+}
+
 // "process 123", as the kernel knows it.
 std::string HolderOf(const std::string& lock_path) {
   const int fd = ::open(lock_path.c_str(), O_RDWR | O_CLOEXEC);
@@ -73,6 +81,17 @@ Status OpenFailure(const rocksdb::Status& status, const std::string& directory) 
                                            std::to_string(::geteuid()) + " or name another directory");
   }
   return ToStatus(status, doing);
+}
+
+// The type that `get` hands out has another name in each major release.
+template <typename WalFile>
+rocksdb::Status CurrentWal(rocksdb::DB& db,
+                           rocksdb::Status (rocksdb::DB::*get)(std::unique_ptr<WalFile>*),
+                           std::uint64_t* number) {
+  std::unique_ptr<WalFile> wal;
+  const rocksdb::Status status = (db.*get)(&wal);
+  if (status.ok()) *number = wal->LogNumber();
+  return status;
 }
 
 std::string EndKey(PartitionId id) {
@@ -172,6 +191,7 @@ Status GroupStore::OpenDatabase(const EmbeddedLogConfig& config) {
 }
 
 GroupStore::~GroupStore() {
+  if (wal_fd_ >= 0) ::close(wal_fd_);
   if (db_ == nullptr) return;
   // Every commit is in the WAL already, and the log has synced it if it could.
   for (rocksdb::ColumnFamilyHandle* family : families_) {
@@ -274,7 +294,53 @@ Status GroupStore::Commit() {
   return ToStatus(written, "writing to the log");
 }
 
-Status GroupStore::Sync() { return ToStatus(db_->SyncWAL(), "syncing the log"); }
+// Not DB::SyncWAL: where that meets a WAL whose last write has just failed, a
+// library built with assertions (Debian's is) aborts the process.
+Status GroupStore::Sync() {
+  std::uint64_t current = 0;
+  const rocksdb::Status found = CurrentWal(*db_, &rocksdb::DB::GetCurrentWalFile, &current);
+  if (!found.ok()) return ToStatus(found, "looking for the write-ahead log");
+  if (current != wal_number_) {
+    if (Status status = FollowWal(current); !status.ok()) return status;
+  }
+  if (::fdatasync(wal_fd_) != 0) return SystemFailure("syncing the write-ahead log");
+  return Status();
+}
+
+// Syncs the WALs that were begun since the last call, but for the current one, and
+// turns to that.  One that is gone is in files, which RocksDB has synced.
+Status GroupStore::FollowWal(std::uint64_t current) {
+  const std::filesystem::path directory = db_->GetName();
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (entry.path().extension() != ".log") continue;
+    const std::uint64_t number = std::strtoull(entry.path().filename().c_str(), nullptr, 10);
+    if (number < wal_number_ || number >= current) continue;
+    const int fd = ::open(entry.path().c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) continue;
+    const bool synced = fd >= 0 && ::fdatasync(fd) == 0;
+    const int cause = errno;
+    if (fd >= 0) ::close(fd);
+    errno = cause;
+    if (!synced) return SystemFailure("syncing " + entry.path().string());
+  }
+  if (error) return Status(ErrorCode::kIoError, "listing the log: " + error.message());
+
+  char name[32];
+  std::snprintf(name, sizeof(name), "%06llu.log", static_cast<unsigned long long>(current));
+  if (wal_fd_ >= 0) ::close(wal_fd_);
+  wal_fd_ = ::open((directory / name).c_str(), O_RDONLY | O_CLOEXEC);
+  if (wal_fd_ < 0) return SystemFailure("opening " + (directory / name).string());
+  const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (directory_fd < 0) return SystemFailure("opening " + directory.string());
+  const bool synced = ::fsync(directory_fd) == 0;  // Else the new file has no name after a cut.
+  const int cause = errno;
+  ::close(directory_fd);
+  errno = cause;
+  if (!synced) return SystemFailure("syncing " + directory.string());
+  wal_number_ = current;
+  return Status();
+}
 
 Result<Offset> GroupStore::First(PartitionId id, Offset end) const {
   Cursor cursor(*this, id.topic, MakeGroupKey(id.partition, end));

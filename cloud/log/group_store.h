@@ -76,6 +76,7 @@ class GroupStore {
   GroupStore() = default;
 
   Status OpenDatabase(const EmbeddedLogConfig& config);
+  Status FollowWal(std::uint64_t current);
   Status CheckFormat();
   Status Recover();
   Status RecoverTopic(Topic topic);
@@ -88,6 +89,10 @@ class GroupStore {
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // By Topic; then the default one.
   std::vector<PartitionEnd> recovered_;
   rocksdb::WriteBatch batch_;
+
+  // The syncing thread's: the write-ahead log that it syncs, and its number.
+  std::uint64_t wal_number_ = 0;
+  int wal_fd_ = -1;
 };
 
 }  // namespace starling::cloud

@@ -87,6 +87,7 @@ rocksdb::DBOptions MakeStoreOptions(const EmbeddedLogConfig& config, rocksdb::En
   options.max_background_jobs = 2;
   options.bytes_per_sync = 1 << 20;  // A flush in one burst would make the WAL's syncs wait.
   options.listeners.push_back(std::make_shared<LowPriority>());
+  options.max_bgerror_resume_count = 0;  // A log that failed stays so until a restart.
   options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
   options.keep_log_file_num = 2;
   options.stats_dump_period_sec = 0;

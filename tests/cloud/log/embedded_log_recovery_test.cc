@@ -183,6 +183,7 @@ TEST_F(EmbeddedLogRecoveryTest, DamageInTheMiddleIsCorruptionToReadersAndStopsAS
   const auto refused = log_->Append(Topic::kTelemetry, kPartition, {}, Bytes("late"));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.status().code(), ErrorCode::kUnavailable);
+  EXPECT_FALSE(log_->Close().ok());  // Before its consumer goes.
 }
 
 TEST_F(EmbeddedLogRecoveryTest, RetentionBySizeDropsTheOldest) {

@@ -58,6 +58,7 @@ TEST_F(EmbeddedLogTest, ReadsFromAnyOffsetAlsoInsideAGroup) {
   EXPECT_EQ(ReadAll(Topic::kCommands, Offset{4}), Values({"e"}));
   EXPECT_EQ(ReadAll(Topic::kCommands, Offset{5}), Values());
   EXPECT_EQ(ReadAll(Topic::kCommands, Offset{6}), Values());
+  Close();
 }
 
 TEST_F(EmbeddedLogTest, ReadStopsWhenTheVisitorHasEnough) {
@@ -240,6 +241,7 @@ TEST_F(EmbeddedLogTest, SubscribeRefusesOffsetsThatAreNotThereAndASecondConsumer
   EXPECT_EQ(code(Offset{2}), ErrorCode::kInvalidArgument);
   ASSERT_TRUE(log_->Subscribe(Topic::kTelemetry, kPartition, Offset{1}, &recorder).ok());
   EXPECT_EQ(code(Offset{1}), ErrorCode::kInvalidArgument);
+  Close();
 }
 
 // A shard that answers each fix with a command, from the delivery thread.
@@ -299,6 +301,7 @@ TEST_F(EmbeddedLogTest, AFullQueueRefusesHistoryFirstAndKeepsRoomForTelemetry) {
   ASSERT_TRUE(log_->AwaitEmitted(Ticket{101}).ok());
   EXPECT_EQ(ReadAll(Topic::kHistory).size(), 75u);
   Append(Topic::kHistory, "room again");
+  Close();
 }
 
 TEST_F(EmbeddedLogTest, AQueueFullOfBytesRefuses) {
@@ -312,6 +315,7 @@ TEST_F(EmbeddedLogTest, AQueueFullOfBytesRefuses) {
   while (log_->Append(Topic::kTelemetry, kPartition, {}, Bytes(value)).ok()) ++accepted;
   EXPECT_EQ(accepted, config_.queue_bytes_max / RecordBytes(0, value.size()));
   gate.Release();
+  Close();
 }
 
 TEST_F(EmbeddedLogTest, ARecordThatIsTooLargeIsRefused) {
