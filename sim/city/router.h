@@ -19,8 +19,10 @@ using PlaceIndex = std::uint32_t;
 class Router {
  public:
   // Draws `places` side-street lanes, at least 80 m long, that trips end in.
-  // `city` must outlive the router.  REQUIRES: places > 0.
-  Router(const City& city, std::uint32_t places, std::uint64_t seed);
+  // `vehicles` is how many will be under way at any time, between places about
+  // as far apart as the nearest of four.  `city` must outlive the router.
+  // REQUIRES: places > 0.
+  Router(const City& city, std::uint32_t places, std::uint32_t vehicles, std::uint64_t seed);
 
   std::uint32_t places() const { return static_cast<std::uint32_t>(lanes_.size()); }
   LaneIndex LaneOf(PlaceIndex place) const { return lanes_[place]; }
@@ -33,7 +35,10 @@ class Router {
   }
 
  private:
+  void DrawPlaces(std::uint32_t places, Random& random);
   void FillTable(PlaceIndex place, const std::vector<double>& cost_s, std::uint64_t seed);
+  // Vehicles per second on each connection if everyone follows the tables.
+  std::vector<double> Volumes(const std::vector<double>& cost_s, std::uint32_t vehicles) const;
 
   const City& city_;
   std::size_t lane_count_;

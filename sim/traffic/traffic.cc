@@ -24,7 +24,7 @@ std::int64_t NsOf(SimTime time) { return time.time_since_epoch().count(); }
 Traffic::Traffic(const City& city, const TrafficConfig& config)
     : city_(city),
       config_(config),
-      router_(city, config.places, MixHash(config.seed, 1)),
+      router_(city, config.places, config.vehicles, MixHash(config.seed, 1)),
       random_(MixHash(config.seed, 2)) {
   STARLING_CHECK(config.Validate().ok());
   queues_.resize(city.tracks().size());

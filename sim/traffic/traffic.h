@@ -78,7 +78,7 @@ class Traffic {
   VehicleTruth Truth(VehicleIndex vehicle) const;
 
   // Where it is at `time`: between two steps of the last 3 s by cubic interpolation
-  // (error under 1 mm), after the last step by constant acceleration along its path.
+  // (error about a millimetre), after the last step by constant acceleration along its path.
   // Before that, the oldest pose that is still known.
   Pose TruthAt(VehicleIndex vehicle, SimTime time) const;
 

@@ -122,7 +122,7 @@ TEST_P(CityOfSeed, SignalsShowGreenToOneGroupAtATime) {
 }
 
 TEST_P(CityOfSeed, RoutesArrive) {
-  const Router router(city_, 8, GetParam());
+  const Router router(city_, 8, 1000, GetParam());
   for (PlaceIndex place = 0; place < router.places(); ++place) {
     for (LaneIndex start = 0; start < city_.lanes().size(); start += 7) {
       LaneIndex lane = start;
