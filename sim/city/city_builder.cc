@@ -141,7 +141,8 @@ void CityBuilder::DrawJunctions() {
     for (std::uint8_t from = 0; from < approaches.size(); ++from) {
       for (const LaneIndex lane : approaches[from].inbound) {
         city_.incoming_.push_back(lane);
-        city_.lanes_[lane].connection_first = static_cast<ConnectionIndex>(city_.connections_.size());
+        city_.lanes_[lane].connection_first =
+            static_cast<ConnectionIndex>(city_.connections_.size());
         ConnectLane(approaches, from, lane);
         city_.lanes_[lane].connection_count =
             static_cast<std::uint32_t>(city_.connections_.size()) -
@@ -203,7 +204,9 @@ void CityBuilder::ConnectLane(const std::vector<Approach>& approaches, std::uint
       // oncoming traffic; there is another way round.
       if (left && signal && mixed && faces_oncoming) continue;
       if (left ? k != 0 : k + 1 != mine.inbound.size()) continue;
-      for (const LaneIndex out : other.outbound) Connect(lane, out, left ? Turn::kLeft : Turn::kRight);
+      for (const LaneIndex out : other.outbound) {
+        Connect(lane, out, left ? Turn::kLeft : Turn::kRight);
+      }
     }
   }
 }

@@ -49,7 +49,8 @@ std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const Sampled
     const double length = line.step_m * static_cast<double>(line.points.size() - 1);
     return ConflictZone{
         static_cast<float>(std::max(0.0, line.step_m * static_cast<double>(low) - kZonePaddingM)),
-        static_cast<float>(std::min(length, line.step_m * static_cast<double>(high) + kZonePaddingM)),
+        static_cast<float>(std::min(
+            length, line.step_m * static_cast<double>(high) + kZonePaddingM)),
         false};
   };
   return std::pair{zone(first, first_low, first_high), zone(second, second_low, second_high)};

@@ -21,7 +21,8 @@ struct Lines {
 };
 
 Lines DrawLines(const CityConfig& config, Random& random) {
-  const auto blocks = static_cast<std::size_t>(std::max(4.0, std::round(config.side_m / config.block_m)));
+  const auto blocks =
+      static_cast<std::size_t>(std::max(4.0, std::round(config.side_m / config.block_m)));
   const double block_m = config.side_m / static_cast<double>(blocks);
   Lines lines;
   lines.arterial.assign(blocks + 1, false);
@@ -88,7 +89,8 @@ StreetPlan StreetPlan::Draw(const CityConfig& config, Random& random) {
   std::vector<PlanStreet> drawn;
   std::vector<int> degree(plan.nodes.size(), 0);
   const auto draw = [&](std::size_t a, std::size_t b, bool arterial, double limit) {
-    drawn.push_back({static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), arterial, limit});
+    drawn.push_back(
+        {static_cast<std::uint32_t>(a), static_cast<std::uint32_t>(b), arterial, limit});
     ++degree[a];
     ++degree[b];
   };

@@ -35,7 +35,8 @@ bool Traffic::Overlap(const Vehicle& me, const Vehicle& other) const {
   const Vec2 direction = HeadingVector(other.heading_rad);
   const Vec2 centre = other.position + driven * direction;
   if (NormSquared(centre - me.position) > kReachM * kReachM) return false;
-  return BoxesOverlap({me.position, HeadingVector(me.heading_rad), kHalfLengthM, kVehicleWidthM / 2},
+  return BoxesOverlap(
+      {me.position, HeadingVector(me.heading_rad), kHalfLengthM, kVehicleWidthM / 2},
                       {centre, direction, kHalfLengthM, kVehicleWidthM / 2});
 }
 

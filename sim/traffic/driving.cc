@@ -90,7 +90,9 @@ double Traffic::ForLeader(VehicleIndex vehicle, double lookahead_m, double desir
       }
     }
     track = city_.TrackOf(through);
-    if (queues_[track].last != kNobody) return std::min(accel, behind(queues_[track].last, start_m));
+    if (queues_[track].last != kNobody) {
+      return std::min(accel, behind(queues_[track].last, start_m));
+    }
     start_m += city_.track(track).length_m;
   } else {
     const Connection& mine = city_.connection(through);

@@ -109,7 +109,8 @@ void Traffic::Place() {
       me.through = NextAfter(me, lane);
       poses_[vehicle].Push({me.time_ns, static_cast<float>(pose.position.x),
                             static_cast<float>(pose.position.y),
-                            static_cast<float>(pose.heading_rad), static_cast<float>(me.speed_mps)});
+                            static_cast<float>(pose.heading_rad),
+                            static_cast<float>(me.speed_mps)});
     }
   }
 }

@@ -206,7 +206,8 @@ bool Traffic::ClearOfApproaching(VehicleIndex vehicle, double to_line_m) const {
           LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
       const double their_limit = city_.track(city_.TrackOf(other.through)).speed_limit_mps;
       const double their_enter_s = SoonestS(
-          their_line_m + city_.Zone(other.through, me.through)->enter_m, now.speed_mps, their_limit);
+          their_line_m + city_.Zone(other.through, me.through)->enter_m, now.speed_mps,
+          their_limit);
       if (my_leave_s + margin_s > their_enter_s) return false;
     }
   }
@@ -235,7 +236,9 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
     // Both as they drive now: who is second, and what would that one have to do?
     const double my_enter_s = v > 0.5 ? to_zone_m / v : kNeverS;
     const double their_enter_s =
-        inside ? 0 : now.speed_mps > 0.5 ? (theirs->enter_m - their_front_m) / now.speed_mps : kNeverS;
+        inside                ? 0
+        : now.speed_mps > 0.5 ? (theirs->enter_m - their_front_m) / now.speed_mps
+                              : kNeverS;
     const double their_leave_s = now.speed_mps > 0.5 ? rest_m / now.speed_mps : kNeverS;
     const bool meets = my_enter_s >= their_enter_s && my_enter_s < their_leave_s;
     const double needed = v * v / (2 * std::max(to_zone_m - 0.3, 0.1));
@@ -259,7 +262,8 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
     }
     if (!first) continue;
     if (me.waited_s > kStuckS && !inside) continue;  // Someone has to begin.
-    if (v > 0.5 && LatestS(rest_m, now.speed_mps, std::max(now.speed_mps, 3.0)) + 0.2 < my_enter_s &&
+    if (v > 0.5 &&
+        LatestS(rest_m, now.speed_mps, std::max(now.speed_mps, 3.0)) + 0.2 < my_enter_s &&
         now.speed_mps > 1) {
       continue;                                      // It is gone when I come.
     }

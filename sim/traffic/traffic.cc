@@ -154,7 +154,9 @@ PlaceIndex Traffic::DrawGoal(Vehicle& me, Vec2 from) {
   PlaceIndex best = me.random.Below(router_.places());
   for (int i = 0; i < 3; ++i) {
     const PlaceIndex other = me.random.Below(router_.places());
-    const auto far = [&](PlaceIndex place) { return NormSquared(router_.PositionOf(place) - from); };
+    const auto far = [&](PlaceIndex place) {
+      return NormSquared(router_.PositionOf(place) - from);
+    };
     if (far(other) < far(best) && far(other) > 400.0 * 400.0) best = other;
   }
   return best;
