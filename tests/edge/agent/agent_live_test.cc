@@ -182,6 +182,32 @@ TEST_F(LiveLane, APlanThatDepartsIsSentAtOnce) {
   EXPECT_FALSE(TakeAndSend(SteadySample(AtMs(600))));
 }
 
+// Faster by 0.4 m/s than it says, a vehicle gets ahead of its prediction by 4 cm
+// with each sample: 28 cm at the seventh, and 32 at the next.
+TEST_F(LiveLane, IsSentOneSampleBeforeTheErrorWouldPassTheLimit) {
+  const LocalFrame frame(kOrigin);
+  for (int i = 0; i <= 7; ++i) {
+    Sample sample = SteadySample(AtMs(100 + 100 * i));
+    sample.position = frame.ToGeo({0, 1.04 * i});
+    EXPECT_EQ(TakeAndSend(sample).has_value(), i == 0 || i == 7) << i;
+  }
+}
+
+// The same before a U-turn: it is farther on its plan, and the plan is the same.
+TEST_F(LiveLane, BeingAheadOnAPlanIsNoDeparture) {
+  const LocalFrame frame(kOrigin);
+  for (int i = 0; i <= 6; ++i) {
+    Sample sample = SteadySample(AtMs(100 + 100 * i));
+    sample.position = frame.ToGeo({0, 1.04 * i});
+    PlannedPath plan;
+    plan.Append({20, 0});
+    plan.Append({12, kPi / 12});
+    plan.Append({60, 0});
+    sample.path = plan.After(1.04 * i);
+    EXPECT_EQ(TakeAndSend(sample).has_value(), i == 0) << i;
+  }
+}
+
 TEST_F(LiveLane, APlanBeyondTheHorizonDoesNotMatter) {
   Sample sample = SteadySample(AtMs(100));
   sample.path = TurnAfter(60, 0);
