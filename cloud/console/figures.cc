@@ -27,6 +27,8 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("commands_sent", counters.commands_sent, "Commands written to a connection");
   add("commands_unroutable", counters.commands_unroutable,
       "Commands for a vehicle that was not connected");
+  add("sessions_shed", counters.sessions_shed,
+      "Connects and disconnects that the log had no room for");
   for (std::size_t i = 0; i < counters.verdicts.size(); ++i) {
     figures->push_back({"gateway", "verdicts", "Messages by the one verdict that each gets",
                         FigureKind::kCounter, static_cast<double>(counters.verdicts[i]),
@@ -62,6 +64,60 @@ void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) 
   add("closed_rejected", counters.closed_rejected, "Commands that the vehicle refused");
   add("closed_unknown", counters.closed_unknown, "Commands whose vehicle rebooted before it could say");
   add("closed_twice", counters.closed_twice, "Statuses for a command that already had one");
+  add("closed_unmatched", counters.closed_unmatched, "Statuses for a command that the shard does not know");
+  add("commands_reemitted", counters.commands_reemitted, "Open commands sent again to a vehicle that came back");
+  add("commands_withheld", counters.commands_withheld, "Commands not issued: the vehicle's outbox was full");
+  add("vehicles_refused", counters.vehicles_refused, "Fixes of vehicles beyond shard.vehicles_max");
+  add("pairs_refused", counters.pairs_refused, "Pairs beyond shard.horizon.pairs_max");
+  add("cells_refused", counters.cells_refused, "Cells beyond shard.heatmap.cells_max");
+}
+
+void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help,
+                       FigureKind kind = FigureKind::kCounter) {
+    figures->push_back({"runner", name, help, kind, value});
+  };
+  add("vehicles", static_cast<double>(counters.vehicles), "Vehicles in the shard's state",
+      FigureKind::kGauge);
+  add("epoch", static_cast<double>(counters.epoch), "Fencing epoch", FigureKind::kGauge);
+  add("owner", counters.owner ? 1 : 0, "1 while this process owns the region", FigureKind::kGauge);
+  add("records_replayed", static_cast<double>(counters.records_replayed),
+      "Records read again at the start");
+  add("commands_delivered", static_cast<double>(counters.commands_delivered),
+      "Commands handed to the gateway");
+  std::uint64_t shed = 0;
+  for (const std::uint64_t topic : counters.records_shed) shed += topic;
+  add("records_shed", static_cast<double>(shed), "The shard's own records that the log had no room for");
+  add("ticks_shed", static_cast<double>(counters.ticks_shed), "Heartbeats that the log had no room for");
+  add("queries_refused", static_cast<double>(counters.queries_refused),
+      "Questions to the shard refused: too many were waiting");
+  add("apply_longest_ms", ToSeconds(counters.apply_longest) * 1e3,
+      "Longest time that one record took the shard", FigureKind::kGauge);
+  add("lag_ms", static_cast<double>(counters.lag_ns) * 1e-6,
+      "From the log's taking the last record to the shard's having applied it", FigureKind::kGauge);
+}
+
+void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help) {
+    figures->push_back({"log", name, help, FigureKind::kCounter, static_cast<double>(value)});
+  };
+  add("records", counters.records, "Records emitted");
+  add("commits", counters.commits, "Writes to the write-ahead log");
+  add("syncs", counters.syncs, "Syncs of the write-ahead log");
+  add("refused", counters.refused, "Appends refused: the queue was full");
+}
+
+void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help,
+                       FigureKind kind) {
+    figures->push_back({"ledger", name, help, kind, static_cast<double>(value)});
+  };
+  add("vehicles", totals.vehicles, "Vehicles with history in the log", FigureKind::kGauge);
+  add("samples", totals.samples, "Samples held", FigureKind::kGauge);
+  add("batches", totals.batches, "Batches held", FigureKind::kGauge);
+  add("duplicates", totals.duplicates, "Batches that were held already", FigureKind::kCounter);
+  add("gaps", totals.gaps, "Batches that began past the next sample of their boot", FigureKind::kCounter);
+  add("gaps_forgotten", totals.gaps_forgotten, "Gaps taken for lost", FigureKind::kCounter);
 }
 
 void AppendFigures(const ProcessUsage& usage, std::vector<Figure>* figures) {

@@ -8,6 +8,9 @@
 
 #include "cloud/console/process_usage.h"
 #include "cloud/gateway/gateway.h"
+#include "cloud/gateway/history_ledger.h"
+#include "cloud/log/embedded_log.h"
+#include "cloud/shard/runner.h"
 #include "cloud/shard/shard.h"
 
 namespace starling::cloud {
@@ -29,6 +32,9 @@ struct Figure {
 
 void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures);
+void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* figures);
+void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* figures);
+void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures);
 void AppendFigures(const ProcessUsage& usage, std::vector<Figure>* figures);
 
 }  // namespace starling::cloud

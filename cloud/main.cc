@@ -1,0 +1,253 @@
+// The orchestrator's program: reads its options once, starts the parts, and ends
+// them in order when told to.
+
+#include <malloc.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "cloud/options.h"
+#include "cloud/orchestrator.h"
+
+namespace {
+
+using starling::Result;
+using starling::Status;
+using starling::cloud::CloudOptions;
+using starling::cloud::Orchestrator;
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+// Each arena keeps what its threads have freed; the default is eight for a core,
+// and the few threads here do not contend.
+constexpr int kMallocArenasMax = 4;
+
+// How often the main thread looks whether the log still works.
+constexpr timespec kHealthInterval{0, 200'000'000};
+
+constexpr const char* kExamples = R"(
+Examples:
+  starling init certs --vehicles 100
+  starling-cloud --certs certs --data data
+  starling-cloud --certs certs --data data --listen 0.0.0.0:7443 --http 127.0.0.1:7480
+  starling-cloud --certs certs --data data --config cloud.json
+      with cloud.json = {"gateway": {"connections_max": 500}, "log": {"sync_interval_ms": 4}}
+  curl http://127.0.0.1:7480/v1/vehicles/veh-00001      is my vehicle streaming?
+
+SIGTERM or SIGINT: vehicles are told, what is due is acknowledged, the log is closed.
+A second one ends at once; nothing that was acknowledged is lost.
+Exit codes: 0 ended in order, 1 failed (the reason is on standard error), 2 wrong usage.)";
+
+void Say(const std::string& message) {
+  const auto now = std::chrono::system_clock::now();
+  const std::time_t time = std::chrono::system_clock::to_time_t(now);
+  const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch());
+  std::tm utc{};
+  ::gmtime_r(&time, &utc);
+  char stamp[32];
+  std::strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+  std::fprintf(stderr, "%s.%03dZ starling-cloud: %s\n", stamp, static_cast<int>(ms.count() % 1000),
+               message.c_str());
+}
+
+int Fail(int code, const Status& status) {
+  Say(std::string(status.message()));
+  return code;
+}
+
+Status LoadConfiguration(const std::string& path, CloudOptions* options) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file.is_open() || file.bad()) {
+    return {starling::ErrorCode::kIoError, path + ": " + std::strerror(errno)};
+  }
+  const Status status = ReadConfiguration(text, options);
+  if (status.ok()) return status;
+  return {status.code(), path + ": " + std::string(status.message())};
+}
+
+// What the command line says; it goes before the configuration file.
+struct Arguments {
+  std::string certificates;
+  std::string data;
+  std::string config;
+  std::string port_file;
+  std::optional<std::string> listen;
+  std::optional<std::string> http;
+  std::optional<std::string> origin;
+  std::optional<std::size_t> gateway_threads;
+  std::uint32_t region = 0;
+};
+
+Result<CloudOptions> MakeOptions(const Arguments& arguments) {
+  CloudOptions options;
+  if (!arguments.config.empty()) {
+    if (Status status = LoadConfiguration(arguments.config, &options); !status.ok()) return status;
+  }
+  options.certificates = arguments.certificates;
+  options.data = arguments.data;
+  options.log.directory = arguments.data;
+  options.port_file = arguments.port_file;
+  options.region = starling::RegionId{arguments.region};
+  if (arguments.listen) {
+    Status status = starling::cloud::ParseHostPort(*arguments.listen, &options.gateway.host,
+                                                   &options.gateway.port);
+    if (!status.ok()) return status;
+  }
+  if (arguments.http) {
+    Status status = starling::cloud::ParseHostPort(*arguments.http, &options.console.host,
+                                                   &options.console.port);
+    if (!status.ok()) return status;
+  }
+  if (arguments.origin) {
+    const Result<starling::FrameOrigin> origin = starling::cloud::ParseOrigin(*arguments.origin);
+    if (!origin.ok()) return origin.status();
+    options.origin = origin.value();
+  }
+  if (arguments.gateway_threads) options.gateway.threads = *arguments.gateway_threads;
+  options.gateway.region = options.region;
+  options.gateway.origin = options.origin;
+  if (Status status = options.Validate(); !status.ok()) return status;
+  return options;
+}
+
+Status RaiseFileLimit(const CloudOptions& options) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return {starling::ErrorCode::kIoError, std::string("getrlimit: ") + std::strerror(errno)};
+  }
+  limit.rlim_cur = limit.rlim_max;
+  const std::uint64_t needed = options.OpenFilesNeeded();
+  if (limit.rlim_max < needed) {
+    const std::string number = std::to_string(needed);
+    return {starling::ErrorCode::kExhausted,
+            "gateway.connections_max = " + std::to_string(options.gateway.connections_max) + " needs " +
+                number + " open files, the limit is " + std::to_string(limit.rlim_max) +
+                "; raise it with ulimit -Hn " + number + " or LimitNOFILE=" + number +
+                " in the systemd unit, or lower gateway.connections_max with --config"};
+  }
+  if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return {starling::ErrorCode::kIoError, std::string("setrlimit: ") + std::strerror(errno)};
+  }
+  return {};
+}
+
+// A reader finds the whole file or none.
+Status WritePortFile(const std::string& path, const Orchestrator& orchestrator) {
+  const std::string draft = path + ".new";
+  std::ofstream file(draft, std::ios::trunc);
+  file << "{\"listen\": " << orchestrator.gateway_port() << ", \"http\": "
+       << orchestrator.console_port() << ", \"pid\": " << ::getpid() << "}\n";
+  file.close();
+  std::error_code failure;
+  if (file) std::filesystem::rename(draft, path, failure);
+  if (!file || failure) {
+    return {starling::ErrorCode::kIoError, "--port-file " + path + " cannot be written"};
+  }
+  return {};
+}
+
+sigset_t BlockSignals() {
+  sigset_t ends;
+  sigemptyset(&ends);
+  sigaddset(&ends, SIGTERM);
+  sigaddset(&ends, SIGINT);
+  // A shell's background job inherits an ignored SIGINT.
+  ::signal(SIGINT, SIG_DFL);
+  ::signal(SIGTERM, SIG_DFL);
+  ::signal(SIGPIPE, SIG_IGN);
+  ::pthread_sigmask(SIG_BLOCK, &ends, nullptr);
+  return ends;
+}
+
+void EndAtOnce(int) {
+  constexpr char kMessage[] = "starling-cloud: second signal: ending at once\n";
+  // Nothing to be done if standard error is gone.
+  (void)!::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
+  ::_exit(kExitFailed);
+}
+
+int Run(const CloudOptions& options) {
+  const sigset_t ends = BlockSignals();  // before there are threads, which inherit it
+  Say("opening the log in " + options.data);
+  Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options);
+  if (!started.ok()) return Fail(kExitFailed, started.status());
+  Orchestrator& orchestrator = *started.value();
+  if (!options.port_file.empty()) {
+    if (Status status = WritePortFile(options.port_file, orchestrator); !status.ok()) {
+      return Fail(kExitFailed, status);
+    }
+  }
+  Say("region " + std::to_string(ToNumber(options.region)) + ", vehicles at " + options.gateway.host + ":" +
+      std::to_string(orchestrator.gateway_port()) + ", http://" + options.console.host + ":" +
+      std::to_string(orchestrator.console_port()) + "/");
+
+  Status failure;
+  while (true) {
+    const int number = ::sigtimedwait(&ends, nullptr, &kHealthInterval);
+    if (number > 0) {
+      Say(std::string(::strsignal(number)) + ": draining");
+      break;
+    }
+    failure = orchestrator.Health();
+    if (!failure.ok()) {
+      Say("stopping: " + std::string(failure.message()));
+      break;
+    }
+  }
+  struct sigaction at_once {};
+  at_once.sa_handler = EndAtOnce;
+  ::sigaction(SIGTERM, &at_once, nullptr);
+  ::sigaction(SIGINT, &at_once, nullptr);
+  ::pthread_sigmask(SIG_UNBLOCK, &ends, nullptr);
+
+  const Status stopped = orchestrator.Stop();
+  if (!failure.ok()) return kExitFailed;
+  if (!stopped.ok()) return Fail(kExitFailed, stopped);
+  Say("ended in order");
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ::mallopt(M_ARENA_MAX, kMallocArenasMax);
+  CLI::App app("Starling's orchestrator: takes vehicles in, keeps the city's picture, commands.",
+               "starling-cloud");
+  app.footer(kExamples);
+  Arguments arguments;
+  app.add_option("--certs", arguments.certificates, "folder made by `starling init`")->required();
+  app.add_option("--data", arguments.data, "folder of the log; made if missing")->required();
+  app.add_option("--listen", arguments.listen, "HOST:PORT for vehicles, port 0: any [0.0.0.0:7443]");
+  app.add_option("--http", arguments.http, "HOST:PORT for people and tools [127.0.0.1:7480]");
+  app.add_option("--region", arguments.region, "number of the region that this process owns [0]");
+  app.add_option("--origin", arguments.origin, "LAT,LON of the city's local frame [48.1351,11.582]");
+  app.add_option("--gateway-threads", arguments.gateway_threads, "threads that hold connections [1]");
+  app.add_option("--config", arguments.config, "JSON file with everything else; an option goes before it");
+  app.add_option("--port-file", arguments.port_file, "file that gets the ports, as JSON, when ready");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kExitUsage;
+  }
+  const Result<CloudOptions> options = MakeOptions(arguments);
+  if (!options.ok()) return Fail(kExitUsage, options.status());
+  if (const Status status = RaiseFileLimit(options.value()); !status.ok()) {
+    return Fail(kExitFailed, status);
+  }
+  return Run(options.value());
+}

@@ -1,0 +1,277 @@
+#include "cloud/options.h"
+
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <concepts>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/value.hpp>
+
+namespace starling::cloud {
+namespace {
+
+namespace json = boost::json;
+
+// One object of the file: each Read takes the key of that name if it is there;
+// what nobody has read is unknown.  The first mistake is kept, the rest skipped.
+class Section {
+ public:
+  Section(std::string path, const json::value& value, Status* mistake)
+      : path_(std::move(path)), mistake_(mistake) {
+    if (value.is_object()) {
+      object_ = &value.as_object();
+    } else {
+      Complain(path_.empty() ? "the file" : path_.substr(0, path_.size() - 1), "is not an object");
+    }
+  }
+
+  template <std::integral T>
+  void Read(std::string_view name, T* field) {
+    const json::value* const value = Take(name);
+    if (value == nullptr) return;
+    boost::system::error_code failure;
+    const T number = value->to_number<T>(failure);
+    if (failure) return Complain(path_ + std::string(name), "is not a whole number of its range");
+    *field = number;
+  }
+
+  void Read(std::string_view name, double* field) {
+    const json::value* const value = Take(name);
+    if (value == nullptr) return;
+    if (!value->is_number()) return Complain(path_ + std::string(name), "is not a number");
+    *field = value->to_number<double>();
+  }
+
+  void Read(std::string_view name, std::string* field) {
+    const json::value* const value = Take(name);
+    if (value == nullptr) return;
+    if (!value->is_string()) return Complain(path_ + std::string(name), "is not a string");
+    *field = std::string(value->as_string().data(), value->as_string().size());
+  }
+
+  // The key is `name`_ms, a number of milliseconds, with a fraction if need be.
+  template <typename Rep, typename Period>
+  void Read(std::string_view name, std::chrono::duration<Rep, Period>* field) {
+    constexpr double kMillisecondsMax = 1e12;  // 31 years
+    double number = std::numeric_limits<double>::quiet_NaN();
+    Read(std::string(name) + "_ms", &number);
+    if (std::isnan(number)) return;
+    if (number < 0 || number > kMillisecondsMax) {
+      return Complain(path_ + std::string(name) + "_ms", "is out of range");
+    }
+    *field = std::chrono::duration_cast<std::chrono::duration<Rep, Period>>(
+        std::chrono::duration<double, std::milli>(number));
+  }
+
+  // `read` is handed the section of that name if it is there.
+  template <typename ReadSection>
+  void ReadSectionOf(std::string_view name, ReadSection read) {
+    const json::value* const value = Take(name);
+    if (value == nullptr) return;
+    Section section(path_ + std::string(name) + ".", *value, mistake_);
+    read(&section);
+    section.Finish();
+  }
+
+  void Finish() {
+    if (object_ == nullptr) return;
+    for (const auto& entry : *object_) {
+      const std::string key(entry.key().data(), entry.key().size());
+      if (!known_.contains(key)) Complain(path_ + key, "is unknown");
+    }
+  }
+
+ private:
+  const json::value* Take(std::string_view name) {
+    known_.emplace(name);
+    return object_ == nullptr ? nullptr : object_->if_contains({name.data(), name.size()});
+  }
+
+  void Complain(const std::string& what, const std::string& why) {
+    if (mistake_->ok()) *mistake_ = {ErrorCode::kInvalidArgument, what + " " + why};
+  }
+
+  const std::string path_;
+  Status* const mistake_;
+  const json::object* object_ = nullptr;
+  std::set<std::string, std::less<>> known_;
+};
+
+void ReadGateway(Section* section, GatewayConfig* config) {
+  section->Read("host", &config->host);
+  section->Read("port", &config->port);
+  section->Read("threads", &config->threads);
+  section->Read("connections_max", &config->connections_max);
+  section->Read("handshakes_max", &config->handshakes_max);
+  section->Read("handshake_timeout", &config->handshake_timeout);
+  section->Read("idle_timeout", &config->idle_timeout);
+  section->Read("write_bytes_max", &config->write_bytes_max);
+  section->Read("fixes_per_second", &config->fixes_per_second);
+  section->Read("fixes_burst", &config->fixes_burst);
+  section->Read("fix_age_max", &config->fix_age_max);
+  section->Read("fix_lead_max", &config->fix_lead_max);
+  section->Read("jump_base_m", &config->jump_base_m);
+  section->Read("jump_speed_mps", &config->jump_speed_mps);
+  section->Read("clock_step_max", &config->clock_step_max);
+}
+
+void ReadLog(Section* section, EmbeddedLogConfig* config) {
+  section->Read("queue_bytes_max", &config->queue_bytes_max);
+  section->Read("queue_records_max", &config->queue_records_max);
+  section->Read("bulk_share_percent", &config->bulk_share_percent);
+  section->Read("commit_interval_min", &config->commit_interval_min);
+  section->Read("sync_interval", &config->sync_interval);
+  section->Read("wal_bytes_max", &config->wal_bytes_max);
+  section->Read("block_cache_bytes", &config->block_cache_bytes);
+  section->ReadSectionOf("topics", [&](Section* topics) {
+    for (std::size_t i = 0; i < kTopicCount; ++i) {
+      TopicConfig* const topic = &config->topics[i];
+      topics->ReadSectionOf(TopicName(static_cast<Topic>(i)), [&](Section* fields) {
+        fields->Read("bytes_max", &topic->bytes_max);
+        fields->Read("age_max", &topic->age_max);
+        fields->Read("memtable_bytes", &topic->memtable_bytes);
+      });
+    }
+  });
+}
+
+void ReadHeatmap(Section* section, HeatmapConfig* config) {
+  section->Read("cells_max", &config->cells_max);
+  section->Read("fading_after", &config->fading_after);
+  section->Read("forgotten_after", &config->forgotten_after);
+  section->Read("congested_vehicles", &config->congested_vehicles);
+  section->Read("congested_speed_mps", &config->congested_speed_mps);
+  section->Read("congested_windows", &config->congested_windows);
+  section->Read("free_vehicles", &config->free_vehicles);
+  section->Read("free_speed_mps", &config->free_speed_mps);
+  section->Read("free_windows", &config->free_windows);
+  section->Read("advice_ahead_s", &config->advice_ahead_s);
+  section->Read("advice_speed_max_mps", &config->advice_speed_max_mps);
+  section->Read("advice_speed_min_mps", &config->advice_speed_min_mps);
+  section->Read("advice_decel_max_mps2", &config->advice_decel_max_mps2);
+  section->Read("advice_lease", &config->advice_lease);
+}
+
+void ReadHorizon(Section* section, HorizonConfig* config) {
+  section->Read("horizon_s", &config->horizon_s);
+  section->Read("required_decel_min_mps2", &config->required_decel_min_mps2);
+  section->Read("urgent_ttc_s", &config->urgent_ttc_s);
+  section->Read("urgent_decel_min_mps2", &config->urgent_decel_min_mps2);
+  section->Read("probability_min", &config->probability_min);
+  section->Read("hits_min", &config->hits_min);
+  section->Read("evaluations", &config->evaluations);
+  section->Read("clear_after", &config->clear_after);
+  section->Read("pairs_max", &config->pairs_max);
+}
+
+void ReadPlanner(Section* section, PlannerConfig* config) {
+  section->Read("lease", &config->lease);
+  section->Read("renew_before", &config->renew_before);
+  section->Read("reissue_interval", &config->reissue_interval);
+  section->Read("margin_m", &config->margin_m);
+  section->Read("speed_change_min_mps", &config->speed_change_min_mps);
+  section->Read("hold_decel_mps2", &config->hold_decel_mps2);
+}
+
+void ReadShard(Section* section, ShardConfig* config) {
+  section->Read("vehicles_max", &config->vehicles_max);
+  section->Read("vehicle_ttl", &config->vehicle_ttl);
+  section->Read("sample_age_max", &config->sample_age_max);
+  section->Read("sample_ahead_max", &config->sample_ahead_max);
+  section->Read("outbox_per_vehicle_max", &config->outbox_per_vehicle_max);
+  section->Read("closed_remembered", &config->closed_remembered);
+  section->ReadSectionOf("heatmap", [&](Section* of) { ReadHeatmap(of, &config->heatmap); });
+  section->ReadSectionOf("horizon", [&](Section* of) { ReadHorizon(of, &config->horizon); });
+  section->ReadSectionOf("planner", [&](Section* of) { ReadPlanner(of, &config->planner); });
+}
+
+void ReadConsole(Section* section, ConsoleConfig* config) {
+  section->Read("host", &config->host);
+  section->Read("port", &config->port);
+  section->Read("connections_max", &config->connections_max);
+  section->Read("header_bytes_max", &config->header_bytes_max);
+  section->Read("request_timeout", &config->request_timeout);
+  section->Read("idle_timeout", &config->idle_timeout);
+}
+
+std::optional<double> ParseDegrees(std::string_view text, double limit) {
+  double degrees = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), degrees);
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (!(std::abs(degrees) <= limit)) return std::nullopt;
+  return degrees;
+}
+
+}  // namespace
+
+std::uint64_t CloudOptions::OpenFilesNeeded() const {
+  // RocksDB's files and everything that is open once.
+  constexpr std::uint64_t kOthers = 400;
+  return gateway.connections_max + console.connections_max + kOthers;
+}
+
+Status CloudOptions::Validate() const {
+  for (const Status& status :
+       {gateway.Validate(), log.Validate(), shard.Validate(), console.Validate()}) {
+    if (!status.ok()) return status;
+  }
+  return {};
+}
+
+Status ReadConfiguration(std::string_view text, CloudOptions* options) {
+  boost::system::error_code failure;
+  const json::value document = json::parse({text.data(), text.size()}, failure);
+  if (failure) return {ErrorCode::kInvalidArgument, "not JSON: " + failure.message()};
+  Status mistake;
+  Section file("", document, &mistake);
+  file.ReadSectionOf("gateway", [&](Section* of) { ReadGateway(of, &options->gateway); });
+  file.ReadSectionOf("log", [&](Section* of) { ReadLog(of, &options->log); });
+  file.ReadSectionOf("shard", [&](Section* of) { ReadShard(of, &options->shard); });
+  file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
+  file.Finish();
+  return mistake;
+}
+
+Status ParseHostPort(std::string_view text, std::string* host, std::uint16_t* port) {
+  const Status wrong(ErrorCode::kInvalidArgument,
+                     std::string(text) + " is not HOST:PORT, as in 0.0.0.0:7443 or [::1]:7443");
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return wrong;
+  std::string_view name = text.substr(0, colon);
+  if (name.front() == '[' && name.back() == ']') {
+    name = name.substr(1, name.size() - 2);
+  } else if (name.find(':') != std::string_view::npos) {
+    return wrong;
+  }
+  std::uint16_t number = 0;
+  const std::string_view digits = text.substr(colon + 1);
+  const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  if (failure != std::errc() || end != digits.data() + digits.size() || name.empty()) return wrong;
+  *host = std::string(name);
+  *port = number;
+  return {};
+}
+
+Result<FrameOrigin> ParseOrigin(std::string_view text) {
+  const std::size_t comma = text.find(',');
+  if (comma != std::string_view::npos) {
+    const auto lat = ParseDegrees(text.substr(0, comma), 70);
+    const auto lon = ParseDegrees(text.substr(comma + 1), 180);
+    if (lat && lon) {
+      return FrameOrigin{static_cast<std::int32_t>(std::lround(*lat * 1e7)),
+                         static_cast<std::int32_t>(std::lround(*lon * 1e7))};
+    }
+  }
+  return Status(ErrorCode::kInvalidArgument, std::string(text) +
+                                                 " is not LAT,LON in degrees, |LAT| at most 70, "
+                                                 "as in 48.1351,11.582");
+}
+
+}  // namespace starling::cloud

@@ -1,0 +1,220 @@
+#include "cloud/orchestrator.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <functional>
+#include <future>
+#include <thread>
+#include <utility>
+
+#include "common/check.h"
+#include "common/tls/tls_context.h"
+
+namespace starling::cloud {
+namespace {
+
+// The console's one thread waits this long for the shard: longer than any commit,
+// short enough for who asks whether the process lives.
+constexpr milliseconds kShardPatience{500};
+
+// Replaying the recovery window takes a fraction of it.
+constexpr seconds kOwnershipPatience{60};
+constexpr milliseconds kOwnershipPoll{2};
+
+constexpr milliseconds kDrainTimeout{10'000};
+
+Status Advise(const Status& status, const std::string& advice) {
+  return {status.code(), std::string(status.message()) + "; " + advice};
+}
+
+// The files that the gateway will read, looked for before the log is opened.
+Status FindCertificates(const CertificateFolder& folder) {
+  for (const std::filesystem::path& file :
+       {folder.ca(), folder.server(), folder.server_key(), folder.ticket_key()}) {
+    std::error_code failure;
+    if (!std::filesystem::exists(file, failure)) {
+      return {ErrorCode::kIoError, file.string() + " is not there; make a fleet's certificates with: " +
+                                       "starling init " + folder.root.string()};
+    }
+  }
+  return {};
+}
+
+// Distinct for each process: the shard tells its own claim by it.
+std::string OwnerName() {
+  char host[256] = "";
+  (void)::gethostname(host, sizeof host - 1);
+  return std::string(host) + ":" + std::to_string(::getpid()) + ":" + std::to_string(ToNs(CloudNow()));
+}
+
+}  // namespace
+
+void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
+  if (open_.load(std::memory_order_acquire)) {
+    gateway_->Deliver(commands);
+  } else {
+    withheld_.fetch_add(commands.size(), std::memory_order_relaxed);
+  }
+}
+
+Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log)
+    : region_(options.region),
+      started_at_(std::chrono::steady_clock::now()),
+      log_(std::move(log)),
+      gateway_(options.gateway, log_.get(), &ledger_),
+      sink_(&gateway_),
+      runner_(ShardRunnerConfig(), options.shard, options.region, options.origin, log_.get(), &sink_),
+      console_(options.console, this) {}
+
+Orchestrator::~Orchestrator() { (void)Stop(); }
+
+Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& options) {
+  STARLING_CHECK(options.Validate().ok());
+  if (Status status = FindCertificates({options.certificates}); !status.ok()) return status;
+  std::error_code failure;
+  std::filesystem::create_directories(options.data, failure);
+  if (failure) {
+    return Status(ErrorCode::kIoError, options.data + ": " + failure.message() +
+                                           "; choose another folder with --data");
+  }
+  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::Open(options.log);
+  if (!log.ok()) {
+    if (log.status().code() != ErrorCode::kUnavailable) return log.status();
+    return Advise(log.status(), "stop the other process or choose another folder with --data");
+  }
+  std::unique_ptr<Orchestrator> orchestrator(new Orchestrator(options, std::move(log).value()));
+  if (Status status = orchestrator->StartParts(options); !status.ok()) return status;
+  return orchestrator;
+}
+
+Status Orchestrator::StartParts(const CloudOptions& options) {
+  if (Status status = console_.Start(); !status.ok()) {
+    return Advise(status, "choose another port with --http HOST:PORT");
+  }
+  if (Status status = ledger_.Rebuild(*log_, HistoryLedger::PartitionOf(region_)); !status.ok()) {
+    return status;
+  }
+  if (Status status = runner_.Start(OwnerName()); !status.ok()) return status;
+  if (Status status = AwaitOwnership(); !status.ok()) return status;
+  gateway_.SetEpoch(Epoch{runner_.counters().epoch});
+  if (Status status = gateway_.Start({options.certificates}); !status.ok()) {
+    if (status.code() != ErrorCode::kUnavailable) return status;
+    return Advise(status, "choose it with --listen HOST:PORT");
+  }
+  sink_.SetOpen(true);
+  phase_ = Phase::kServing;
+  return {};
+}
+
+Status Orchestrator::AwaitOwnership() {
+  const auto deadline = std::chrono::steady_clock::now() + kOwnershipPatience;
+  while (!runner_.counters().owner) {
+    if (Status status = log_->status(); !status.ok()) return status;
+    if (std::chrono::steady_clock::now() > deadline) {
+      return {ErrorCode::kUnavailable, "the shard has not read its own claim within " +
+                                           std::to_string(kOwnershipPatience.count()) + " s"};
+    }
+    std::this_thread::sleep_for(kOwnershipPoll);
+  }
+  return {};
+}
+
+Status Orchestrator::Health() const { return log_->status(); }
+
+Status Orchestrator::Stop() {
+  if (stopped_) return outcome_;
+  stopped_ = true;
+  phase_ = Phase::kDraining;
+  // A log that failed acknowledges nothing: there is nothing to wait for.
+  gateway_.Drain(log_->status().ok() ? kDrainTimeout : milliseconds(0));
+  sink_.SetOpen(false);
+  runner_.Stop();
+  outcome_ = log_->Close();
+  console_.Stop();
+  return outcome_;
+}
+
+Status Orchestrator::Ready() {
+  if (Status status = log_->status(); !status.ok()) {
+    return {status.code(), "the log has failed: " + std::string(status.message())};
+  }
+  if (!runner_.counters().owner) return {ErrorCode::kUnavailable, "the region is not owned yet"};
+  switch (phase_) {
+    case Phase::kStarting: return {ErrorCode::kUnavailable, "starting"};
+    case Phase::kDraining: return {ErrorCode::kUnavailable, "draining"};
+    case Phase::kServing: break;
+  }
+  return {};
+}
+
+std::vector<Figure> Orchestrator::Figures() {
+  std::vector<Figure> figures;
+  AppendFigures(gateway_.counters(), &figures);
+  const ShardRunnerCounters runner = runner_.counters();
+  AppendFigures(runner.shard, &figures);
+  AppendFigures(runner, &figures);
+  figures.push_back({"runner", "commands_withheld", "Commands while no vehicle is taken",
+                     FigureKind::kCounter, static_cast<double>(sink_.withheld())});
+  AppendFigures(log_->counters(), &figures);
+  const auto emitted = static_cast<double>(ToNumber(log_->emitted()));
+  const auto durable = static_cast<double>(ToNumber(log_->durable()));
+  figures.push_back({"log", "emitted_ticket", "Last ticket emitted", FigureKind::kGauge, emitted});
+  figures.push_back({"log", "durable_ticket", "Last ticket durable", FigureKind::kGauge, durable});
+  AppendFigures(ledger_.totals(), &figures);
+  AppendFigures(ReadProcessUsage(), &figures);
+  const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;
+  figures.push_back({"process", "uptime_s", "Since the log was open", FigureKind::kGauge, uptime.count()});
+  return figures;
+}
+
+template <typename T>
+Result<T> Orchestrator::Ask(std::function<T(const Shard&)> query) {
+  // Shared: if the wait ends first, the query still runs, and nobody reads it.
+  auto answer = std::make_shared<std::promise<T>>();
+  std::future<T> future = answer->get_future();
+  Status posted = runner_.Post([answer, query = std::move(query)](const Shard& shard) {
+    answer->set_value(query(shard));
+  });
+  if (!posted.ok()) return posted;
+  if (future.wait_for(kShardPatience) != std::future_status::ready) {
+    return Status(ErrorCode::kUnavailable, "the shard did not answer within " +
+                                               std::to_string(kShardPatience.count()) + " ms");
+  }
+  return future.get();
+}
+
+Result<std::vector<HeatmapCell>> Orchestrator::Heatmap() {
+  return Ask<std::vector<HeatmapCell>>([](const Shard& shard) { return shard.Heatmap(); });
+}
+
+Result<std::vector<OpenConflict>> Orchestrator::Conflicts() {
+  return Ask<std::vector<OpenConflict>>([](const Shard& shard) { return shard.Conflicts(); });
+}
+
+Result<VehiclesAt> Orchestrator::Vehicles(std::size_t first, std::size_t count) {
+  return Ask<VehiclesAt>([first, count](const Shard& shard) {
+    const CloudTime now = CloudNow();
+    return VehiclesAt{now, shard.vehicles(), shard.List(first, count, now)};
+  });
+}
+
+Result<VehicleReport> Orchestrator::Vehicle(const VehicleId& vehicle) {
+  Result<VehicleReport> asked = Ask<VehicleReport>([vehicle](const Shard& shard) {
+    VehicleReport report;
+    report.at = CloudNow();
+    report.view = shard.Find(vehicle, report.at);
+    return report;
+  });
+  if (!asked.ok()) return asked;
+  VehicleReport report = std::move(asked).value();
+  if (const std::optional<HeldHistory> held = ledger_.Find(vehicle)) {
+    report.has_history = true;
+    report.held_samples = held->samples;
+    report.held_boot = held->boot;
+    report.held_through_sequence = held->through_sequence;
+  }
+  return report;
+}
+
+}  // namespace starling::cloud

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cloud/console/console.h"
+#include "cloud/console/console_source.h"
+#include "cloud/gateway/gateway.h"
+#include "cloud/gateway/history_ledger.h"
+#include "cloud/log/embedded_log.h"
+#include "cloud/options.h"
+#include "cloud/shard/runner.h"
+#include "common/status.h"
+
+namespace starling::cloud {
+
+// Hands the shard's commands to the gateway while that is open; before and after
+// no vehicle is connected, and the vehicle's outbox keeps them.
+class GatewaySink final : public CommandSink {
+ public:
+  // `gateway` must outlive the sink.
+  explicit GatewaySink(Gateway* gateway) : gateway_(gateway) {}
+
+  void SetOpen(bool open) { open_.store(open, std::memory_order_release); }
+  void Deliver(std::span<ShardOutputs::Command> commands) override;
+  std::uint64_t withheld() const { return withheld_.load(std::memory_order_relaxed); }
+
+ private:
+  Gateway* const gateway_;
+  // Written by the orchestrator, read by the log's thread: release and acquire, so
+  // that who sees it open sees the gateway's threads.
+  std::atomic<bool> open_{false};
+  std::atomic<std::uint64_t> withheld_{0};  // Counts, in no order.
+};
+
+// The orchestrator: log, ledger, shard, gateway and console, composed.
+//
+//   log ── opened, recovered
+//   ledger ── rebuilt from the log's history
+//   shard ── reads the last seconds again, claims its region
+//   gateway ── only now takes vehicles
+//   console ── from the start, to say how far it has come
+//
+// Threading: Start, Health and Stop from one thread; the questions of
+// ConsoleSource from the console's.
+class Orchestrator final : public ConsoleSource {
+ public:
+  // Returns when vehicles are taken.
+  //
+  // Errors: those of the parts; the message says what to do.  Nothing is left open.
+  // REQUIRES: options.Validate().ok()
+  static Result<std::unique_ptr<Orchestrator>> Start(const CloudOptions& options);
+  ~Orchestrator() override;  // Stops.
+
+  std::uint16_t gateway_port() const { return gateway_.port(); }
+  std::uint16_t console_port() const { return console_.port(); }
+
+  // The failure that this process cannot work with; ok while there is none.
+  Status Health() const;
+
+  // Drains the gateway, then closes the log.  Idempotent.
+  //
+  // Errors: those of Log::Close.
+  Status Stop();
+
+  Status Ready() override;
+  std::vector<Figure> Figures() override;
+  Result<std::vector<HeatmapCell>> Heatmap() override;
+  Result<std::vector<OpenConflict>> Conflicts() override;
+  Result<VehiclesAt> Vehicles(std::size_t first, std::size_t count) override;
+  Result<VehicleReport> Vehicle(const VehicleId& vehicle) override;
+
+ private:
+  enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
+
+  Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log);
+
+  Status StartParts(const CloudOptions& options);
+  Status AwaitOwnership();
+
+  // Runs `query` in the shard's thread and waits for what it returns.
+  template <typename T>
+  Result<T> Ask(std::function<T(const Shard&)> query);
+
+  // Constant after construction.
+  const RegionId region_;
+  const std::chrono::steady_clock::time_point started_at_;
+
+  // Written by the owner, read by the console; a state on its own.
+  std::atomic<Phase> phase_{Phase::kStarting};
+
+  // In this order: each uses those before it.
+  const std::unique_ptr<EmbeddedLog> log_;
+  HistoryLedger ledger_;
+  Gateway gateway_;
+  GatewaySink sink_;
+  ShardRunner runner_;
+  Console console_;
+
+  bool stopped_ = false;
+  Status outcome_;
+};
+
+}  // namespace starling::cloud
