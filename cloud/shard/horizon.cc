@@ -50,17 +50,22 @@ void Horizon::Neighbours(Slot slot, std::vector<Slot>* neighbours) const {
   }
 }
 
-std::optional<Encounter> Horizon::Evaluate(Slot low, Slot high, std::int64_t now_ns) {
-  const VehicleState& a = vehicles_.state(low);
-  const VehicleState& b = vehicles_.state(high);
-  if (a.standing() && b.standing()) return std::nullopt;
+bool Horizon::MayMeet(Slot one, Slot other, std::int64_t now_ns, TimeSpan* span) {
+  const VehicleState& a = vehicles_.state(one);
+  const VehicleState& b = vehicles_.state(other);
+  if (a.standing() && b.standing()) return false;
   ++pairs_tested_;
   RelativeTrack relative;
-  Relate(a, vehicles_.track(low), b, vehicles_.track(high), now_ns, config_.horizon_s, &relative);
-  TimeSpan span;
+  Relate(a, vehicles_.track(one), b, vehicles_.track(other), now_ns, config_.horizon_s, &relative);
   const float reach = static_cast<float>(BodyRadius(a) + BodyRadius(b)) + 2 * kTrackErrorM;
-  if (!CloserThan(relative, reach, &span)) return std::nullopt;
-  if (a.straight && b.straight && StaySeparate(a, b, relative)) return std::nullopt;
+  if (!CloserThan(relative, reach, span)) return false;
+  return !a.straight || !b.straight || !StaySeparate(a, b, relative);
+}
+
+std::optional<Encounter> Horizon::Evaluate(Slot low, Slot high, const TimeSpan& span,
+                                           std::int64_t now_ns) {
+  const VehicleState& a = vehicles_.state(low);
+  const VehicleState& b = vehicles_.state(high);
   ++pairs_refined_;
   const Mover first(a, now_ns, std::nullopt);
   const Mover second(b, now_ns, std::nullopt);
@@ -95,8 +100,8 @@ EpisodeId Horizon::NameEpisode(const Pair& pair) const {
   const VehicleState& a = vehicles_.state(pair.slots[0]);
   const VehicleState& b = vehicles_.state(pair.slots[1]);
   const VehicleState& cause = b.sample_time_ns > a.sample_time_ns ? b : a;
-  std::uint64_t hash = MixHash(vehicles_.profile(pair.slots[0]).id.Hash(),
-                               vehicles_.profile(pair.slots[1]).id.Hash());
+  std::uint64_t hash = MixHash(vehicles_.id(pair.slots[0]).Hash(),
+                               vehicles_.id(pair.slots[1]).Hash());
   hash = MixHash(hash, cause.boot_id);
   return EpisodeId{MixHash(hash, cause.sequence)};
 }
@@ -137,12 +142,14 @@ void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* ev
   Neighbours(slot, &neighbours_);
   const bool suspected = vehicles_.profile(slot).suspected_pairs > 0;
   for (const Slot other : neighbours_) {
-    // By slot here, for speed; by id where it is remembered or written.
-    if (vehicles_.state(slot).standing() && vehicles_.state(other).standing()) continue;
+    TimeSpan span;
+    const bool near = MayMeet(slot, other, now_ns, &span);
+    if (!near && !suspected) continue;
     Slot low = slot;
     Slot high = other;
-    if (vehicles_.profile(high).id < vehicles_.profile(low).id) std::swap(low, high);
-    const std::optional<Encounter> encounter = Evaluate(low, high, now_ns);
+    if (vehicles_.id(high) < vehicles_.id(low)) std::swap(low, high);
+    std::optional<Encounter> encounter;
+    if (near) encounter = Evaluate(low, high, span, now_ns);
     const bool hit = encounter && IsHit(*encounter);
     std::uint32_t index = FlatMap::kNone;
     if (hit || suspected) index = by_slots_.Find(KeyOf(low, high));
@@ -166,7 +173,12 @@ void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* ev
 void Horizon::Tick(std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
   for (std::uint32_t index = 0; index < pairs_.size();) {
     Pair& pair = pairs_[index];
-    Judge(index, Evaluate(pair.slots[0], pair.slots[1], now_ns), now_ns, events);
+    TimeSpan span;
+    std::optional<Encounter> encounter;
+    if (MayMeet(pair.slots[0], pair.slots[1], now_ns, &span)) {
+      encounter = Evaluate(pair.slots[0], pair.slots[1], span, now_ns);
+    }
+    Judge(index, encounter, now_ns, events);
     if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count()) {
       events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
       pair.open = false;

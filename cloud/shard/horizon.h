@@ -62,7 +62,7 @@ class Horizon {
   // in every cell that its sweep touches.
   void Place(Slot slot, std::int64_t now_ns);
 
-  // Looks for conflicts around a vehicle.  `fix`: called for a fix of it.
+  // Looks for conflicts around a vehicle.
   void Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* events);
 
   // Evaluates every pair in the list and closes episodes that are over.
@@ -92,7 +92,10 @@ class Horizon {
   std::uint64_t pairs_refused() const { return pairs_refused_; }
 
  private:
-  std::optional<Encounter> Evaluate(Slot low, Slot high, std::int64_t now_ns);
+  // By the tracks alone; cheap.  `*span`: when they may meet.
+  bool MayMeet(Slot one, Slot other, std::int64_t now_ns, TimeSpan* span);
+  // By the boxes.  REQUIRES: the id of `low` is the smaller one
+  std::optional<Encounter> Evaluate(Slot low, Slot high, const TimeSpan& span, std::int64_t now_ns);
   void Judge(std::uint32_t index, const std::optional<Encounter>& encounter, std::int64_t now_ns,
              std::vector<EpisodeEvent>* events);
   // Drops the pair at `index` if it is neither open nor suspected; true if so.

@@ -58,6 +58,7 @@ void Planner::OnOpened(std::uint32_t pair, std::int64_t now_ns, const Cause& cau
 std::optional<SpeedProfile> Planner::Constraint(Slot slot, EpisodeId except,
                                                 std::int64_t now_ns) const {
   std::optional<SpeedProfile> strictest;
+  if (vehicles_.profile(slot).suspected_pairs == 0) return strictest;
   for (std::uint32_t index = 0; index < horizon_.pairs(); ++index) {
     const Pair& pair = horizon_.pair(index);
     if (!pair.open || pair.episode == except) continue;
@@ -75,7 +76,7 @@ bool Planner::RunsIntoThird(Slot slot, const SpeedProfile& profile, Slot other, 
   for (const Slot third : neighbours_) {
     if (third == other) continue;
     // By id, as everywhere, so that the same pair gives the same bits.
-    const bool swapped = vehicles_.profile(third).id < vehicles_.profile(slot).id;
+    const bool swapped = vehicles_.id(third) < vehicles_.id(slot);
     const auto meet = [&](const std::optional<SpeedProfile>& own) {
       const std::optional<SpeedProfile> theirs = Constraint(third, EpisodeId{}, now_ns);
       return swapped ? horizon_.Foresee(third, theirs, slot, own, now_ns, 0)

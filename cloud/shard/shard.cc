@@ -184,8 +184,8 @@ void Shard::State::HandleEvents(const Cause& cause) {
     }
     if (closed) planner.OnClosed(pair, now_ns(), cause);
     outputs->records.push_back(ConflictRecord(region, event.kind, pair,
-                                              vehicles.profile(pair.slots[0]).id,
-                                              vehicles.profile(pair.slots[1]).id, cause));
+                                              vehicles.id(pair.slots[0]),
+                                              vehicles.id(pair.slots[1]), cause));
   }
   events.clear();
 }
@@ -241,7 +241,7 @@ void Shard::State::OnSession(const log::Session& record) {
   if (!record.connected()) return;
   CloseOldBoot(slot, record.boot_id());
   for (const Outbox::Entry* entry : outbox.OpenOf(profile)) {
-    outputs->commands.push_back({profile.id, entry->wire_command});
+    outputs->commands.push_back({vehicles.id(slot), entry->wire_command});
     ++counters.commands_reemitted;
   }
 }
@@ -268,7 +268,7 @@ void Shard::State::Settle(Slot slot, std::uint64_t boot_id, const wire::CommandS
     case Outbox::Closing::kUnmatched: ++counters.closed_unmatched; break;
     case Outbox::Closing::kClosed: CountClosed(status.outcome()); break;
   }
-  outputs->records.push_back(ClosedRecord(region, profile.id, boot_id, status));
+  outputs->records.push_back(ClosedRecord(region, vehicles.id(slot), boot_id, status));
 }
 
 void Shard::State::CountClosed(wire::CommandOutcome outcome) {
@@ -292,7 +292,7 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   const VehicleState& state = vehicles.state(request.target);
   std::uint64_t id = MixHash(request.cause.vehicle.Hash(), request.cause.boot_id);
   id = MixHash(id, request.cause.sequence);
-  id = MixHash(id, profile.id.Hash());
+  id = MixHash(id, vehicles.id(request.target).Hash());
   id = MixHash(id, static_cast<std::uint64_t>(request.kind));
   id = MixHash(id, ToNumber(request.episode));
   id = MixHash(id, ToNumber(request.supersedes));
@@ -318,8 +318,8 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   entry.epoch = ToNumber(epoch);
   entry.slot = request.target;
   entry.wire_command = EncodeCommand(fields, request);
-  outputs->commands.push_back({profile.id, entry.wire_command});
-  outputs->records.push_back(IssuedRecord(profile.id, fields, request));
+  outputs->commands.push_back({vehicles.id(request.target), entry.wire_command});
+  outputs->records.push_back(IssuedRecord(vehicles.id(request.target), fields, request));
   outbox.Add(std::move(entry), &profile);
   switch (request.kind) {
     case wire::CommandKind::SpeedAdvice: ++counters.speed_advice_issued; break;
@@ -391,8 +391,8 @@ std::vector<OpenConflict> Shard::Conflicts() const {
   for (std::uint32_t i = 0; i < state_->horizon.pairs(); ++i) {
     const Pair& pair = state_->horizon.pair(i);
     if (!pair.open) continue;
-    open.push_back({pair.episode, state_->vehicles.profile(pair.slots[0]).id,
-                    state_->vehicles.profile(pair.slots[1]).id, pair.latest.point,
+    open.push_back({pair.episode, state_->vehicles.id(pair.slots[0]),
+                    state_->vehicles.id(pair.slots[1]), pair.latest.point,
                     pair.latest.ttc_s, pair.latest.drac_mps2, pair.latest.probability});
   }
   return open;
@@ -410,7 +410,7 @@ std::vector<VehicleView> Shard::List(std::size_t first, std::size_t count, Cloud
   std::size_t seen = 0;
   for (Slot slot = 0; slot < state_->vehicles.slots() && views.size() < count; ++slot) {
     if (!state_->vehicles.alive(slot) || seen++ < first) continue;
-    views.push_back(*Find(state_->vehicles.profile(slot).id, at));
+    views.push_back(*Find(state_->vehicles.id(slot), at));
   }
   return views;
 }

@@ -42,6 +42,10 @@ struct ShardOutputs {
   }
 };
 
+// Every byte of the outputs and their order, continued from `seed`: two runs of one
+// partition are compared by it.
+std::uint64_t DigestOf(const ShardOutputs& outputs, std::uint64_t seed);
+
 struct HeatmapCell {
   CellIndex cell;
   std::uint32_t vehicles = 0;              // distinct, at the window's end

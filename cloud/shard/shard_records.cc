@@ -65,6 +65,23 @@ flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* 
 
 }  // namespace
 
+std::uint64_t DigestOf(const ShardOutputs& outputs, std::uint64_t seed) {
+  const auto add = [&seed](std::span<const std::byte> bytes) {
+    seed = MixHash(seed, bytes.size());
+    for (const std::byte byte : bytes) seed = MixHash(seed, static_cast<std::uint64_t>(byte));
+  };
+  for (const ShardOutputs::Command& command : outputs.commands) {
+    seed = MixHash(seed, command.vehicle.Hash());
+    add(command.wire_command);
+  }
+  for (const ShardOutputs::Record& record : outputs.records) {
+    seed = MixHash(seed, static_cast<std::uint64_t>(record.topic));
+    add(record.key);
+    add(record.value);
+  }
+  return seed;
+}
+
 std::vector<std::byte> EncodeCommand(const CommandFields& fields, const CommandRequest& request) {
   flatbuffers::FlatBufferBuilder builder(256);
   builder.Finish(BuildCommand(&builder, fields, request));

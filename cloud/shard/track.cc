@@ -70,11 +70,13 @@ void BuildTrack(VehicleState* state, Track* track, SweepBox* box) {
 
   std::array<double, kTrackPoints> distance;
   for (int i = 0; i < kTrackPoints; ++i) {
-    distance[static_cast<std::size_t>(i)] = TravelAfter(speed, accel, start_s + i * kTrackStepS).distance_m;
+    const double dt_s = start_s + i * kTrackStepS;
+    distance[static_cast<std::size_t>(i)] =
+        accel == 0 ? speed * dt_s : TravelAfter(speed, accel, dt_s).distance_m;
   }
   const double reach = distance.back();
 
-  bool straight = reach <= 0 ? state->curvature_per_m == 0 || reach == 0 : true;
+  bool straight = reach >= 0 || state->curvature_per_m == 0;
   if (reach > 0) {
     if (state->path_size == 0) straight = state->curvature_per_m == 0;
     double covered = 0;

@@ -6,7 +6,7 @@ namespace starling::cloud {
 
 Slot VehicleTable::Find(const VehicleId& id) const {
   const Slot slot = by_hash_.Find(id.Hash());
-  return slot != kNoSlot && profiles_[slot].id == id ? slot : kNoSlot;
+  return slot != kNoSlot && ids_[slot] == id ? slot : kNoSlot;
 }
 
 Slot VehicleTable::Insert(const VehicleId& id) {
@@ -17,6 +17,7 @@ Slot VehicleTable::Insert(const VehicleId& id) {
     free_.pop_back();
   } else {
     slot = slots();
+    ids_.emplace_back();
     states_.emplace_back();
     tracks_.emplace_back();
     boxes_.emplace_back();
@@ -26,7 +27,7 @@ Slot VehicleTable::Insert(const VehicleId& id) {
   states_[slot] = {};
   rects_[slot] = {};
   profiles_[slot] = {};
-  profiles_[slot].id = id;
+  ids_[slot] = id;
   profiles_[slot].alive = true;
   by_hash_.Insert(id.Hash(), slot);
   ++size_;
@@ -34,7 +35,7 @@ Slot VehicleTable::Insert(const VehicleId& id) {
 }
 
 void VehicleTable::Remove(Slot slot) {
-  by_hash_.Erase(profiles_[slot].id.Hash());
+  by_hash_.Erase(ids_[slot].Hash());
   profiles_[slot].alive = false;
   free_.push_back(slot);
   --size_;

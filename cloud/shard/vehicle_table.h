@@ -82,7 +82,6 @@ static_assert(kHotBytesPerVehicle <= 256, "what a fix touches of a vehicle");
 
 // What is touched rarely: at sessions, commands and ticks.
 struct VehicleProfile {
-  VehicleId id;
   std::int64_t last_fix_log_ns = 0;
   std::uint64_t command_sequence = 0;   // last one given out in this epoch
   std::uint32_t outbox_head = FlatMap::kNone;
@@ -112,6 +111,7 @@ class VehicleTable {
   std::size_t size() const { return size_; }
   Slot slots() const { return static_cast<Slot>(states_.size()); }  // alive or not
   bool alive(Slot slot) const { return profiles_[slot].alive; }
+  const VehicleId& id(Slot slot) const { return ids_[slot]; }
 
   VehicleState& state(Slot slot) { return states_[slot]; }
   const VehicleState& state(Slot slot) const { return states_[slot]; }
@@ -130,6 +130,7 @@ class VehicleTable {
  private:
   const std::size_t vehicles_max_;
   FlatMap by_hash_;
+  std::vector<VehicleId> ids_;
   std::vector<VehicleState> states_;
   std::vector<Track> tracks_;
   std::vector<SweepBox> boxes_;

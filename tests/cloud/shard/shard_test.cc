@@ -90,5 +90,125 @@ TEST_F(ShardTest, AStatusClosesACommandOnceAndTheSecondChangesNothing) {
   EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
 }
 
+TEST_F(ShardTest, AStatusForAnUnknownCommandIsKeptAndCountedApart) {
+  Collide(0);
+  Report("east", 12345, 0.1);
+  EXPECT_EQ(driver_.shard().counters().closed_unmatched, 1u);
+  EXPECT_EQ(driver_.shard().counters().outbox_open, 2u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
+}
+
+TEST_F(ShardTest, ACommandOfAnotherVehicleIsNotClosed) {
+  Collide(0);
+  const auto& first = driver_.outputs().commands[0];
+  const auto& second = driver_.outputs().commands[1];
+  Report(second.vehicle.view(), Decode(first).command_id(), 0.1);
+  EXPECT_EQ(driver_.shard().counters().outbox_open, 2u);
+}
+
+TEST_F(ShardTest, ReconnectingEmitsTheOpenCommandsAgainByteForByte) {
+  Collide(0);
+  const auto commands = driver_.outputs().commands;
+  driver_.outputs().Clear();
+  driver_.Apply(driver_.encoder().Session("east", 1, false), 1);
+  EXPECT_TRUE(driver_.outputs().commands.empty());
+  driver_.Apply(driver_.encoder().Session("east", 1, true), 30);  // Expired by now, all the same.
+  ASSERT_EQ(driver_.outputs().commands.size(), 1u);
+  for (const auto& command : commands) {
+    if (command.vehicle.view() != "east") continue;
+    EXPECT_EQ(driver_.outputs().commands[0].wire_command, command.wire_command);
+  }
+  EXPECT_EQ(driver_.shard().counters().commands_reemitted, 1u);
+}
+
+TEST_F(ShardTest, ARebootClosesTheOlderBootsCommandsAsUnknown) {
+  Collide(0);
+  driver_.Apply(driver_.encoder().Session("east", 2, true), 1);
+  EXPECT_EQ(driver_.shard().counters().closed_unknown, 1u);
+  EXPECT_EQ(driver_.shard().counters().commands_reemitted, 0u);
+  Car north = MakeCar("north", 0, 0, 0, 0);  // This one's first fix says it.
+  north.boot_id = 9;
+  driver_.Fix(north, 2);
+  EXPECT_EQ(driver_.shard().counters().closed_unknown, 2u);
+  EXPECT_EQ(driver_.shard().counters().outbox_open, 0u);
+}
+
+TEST_F(ShardTest, AVehicleLeavesAfterTenMinutesAndItsCommandsEndAsUnknown) {
+  Collide(0);
+  for (int second = 1; second < 600; ++second) driver_.Tick(second);
+  EXPECT_EQ(driver_.shard().vehicles(), 2u);
+  for (int i = 0; i < 20; ++i) driver_.Tick(601 + 0.1 * i);
+  EXPECT_EQ(driver_.shard().vehicles(), 0u);
+  EXPECT_EQ(driver_.shard().counters().vehicles_expired, 2u);
+  const ShardCounters& counters = driver_.shard().counters();
+  EXPECT_EQ(counters.closed_unknown,
+            counters.avoidance_issued + counters.releases_issued);
+  EXPECT_FALSE(driver_.shard().Find(Name("east"), ShardDriver::At(700)));
+}
+
+TEST_F(ShardTest, SequencesStartAgainWithEachEpoch) {
+  driver_.Apply(driver_.encoder().Ownership("a"), 0);
+  EXPECT_EQ(driver_.shard().epoch(), Epoch{0});
+  Collide(0.01);
+  for (const auto& command : driver_.outputs().commands) EXPECT_EQ(Decode(command).sequence(), 1u);
+  driver_.Apply(driver_.encoder().Ownership("b"), 0.02);
+  EXPECT_EQ(driver_.shard().epoch(), Epoch{3});
+  driver_.outputs().Clear();
+  driver_.Fix(MakeCar("east2", -21, 500, 90, 15), 0.03);
+  driver_.Fix(MakeCar("north2", 0, 479, 0, 15), 0.03);
+  ASSERT_EQ(driver_.outputs().commands.size(), 2u);
+  for (const auto& command : driver_.outputs().commands) {
+    EXPECT_EQ(Decode(command).sequence(), 1u);
+    EXPECT_EQ(Decode(command).epoch(), 3u);
+  }
+}
+
+TEST_F(ShardTest, StaleFixesAreCountedAndChangeNothing) {
+  driver_.Fix(MakeCar("a", 0, 0, 0, 0), 1);
+  const auto stale = driver_.encoder().Fix(MakeCar("a", 50, 0, 0, 0), 99, 50'000'000'000, kStartNs);
+  driver_.Apply(stale, 1.1);
+  EXPECT_EQ(driver_.shard().counters().fixes_stale, 1u);
+  EXPECT_NEAR(driver_.shard().Find(Name("a"), ShardDriver::At(1.1))->pose.position.x, 0, 0.02);
+}
+
+TEST_F(ShardTest, WhatCannotBeReadIsRefusedAndChangesNothing) {
+  driver_.Fix(MakeCar("a", 0, 0, 0, 0), 1);
+  const auto good = driver_.encoder().Fix(MakeCar("a", 0, 0, 0, 5), 9, 200'000'000'000, kStartNs);
+  std::vector<std::uint64_t> words((good.size() + 7) / 8);
+  std::memcpy(words.data(), good.data(), good.size());
+  const auto bytes = std::as_bytes(std::span(words));
+  std::uint64_t refused = 0;
+  for (std::size_t size = 0; size < good.size(); ++size) {  // Cut at every byte.
+    driver_.Apply(bytes.first(size), 1);
+    refused = driver_.shard().counters().records_refused;
+  }
+  EXPECT_GE(refused, good.size() - 8);  // The last bytes may be padding.
+  EXPECT_EQ(driver_.shard().vehicles(), 1u);
+  // From another century, by its clock.
+  driver_.Apply(driver_.encoder().Fix(MakeCar("b", 0, 0, 0, 5), 9, 1, 0), 1);
+  EXPECT_EQ(driver_.shard().vehicles(), 1u);
+}
+
+TEST_F(ShardTest, LimitsAreKeptAndCounted) {
+  ShardConfig config;
+  config.vehicles_max = 3;
+  config.outbox_per_vehicle_max = 1;
+  ShardDriver driver(config);
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    driver.Fix(MakeCar(Numbered("v", i), 1000.0 * static_cast<double>(i), 0, 0, 0), 0);
+  }
+  EXPECT_EQ(driver.shard().vehicles(), 3u);
+  EXPECT_EQ(driver.shard().counters().vehicles_refused, 2u);
+  EXPECT_EQ(driver.shard().List(1, 10, ShardDriver::At(0)).size(), 2u);
+}
+
+TEST_F(ShardTest, ConfigurationNamesTheFieldThatIsWrong) {
+  ShardConfig config;
+  EXPECT_TRUE(config.Validate().ok());
+  config.planner.renew_before = seconds(9);
+  ASSERT_FALSE(config.Validate().ok());
+  EXPECT_NE(config.Validate().message().find("planner.renew_before"), std::string_view::npos);
+}
+
 }  // namespace
 }  // namespace starling::cloud

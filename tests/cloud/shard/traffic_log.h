@@ -26,6 +26,11 @@ inline constexpr std::int64_t kStartNs = 1'700'000'000'000'000'000;
 
 inline VehicleId Name(std::string_view name) { return VehicleId::Parse(name).value(); }
 
+inline std::string Numbered(std::string stem, std::uint64_t number) {
+  stem += std::to_string(number);
+  return stem;
+}
+
 // A vehicle of the test, in the local frame.
 struct Car {
   std::string name;
