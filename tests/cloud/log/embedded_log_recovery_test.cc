@@ -104,7 +104,7 @@ TEST_F(EmbeddedLogRecoveryTest, ATornWriteAheadLogIsTheEndAtEveryLength) {
   fs::rename(config_.directory, intact);
 
   std::size_t last_total = 0;
-  for (std::size_t bytes = 0; bytes <= whole.size(); bytes += 5) {
+  for (std::size_t bytes = 0; bytes <= whole.size(); bytes += 11) {
     SCOPED_TRACE("cut to " + std::to_string(bytes) + " of " + std::to_string(whole.size()));
     fs::remove_all(config_.directory);
     fs::copy(intact, config_.directory);
