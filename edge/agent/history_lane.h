@@ -41,7 +41,12 @@ class HistoryLane {
 
   // The link: nothing is in flight on a new one.
   void Disconnect() { in_flight_ = 0; }
-  void Pause(BootTime until) { paused_until_ = until; }
+  // The cloud had no room for a batch and does not say which: all that is not
+  // acknowledged goes again after the pause.
+  void Pause(BootTime until) {
+    paused_until_ = until;
+    in_flight_ = 0;
+  }
   // When a pause ends that holds something back.
   BootTime next_resume(BootTime now) const;
 

@@ -171,6 +171,22 @@ TEST_F(HistoryLane, ARefusedBatchIsDroppedCountedAndNeverSentAgain) {
   ExpectBalanced();
 }
 
+// The cloud shed a batch: it says so with SlowHistory, and holds nothing of it.
+TEST_F(HistoryLane, WhatWasInFlightAtSlowHistoryIsSentAgainAfterThePause) {
+  Make(TenSamples());
+  Connect();
+  TakeMany(30);
+  const std::vector<SentFrame> shed = History();
+  ASSERT_FALSE(shed.empty());
+  Feed(NoticeFrame(wire::NoticeCode::SlowHistory, 500));
+  EXPECT_TRUE(History().empty());
+  now_ += milliseconds(500);
+  const std::vector<SentFrame> again = History();
+  ASSERT_EQ(again.size(), shed.size());
+  for (std::size_t i = 0; i < shed.size(); ++i) EXPECT_EQ(FirstOf(again[i]), FirstOf(shed[i]));
+  ExpectBalanced();
+}
+
 TEST_F(HistoryLane, SlowHistoryPausesHistoryAndNothingElse) {
   Make(TenSamples());
   Connect();
