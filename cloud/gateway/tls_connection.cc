@@ -45,7 +45,13 @@ Status TlsConnection::Start(SSL_CTX* context) {
 
 void TlsConnection::Close(const std::string& why) {
   if (closed_) return;
+  const auto self = shared_from_this();
+  // What led to this may have been answered a moment ago.
+  if (established_ && corked_) Uncork();
+  if (closed_) return;
   closed_ = true;
+  // First, so that who sees the end of the connection sees its consequences.
+  OnClosed(why);
   // Says goodbye if the socket takes it at once; waits for no answer, which may
   // never come.  Not after a failure: OpenSSL then forbids it.
   ERR_clear_error();
@@ -53,7 +59,6 @@ void TlsConnection::Close(const std::string& why) {
   ERR_clear_error();
   Error ignored;
   socket_.close(ignored);
-  OnClosed(why);
 }
 
 void TlsConnection::Handshake() {
@@ -104,10 +109,15 @@ void TlsConnection::Write(std::span<const std::byte> frames, Priority priority) 
   if (closed_) return;
   std::vector<std::byte>& queue = priority == Priority::kUrgent ? urgent_ : normal_;
   queue.insert(queue.end(), frames.begin(), frames.end());
-  if (!awaiting_write_) Flush();
-  if (!closed_ && sending_.size() - sent_ + urgent_.size() + normal_.size() > write_bytes_max_) {
+  if (!awaiting_write_ && !corked_) Flush();
+  if (!closed_ && unsent_bytes() > write_bytes_max_) {
     Close("too slow: over " + std::to_string(write_bytes_max_) + " unsent bytes");
   }
+}
+
+void TlsConnection::Uncork() {
+  corked_ = false;
+  if (!closed_ && !awaiting_write_ && unsent_bytes() > 0) Flush();
 }
 
 void TlsConnection::Flush() {

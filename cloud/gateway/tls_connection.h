@@ -47,13 +47,19 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   // limit close the connection.
   void Write(std::span<const std::byte> frames, Priority priority);
 
-  // While `paused`, nothing more is read and the peer's TCP window closes.
+  // Between the two, Write only queues: one TLS record for all answers to what was
+  // read at once, and none leaves before all of it was dealt with.
+  void Cork() { corked_ = true; }
+  void Uncork();
+
+  // From now on nothing more is read and the peer's TCP window closes.
   void PauseReading() { paused_ = true; }
 
  private:
   void Handshake();
   void Read();
   void Flush();
+  std::size_t unsent_bytes() const { return sending_.size() - sent_ + urgent_.size() + normal_.size(); }
   void AwaitReadable();
   void AwaitWritable();
 
@@ -63,6 +69,7 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   bool established_ = false;
   bool closed_ = false;
   bool paused_ = false;
+  bool corked_ = false;
   bool awaiting_read_ = false;
   bool awaiting_write_ = false;
 

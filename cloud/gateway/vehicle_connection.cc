@@ -97,6 +97,12 @@ void VehicleConnection::CheckTimeouts(std::chrono::steady_clock::time_point now)
 void VehicleConnection::OnBytes(std::span<const std::byte> bytes) {
   received_ = CloudNow();
   active_ = thread_->coarse_now();
+  Cork();
+  TakeBytes(bytes);
+  Uncork();
+}
+
+void VehicleConnection::TakeBytes(std::span<const std::byte> bytes) {
   if (carry_.empty()) {
     const std::size_t taken = TakeFrames(bytes);
     if (!closed() && taken < bytes.size()) {
@@ -117,7 +123,6 @@ std::size_t VehicleConnection::TakeFrames(std::span<const std::byte> stream) {
   while (!closed() && taken < stream.size()) {
     const Result<std::optional<FrameView>> parsed = ParseFrame(stream.subspan(taken));
     if (!parsed.ok()) {
-      Tally::Add(&thread_->tally().frames_in);
       const bool oversized = parsed.status().code() == ErrorCode::kExhausted;
       Conclude(Refuse(oversized ? Verdict::Oversized : Verdict::BadFrame, NoticeCode::Malformed,
                       std::string(parsed.status().message())),
@@ -133,7 +138,6 @@ std::size_t VehicleConnection::TakeFrames(std::span<const std::byte> stream) {
 }
 
 void VehicleConnection::TakeFrame(const FrameView& frame) {
-  Tally::Add(&thread_->tally().frames_in);
   Tally::Add(&thread_->tally().bytes_in, frame.bytes);
   const Judgement judgement = Judge(frame);
   Conclude(judgement, static_cast<std::uint8_t>(frame.type), frame.payload);
@@ -303,6 +307,7 @@ Judgement VehicleConnection::OnClock(std::span<const std::byte> payload) {
 
 void VehicleConnection::Conclude(const Judgement& judgement, std::uint8_t frame_type,
                                  std::span<const std::byte> payload) {
+  Tally::Add(&thread_->tally().frames_in);
   Tally::Add(&thread_->tally().verdicts[static_cast<std::size_t>(judgement.verdict)]);
   if (judgement.accepted()) return;
   if (judgement.notice != NoticeCode::None) SendNotice(judgement);
@@ -324,7 +329,9 @@ void VehicleConnection::Conclude(const Judgement& judgement, std::uint8_t frame_
 
 void VehicleConnection::SendNotice(const Judgement& judgement) {
   CloudTime& last = noticed_[static_cast<std::size_t>(judgement.notice)];
-  if (received_ - last < kNoticeInterval) return;
+  // SlowHistory also says that a batch has to be sent again: each one counts, and the
+  // pause that it asks for limits them.
+  if (judgement.notice != NoticeCode::SlowHistory && received_ - last < kNoticeInterval) return;
   last = received_;
   Send(thread_->downlink.Notice(judgement.notice, judgement.retry_after_ms, judgement.detail), Priority::kNormal);
 }

@@ -48,6 +48,7 @@ class VehicleConnection final : public TlsConnection {
   void OnBytes(std::span<const std::byte> bytes) override;
   void OnClosed(const std::string& why) override;
 
+  void TakeBytes(std::span<const std::byte> bytes);
   // Takes the whole frames of `stream` and returns how many bytes they were.
   std::size_t TakeFrames(std::span<const std::byte> stream);
   void TakeFrame(const FrameView& frame);

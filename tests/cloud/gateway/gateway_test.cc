@@ -1,0 +1,246 @@
+// Who may connect, what a well-behaved vehicle sees, and how it ends.  The log is a
+// mock; TLS and sockets are real.
+
+#include <gmock/gmock.h>
+#include <sys/socket.h>
+
+#include "tests/cloud/gateway/gateway_fixture.h"
+
+namespace starling::cloud {
+namespace {
+
+using testing::ElementsAre;
+
+class GatewayConnections : public GatewayFixture {
+ protected:
+  // A gateway refuses these credentials: not a frame comes back.
+  void ExpectRefused(const Credentials* credentials) {
+    TestVehicle vehicle;
+    if (vehicle.Connect(gateway_->port(), Certificates().ca(), credentials)) {
+      vehicle.SendHello();
+      EXPECT_FALSE(vehicle.Receive());
+    }
+    vehicle.Close();
+    EXPECT_EQ(gateway_->counters().handshakes_failed, 1u);
+    EXPECT_EQ(gateway_->counters().frames_in, 0u);
+  }
+  static Credentials Make(const Authority& authority, const std::string& name, Validity validity) {
+    PrivateKeyPtr key = MakeKey().value();
+    X509Ptr certificate = authority.IssueVehicle(VehicleId::Parse(name).value(), key.get(), validity).value();
+    return {std::move(certificate), std::move(key)};
+  }
+  static Validity Days(int from, int to) {
+    return {CloudNow() + std::chrono::hours(24 * from), CloudNow() + std::chrono::hours(24 * to)};
+  }
+};
+
+TEST_F(GatewayConnections, AVehicleIsWelcomedAndItsFixReachesTheLog) {
+  TestVehicle vehicle;
+  ASSERT_TRUE(Connect(&vehicle, 1));
+  gateway_->SetEpoch(Epoch{42});
+  vehicle.SendHello();
+  const auto welcome = vehicle.Receive();
+  ASSERT_TRUE(welcome && welcome->type == FrameType::kWelcome);
+  EXPECT_EQ(welcome->As<wire::Welcome>().epoch(), 42u);
+  vehicle.SendClock();
+  vehicle.SendFix(1);
+  ASSERT_TRUE(vehicle.Barrier());
+  EXPECT_THAT(Telemetry(log::TelemetryBody::Session), ElementsAre("veh-00001"));
+  EXPECT_THAT(Telemetry(log::TelemetryBody::Fix), ElementsAre("veh-00001"));
+  EXPECT_EQ(Count(log::Verdict::Accepted), 4u);  // hello, clock, fix, probe
+  ExpectOneVerdictEach();
+}
+
+// A boot clock counts from 0; what the vehicle's wall clock says plays no part.
+TEST_F(GatewayConnections, AVehicleWhoseClockSays1970IsTimedRightly) {
+  TestVehicle vehicle(seconds(2));
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  const CloudTime before = CloudNow();
+  vehicle.SendFix(1);
+  ASSERT_TRUE(vehicle.Barrier());
+  ASSERT_EQ(Telemetry(log::TelemetryBody::Fix).size(), 1u);
+  const auto records = log_.Records(Topic::kTelemetry);
+  const auto* fix = log::GetTelemetry(records.back().words.data())->body_as_Fix();
+  EXPECT_GE(fix->sample_time_ns(), ToNs(before - milliseconds(1)));
+  EXPECT_LE(fix->sample_time_ns(), ToNs(CloudNow()));
+  EXPECT_EQ(fix->length_cm(), 460);
+}
+
+TEST_F(GatewayConnections, WithoutACertificateThereIsNoConnection) { ExpectRefused(nullptr); }
+
+TEST_F(GatewayConnections, ACertificateOfAnotherAuthorityIsRefused) {
+  const Authority other = Authority::Create("other", Days(-1, 10)).value();
+  const Credentials credentials = Make(other, "veh-00001", Days(-1, 10));
+  ExpectRefused(&credentials);
+}
+
+TEST_F(GatewayConnections, AnExpiredCertificateIsRefused) {
+  const Credentials credentials = Make(Authority::Load(Certificates()).value(), "veh-00001", Days(-3, -1));
+  ExpectRefused(&credentials);
+}
+
+TEST_F(GatewayConnections, AServersCertificateIsNoVehicles) {
+  const Credentials credentials = LoadCredentials(Certificates().server(), Certificates().server_key()).value();
+  ExpectRefused(&credentials);
+}
+
+TEST_F(GatewayConnections, ASessionIsResumedAfterTheGatewayRestarted) {
+  TestVehicle vehicle;
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  EXPECT_FALSE(vehicle.resumed());
+  const SslSessionPtr session = vehicle.TakeSession();
+  ASSERT_NE(session, nullptr);
+  StartGateway();
+  ASSERT_TRUE(Connect(&vehicle, 1, session.get()));
+  ASSERT_TRUE(vehicle.Introduce());
+  EXPECT_TRUE(vehicle.resumed());
+  EXPECT_EQ(gateway_->counters().handshakes_resumed, 1u);
+  // Still the vehicle of the certificate.
+  EXPECT_THAT(Telemetry(log::TelemetryBody::Session).back(), "veh-00001");
+}
+
+// Resumption skips the verification.  The ticket is real: a server with the same
+// ticket key, which does not look at certificates, has issued it.
+TEST_F(GatewayConnections, AnExpiredCertificateIsRefusedOnResumptionToo) {
+  const Credentials credentials = Make(Authority::Load(Certificates()).value(), "veh-00001", Days(-3, -1));
+  const SslContextPtr lax = MakeServerContext(Certificates()).value();
+  SSL_CTX_set_cert_verify_callback(lax.get(), [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
+  const SslContextPtr client = MakeClientContext(Certificates().ca()).value();
+  static SslSessionPtr session;
+  SSL_CTX_sess_set_new_cb(client.get(), [](SSL*, SSL_SESSION* issued) { return session.reset(issued), 1; });
+  int sockets[2];
+  ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets), 0);
+  {
+    const SslPtr server_end(SSL_new(lax.get()));
+    const SslPtr client_end = MakeClientConnection(client.get(), credentials, "starling-cloud", nullptr).value();
+    SSL_set_fd(server_end.get(), sockets[0]);
+    SSL_set_fd(client_end.get(), sockets[1]);
+    SSL_set_accept_state(server_end.get());
+    for (int i = 0; i < 4; ++i) {
+      SSL_do_handshake(client_end.get());
+      SSL_do_handshake(server_end.get());
+    }
+    char byte = 0;
+    SSL_read(client_end.get(), &byte, 1);  // Takes the ticket; there is nothing else.
+    SSL_set_shutdown(client_end.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  }
+  ::close(sockets[0]);
+  ::close(sockets[1]);
+  ASSERT_NE(session, nullptr);
+
+  TestVehicle vehicle;
+  ASSERT_TRUE(vehicle.Connect(gateway_->port(), Certificates().ca(), &credentials, session.get()));
+  EXPECT_TRUE(vehicle.resumed());
+  vehicle.SendHello();
+  EXPECT_FALSE(vehicle.Receive());
+  EXPECT_EQ(gateway_->counters().handshakes_failed, 1u);
+  session.reset();
+}
+
+TEST_F(GatewayConnections, ANewerConnectionReplacesTheOlderOne) {
+  TestVehicle older, newer;
+  ASSERT_TRUE(ConnectAndIntroduce(&older, 1));
+  ASSERT_TRUE(ConnectAndIntroduce(&newer, 1));
+  EXPECT_TRUE(older.AwaitClosed());
+  newer.SendFix(1);
+  ASSERT_TRUE(newer.Barrier());
+  EXPECT_EQ(gateway_->counters().connections, 1u);
+  EXPECT_EQ(gateway_->counters().replaced_connections, 1u);
+  EXPECT_EQ(Telemetry(log::TelemetryBody::Fix).size(), 1u);
+  // Said twice that it is there, never that it is gone.
+  EXPECT_EQ(Telemetry(log::TelemetryBody::Session).size(), 2u);
+}
+
+TEST_F(GatewayConnections, CommandsReachTheirVehicleAndAreStamped) {
+  TestVehicle first, second;
+  ASSERT_TRUE(ConnectAndIntroduce(&first, 1));
+  ASSERT_TRUE(ConnectAndIntroduce(&second, 2));
+  const auto command = [](std::uint64_t id, std::size_t vehicle) {
+    flatbuffers::FlatBufferBuilder builder;
+    builder.ForceDefaults(true);
+    wire::CommandBuilder fields(builder);
+    fields.add_command_id(id);
+    fields.add_emitted_time_ns(0);
+    builder.Finish(fields.Finish());
+    const auto bytes = std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
+    return ShardOutputs::Command{Name(vehicle), {bytes.begin(), bytes.end()}};
+  };
+  const CloudTime before = CloudNow();
+  gateway_->Deliver(std::vector{command(11, 1), command(22, 2), command(33, 3), command(12, 1)});
+  const auto received = [](TestVehicle* vehicle) {
+    const auto frame = vehicle->Receive(FrameType::kCommand);
+    return frame ? frame->As<wire::Command>().command_id() : 0;
+  };
+  const auto stamped = first.Receive(FrameType::kCommand);
+  ASSERT_TRUE(stamped);
+  EXPECT_EQ(stamped->As<wire::Command>().command_id(), 11u);
+  EXPECT_GE(stamped->As<wire::Command>().emitted_time_ns(), ToNs(before));
+  EXPECT_EQ(received(&first), 12u);
+  EXPECT_EQ(received(&second), 22u);
+  EXPECT_TRUE(first.Barrier() && second.Barrier());
+  EXPECT_EQ(gateway_->counters().commands_sent, 3u);
+  EXPECT_EQ(gateway_->counters().commands_unroutable, 1u);  // vehicle 3 is not there
+}
+
+TEST_F(GatewayConnections, ConnectionsOverTheLimitAreRefused) {
+  config_.connections_max = 1;
+  StartGateway();
+  TestVehicle first, second;
+  ASSERT_TRUE(ConnectAndIntroduce(&first, 1));
+  EXPECT_FALSE(Connect(&second, 2));
+  EXPECT_EQ(gateway_->counters().refused_connections, 1u);
+  EXPECT_TRUE(first.Barrier());
+}
+
+TEST_F(GatewayConnections, ATakenPortIsAnErrorThatNamesIt) {
+  GatewayConfig config = config_;
+  config.port = gateway_->port();
+  Gateway second(config, &log_, &ledger_);
+  const Status status = second.Start(Certificates());
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.code(), ErrorCode::kUnavailable);
+  EXPECT_NE(status.message().find(std::to_string(config.port)), std::string::npos);
+}
+
+TEST_F(GatewayConnections, DrainSaysSoFlushesWhatIsDueAndCloses) {
+  TestVehicle vehicle;
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  vehicle.SendHistory(1, 10);
+  ASSERT_TRUE(vehicle.Barrier());
+  log_.MakeDurable();
+  gateway_->Drain(seconds(10));
+  std::vector<FrameType> seen;
+  while (auto frame = vehicle.Receive()) seen.push_back(frame->type);
+  EXPECT_THAT(seen, testing::UnorderedElementsAre(FrameType::kNotice, FrameType::kHistoryAck));
+  EXPECT_EQ(gateway_->counters().connections, 0u);
+  EXPECT_EQ(Telemetry(log::TelemetryBody::Session).size(), 2u);  // there, and gone
+  TestVehicle late;
+  EXPECT_FALSE(Connect(&late, 2));
+}
+
+TEST_F(GatewayConnections, DrainGivesUpWaitingForALogThatIsStuck) {
+  TestVehicle vehicle;
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  vehicle.SendHistory(1, 10);
+  ASSERT_TRUE(vehicle.Barrier());
+  gateway_->Drain(milliseconds(1));
+  EXPECT_FALSE(vehicle.Receive(FrameType::kHistoryAck));
+}
+
+TEST(GatewayConfigTest, EachLimitIsChecked) {
+  const auto valid = [](auto change) {
+    GatewayConfig config;
+    change(&config);
+    return config.Validate().ok();
+  };
+  EXPECT_TRUE(valid([](GatewayConfig*) {}));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->threads = 0; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->fixes_per_second = 0; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->fixes_per_second = 1001; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->idle_timeout = milliseconds(100); }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->handshakes_max = 0; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->jump_speed_mps = 0; }));
+}
+
+}  // namespace
+}  // namespace starling::cloud
