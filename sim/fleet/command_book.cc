@@ -1,0 +1,45 @@
+#include "sim/fleet/command_book.h"
+
+#include "sim/fleet/fleet_config.h"
+
+namespace starling::sim {
+
+CommandBook::CommandBook(const Schedule* schedule, std::span<const BootId> boots)
+    : schedule_(schedule), boots_(boots), acted_(boots.size()) {}
+
+std::optional<CloudTime> CommandBook::InstantOfCause(const edge::ControlAction& action) const {
+  const std::size_t cause = VehicleIndexOf(action.cause_vehicle.view(), boots_.size());
+  if (cause == boots_.size() || boots_[cause] != action.cause_boot) return std::nullopt;
+  return start_ + schedule_->InstantOf(static_cast<std::uint32_t>(cause),
+                                       action.cause_sequence - 1);
+}
+
+void CommandBook::OnAction(std::uint32_t vehicle, const edge::ControlAction& action,
+                           BootTime boot_now, CloudTime now) {
+  if (boot_now > action.expires) ++acted_late_;
+  if (!acted_[vehicle].insert(ToNumber(action.command)).second) ++acted_twice_;
+
+  const CloudTime logged = CloudTimeFromNs(action.cause_log_time_ns);
+  const CloudTime emitted = CloudTimeFromNs(action.emitted_time_ns);
+  const bool by_sample = !action.cause_vehicle.empty() && action.cause_sequence != 0;
+  std::optional<CloudTime> sampled;
+  if (by_sample) {
+    sampled = InstantOfCause(action);
+    if (!sampled) ++causes_unknown_;
+  }
+  for (KindFigures* figures : {&figures_[0], &figures_[static_cast<std::size_t>(action.kind)]}) {
+    ++figures->handed_over;
+    if (sampled) {
+      figures->by_sample.end_to_end.Record(now - *sampled);
+      figures->by_sample.uplink.Record(logged - *sampled);
+      figures->by_sample.decision.Record(emitted - logged);
+      figures->by_sample.delivery.Record(now - emitted);
+    } else if (!by_sample) {
+      figures->by_tick.end_to_end.Record(now - logged);
+      figures->by_tick.decision.Record(emitted - logged);
+      figures->by_tick.delivery.Record(now - emitted);
+    }
+  }
+}
+
+}  // namespace starling::sim

@@ -1,0 +1,82 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <unordered_set>
+#include <vector>
+
+#include "common/ids.h"
+#include "common/time.h"
+#include "edge/agent/agent.h"
+#include "sim/fleet/histogram.h"
+#include "sim/fleet/schedule.h"
+
+namespace starling::sim {
+
+// The four legs of commands that a sample has caused.
+struct SampleLegs {
+  Histogram end_to_end;  // scheduled instant of the causing sample -> handed over
+  Histogram uplink;      // scheduled instant -> taken by the log
+  Histogram decision;    // taken by the log -> emitted
+  Histogram delivery;    // emitted -> handed over
+};
+
+// Of commands that a tick or a closing window has caused: the log's time is where
+// they begin.
+struct TickLegs {
+  Histogram end_to_end;  // taken by the log -> handed over
+  Histogram decision;
+  Histogram delivery;
+};
+
+struct KindFigures {
+  SampleLegs by_sample;
+  TickLegs by_tick;
+  std::uint64_t handed_over = 0;
+};
+
+// What the simulator itself saw of the commands that were handed to controllers.
+// It does not believe the agents: whether one came too late or twice is judged
+// from its own record.
+//
+// Threading: thread-compatible.
+class CommandBook {
+ public:
+  // The kinds as the wire numbers them; 0 holds all of them together.
+  static constexpr std::size_t kKinds = static_cast<std::size_t>(wire::CommandKind::MAX) + 1;
+
+  // `schedule` and `boots` (one for each vehicle) must outlive the book.
+  CommandBook(const Schedule* schedule, std::span<const BootId> boots);
+
+  // Sampling begins: round 0's sample is sequence 1 of every vehicle.
+  void Start(CloudTime start) { start_ = start; }
+
+  // `vehicle`'s controller was handed `action` at `now`, which is `boot_now` by the
+  // vehicle's own clock.
+  void OnAction(std::uint32_t vehicle, const edge::ControlAction& action, BootTime boot_now,
+                CloudTime now);
+
+  const KindFigures& figures(wire::CommandKind kind) const {
+    return figures_[static_cast<std::size_t>(kind)];
+  }
+  std::uint64_t acted_late() const { return acted_late_; }
+  std::uint64_t acted_twice() const { return acted_twice_; }
+  // Of commands whose cause names no sample that was taken here.
+  std::uint64_t causes_unknown() const { return causes_unknown_; }
+
+ private:
+  std::optional<CloudTime> InstantOfCause(const edge::ControlAction& action) const;
+
+  const Schedule* const schedule_;
+  const std::span<const BootId> boots_;
+  CloudTime start_{};
+  std::array<KindFigures, kKinds> figures_;
+  std::vector<std::unordered_set<std::uint64_t>> acted_;  // for each vehicle, the ids
+  std::uint64_t acted_late_ = 0;
+  std::uint64_t acted_twice_ = 0;
+  std::uint64_t causes_unknown_ = 0;
+};
+
+}  // namespace starling::sim

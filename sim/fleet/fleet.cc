@@ -1,0 +1,300 @@
+#include "sim/fleet/fleet.h"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <chrono>
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "common/check.h"
+#include "edge/source/sample_json.h"
+#include "edge/spool/memory_spool.h"
+#include "sim/city/random.h"
+
+namespace starling::sim {
+namespace {
+
+// Turns between two looks at the sockets while the loop is catching up.
+constexpr std::uint64_t kTurnsAtOnce = 32;
+constexpr std::size_t kJudgementsAtOnce = 16;
+// Totals are gathered from each vehicle in each fifth round: twice a second.
+constexpr std::uint64_t kGatherEveryRounds = 5;
+// A connection attempt that takes longer no longer holds up those behind it.
+constexpr milliseconds kAdmissionMax{5'000};
+constexpr std::size_t kSpoolBytesMax = 4 << 20;  // An hour at 10 Hz takes about 200 KB.
+
+// Set by a signal handler; nothing else is handed over with it: relaxed.
+std::atomic<bool> stop_requested{false};
+static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
+
+nanoseconds SteadyNow() {
+  return std::chrono::duration_cast<nanoseconds>(
+      std::chrono::steady_clock::now().time_since_epoch());
+}
+
+}  // namespace
+
+FleetClock::FleetClock() : offset_(CloudNow().time_since_epoch() - SteadyNow()) {}
+
+CloudTime FleetClock::Now() const { return CloudTime(SteadyNow() + offset_); }
+
+Fleet::Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic,
+             const FleetClock* clock, FleetExchange* exchange)
+    : config_(config),
+      frame_(origin),
+      traffic_(traffic),
+      clock_(clock),
+      exchange_(exchange),
+      schedule_(static_cast<std::uint32_t>(config.vehicles)),
+      boots_(config.vehicles),
+      vehicles_(config.vehicles),
+      book_(&schedule_, boots_),
+      prediction_(traffic) {}
+
+Fleet::~Fleet() = default;
+
+void Fleet::RequestStop() { stop_requested.store(true, std::memory_order_relaxed); }
+
+Result<std::unique_ptr<Fleet>> Fleet::Create(const FleetConfig& config, FrameOrigin origin,
+                                             Traffic* traffic, const FleetClock* clock,
+                                             FleetExchange* exchange) {
+  STARLING_CHECK(config.Validate().ok() && traffic->size() == config.vehicles);
+  std::unique_ptr<Fleet> fleet(new Fleet(config, origin, traffic, clock, exchange));
+  const CertificateFolder folder{config.certificates};
+  Result<SslContextPtr> tls = MakeClientContext(folder.ca());
+  if (!tls.ok()) return tls.status();
+  fleet->tls_ = std::move(tls).value();
+  for (std::size_t i = 0; i < config.vehicles; ++i) {
+    if (Status status = fleet->AddVehicle(i, folder); !status.ok()) return status;
+  }
+  return fleet;
+}
+
+Status Fleet::AddVehicle(std::size_t index, const CertificateFolder& folder) {
+  SimVehicle& vehicle = vehicles_[index];
+  const Result<VehicleId> id = VehicleId::Parse(VehicleName(index));
+  STARLING_CHECK(id.ok());
+  Result<Credentials> credentials =
+      LoadCredentials(folder.vehicle(id.value()), folder.vehicle_key(id.value()));
+  if (!credentials.ok()) return credentials.status();
+  vehicle.credentials = std::move(credentials).value();
+
+  // Boots are new in every run, whatever its seed: the cloud would take the
+  // samples of one that it knows for repeats.
+  std::random_device device;
+  const std::uint64_t entropy = (std::uint64_t{device()} << 32) | device();
+  Random random(entropy);
+  boots_[index] = BootId{random.Next() | 1};
+  // Up to eleven days ago, so that no two vehicles' clocks look alike.
+  vehicle.booted = clock_->Now() - seconds(60) -
+                   nanoseconds(static_cast<std::int64_t>(random.Unit() * 1e15));
+
+  edge::AgentConfig agent;
+  agent.raw = config_.raw;
+  edge::MemorySpoolConfig spool;
+  spool.bytes_max = kSpoolBytesMax;
+  vehicle.agent = std::make_unique<edge::Agent>(
+      agent, boots_[index], std::make_unique<edge::MemorySpool>(spool), &codec_);
+
+  edge::UplinkConfig uplink;
+  uplink.host = config_.host;
+  uplink.port = config_.port;
+  vehicle.uplink = std::make_unique<edge::Uplink>(
+      uplink, &context_, tls_.get(), &vehicle.credentials, vehicle.agent.get(),
+      [this, booted = vehicle.booted] { return BootTime(clock_->Now() - booted); },
+      [this, index](const edge::ControlAction& action, BootTime boot_now) {
+        book_.OnAction(static_cast<std::uint32_t>(index), action, boot_now, clock_->Now());
+      },
+      MixHash(config_.seed, index));
+  return Status();
+}
+
+void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
+                     const std::function<bool(CloudTime now)>& until) {
+  std::uint64_t next = 0;
+  std::uint64_t quanta = 0;
+  while (next < turns) {
+    CloudTime now = clock_->Now();
+    const std::uint64_t due = std::min(turns, schedule_.DueBy(now - start));
+    const std::uint64_t stop = std::min(due, next + kTurnsAtOnce);
+    for (; next < stop; ++next) {
+      const Schedule::Turn turn = schedule_.At(next);
+      (this->*visit)(turn, start + turn.instant);
+      if (turn.vehicle + 1 == schedule_.vehicles() && turn.round % kGatherEveryRounds == 0) Publish();
+    }
+    context_.restart();
+    context_.poll();
+    while (std::optional<PredictedVehicle> predicted = exchange_->predictions.Pop()) {
+      prediction_.Take(std::move(*predicted));
+    }
+    now = clock_->Now();
+    prediction_.Judge(now, kJudgementsAtOnce);
+    if (until(now)) return;
+    if (next < schedule_.DueBy(now - start)) continue;
+    // The quanta lie on a fixed raster: work in one does not push the next away.
+    quanta = std::max(quanta + 1, static_cast<std::uint64_t>((now - start) / config_.quantum) + 1);
+    const CloudTime wake = start + nanoseconds(config_.quantum) * static_cast<std::int64_t>(quanta);
+    if (wake > now) std::this_thread::sleep_for(wake - now);
+  }
+}
+
+void Fleet::Tend(SimVehicle* vehicle, BootTime now) {
+  // The next visit is 100 ms away: what falls due before it is done now.
+  if (vehicle->agent->next_timer() <= now + kSampleInterval / 2) vehicle->agent->OnTimer(now);
+  vehicle->uplink->Pump();
+}
+
+void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
+  SimVehicle& vehicle = vehicles_[turn.vehicle];
+  edge::Agent& agent = *vehicle.agent;
+  CloudTime now = clock_->Now();
+  if (config_.obey) {
+    const edge::DesiredState desired = agent.desired(vehicle.BootNow(now));
+    if (desired.speed_ceiling_mps || vehicle.limited) {
+      traffic_->SetLimit(turn.vehicle, desired.speed_ceiling_mps, desired.decel_mps2);
+      vehicle.limited = desired.speed_ceiling_mps.has_value();
+    }
+  }
+  traffic_->Step(turn.vehicle, SimTime(turn.instant));
+  const Sample sample =
+      SampleOf(traffic_->Truth(turn.vehicle), frame_, vehicle.BootNow(scheduled));
+  now = clock_->Now();
+  outcome_.lateness.Record(now - scheduled);
+  // A refusal is counted by the agent, and fails the run in its report.
+  static_cast<void>(agent.OnSample(sample, vehicle.BootNow(now)));
+  Tend(&vehicle, vehicle.BootNow(now));
+  if (ByteBaseline::Picks(outcome_.samples)) {
+    baseline_.Record(VehicleName(turn.vehicle), edge::ToJsonLine(sample));
+  }
+  ++outcome_.samples;
+  Gather(vehicle, turn);
+}
+
+void Fleet::VisitIdle(const Schedule::Turn& turn, CloudTime) {
+  SimVehicle& vehicle = vehicles_[turn.vehicle];
+  Tend(&vehicle, vehicle.BootNow(clock_->Now()));
+  Gather(vehicle, turn);
+}
+
+void Fleet::VisitFlushing(const Schedule::Turn& turn, CloudTime scheduled) {
+  // MemorySpool's Append never fails.
+  if (turn.round == 0) static_cast<void>(vehicles_[turn.vehicle].agent->Flush());
+  VisitIdle(turn, scheduled);
+}
+
+void Fleet::Gather(const SimVehicle& vehicle, const Schedule::Turn& turn) {
+  if (turn.round % kGatherEveryRounds != 0) return;
+  gathering_.Add(*vehicle.agent, *vehicle.uplink);
+}
+
+void Fleet::Publish() {
+  gathered_ = std::exchange(gathering_, FleetTotals());
+  ++rounds_gathered_;
+  FleetSnapshot snapshot;
+  snapshot.phase = phase_;
+  snapshot.vehicles = config_.vehicles;
+  snapshot.elapsed_s = ToSeconds(clock_->Now() - phase_start_);
+  snapshot.phase_s = phase_ == FleetPhase::kConnecting ? ToSeconds(config_.connect_timeout)
+                     : phase_ == FleetPhase::kDriving  ? config_.seconds
+                                                       : ToSeconds(config_.drain_timeout);
+  snapshot.totals = gathered_;
+  for (std::size_t kind = 0; kind < CommandBook::kKinds; ++kind) {
+    snapshot.handed_over[kind] = book_.figures(static_cast<wire::CommandKind>(kind)).handed_over;
+  }
+  snapshot.latency = LegQuantiles::Of(book_.figures(wire::CommandKind::None).by_sample);
+  snapshot.acted_late = book_.acted_late();
+  snapshot.acted_twice = book_.acted_twice();
+  snapshot.collisions = traffic_->counters().collisions;
+  snapshot.lateness = Quantiles::Of(outcome_.lateness);
+  snapshot.prediction = prediction_.error();
+  exchange_->Publish(snapshot);
+}
+
+bool Fleet::Admit(CloudTime now) {
+  std::erase_if(admitting_, [&](const Admission& admission) {
+    return vehicles_[admission.vehicle].agent->welcomed() || now - admission.since > kAdmissionMax;
+  });
+  while (admitted_ < vehicles_.size() && admitting_.size() < config_.handshakes_max) {
+    vehicles_[admitted_].uplink->Start();
+    admitting_.push_back({admitted_++, now});
+  }
+  return admitted_ == vehicles_.size() && admitting_.empty();
+}
+
+void Fleet::Connect() {
+  // Sleeps of half a millisecond should not last longer than that.
+  static_cast<void>(::prctl(PR_SET_TIMERSLACK, 1000UL, 0UL, 0UL, 0UL));
+  phase_ = FleetPhase::kConnecting;
+  phase_start_ = clock_->Now();
+  const CloudTime limit = phase_start_ + config_.connect_timeout;
+  bool all = false;
+  RunWheel(phase_start_, UINT64_MAX, &Fleet::VisitIdle, [&](CloudTime now) {
+    // Those that were given up on may still come: the totals say when all are there.
+    all = Admit(now);
+    return (all && rounds_gathered_ > 0 && gathered_.welcomed == vehicles_.size()) || now > limit ||
+           stop_requested.load(std::memory_order_relaxed);
+  });
+  while (admitted_ < vehicles_.size()) {
+    vehicles_[admitted_].uplink->Start(milliseconds(admitted_ % 10'000));
+    ++admitted_;
+  }
+  outcome_.connect_s = ToSeconds(clock_->Now() - phase_start_);
+  FleetTotals totals;
+  for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
+  outcome_.connected = totals;
+  gathering_ = FleetTotals();
+}
+
+void Fleet::CutSome() {
+  cut_done_ = true;
+  for (std::size_t i = 0; i < config_.cut_vehicles; ++i) {
+    vehicles_[i * vehicles_.size() / config_.cut_vehicles].uplink->Cut();
+  }
+}
+
+void Fleet::Drive() {
+  phase_ = FleetPhase::kDriving;
+  phase_start_ = clock_->Now();
+  // A moment ahead, so that the first samples are not late already.
+  drive_start_ = phase_start_ + milliseconds(50);
+  book_.Start(drive_start_);
+  prediction_.Start(drive_start_);
+  const std::uint64_t turns =
+      std::uint64_t{config_.vehicles} * config_.seconds * (seconds(1) / kSampleInterval);
+  const CloudTime cut_at = drive_start_ + seconds(config_.cut_at_s);
+  RunWheel(drive_start_, turns, &Fleet::VisitSampling, [&](CloudTime now) {
+    if (config_.cut_vehicles > 0 && !cut_done_ && now >= cut_at) CutSome();
+    return stop_requested.load(std::memory_order_relaxed);
+  });
+  prediction_.End(clock_->Now());
+  outcome_.sampling_s = ToSeconds(clock_->Now() - drive_start_);
+  outcome_.interrupted = stop_requested.exchange(false, std::memory_order_relaxed);
+  gathering_ = FleetTotals();
+}
+
+void Fleet::Drain() {
+  phase_ = FleetPhase::kDraining;
+  phase_start_ = clock_->Now();
+  rounds_gathered_ = 0;
+  const CloudTime limit = phase_start_ + config_.drain_timeout;
+  RunWheel(phase_start_, UINT64_MAX, &Fleet::VisitFlushing, [&](CloudTime now) {
+    // The first round flushes; only one after it sees what is left.
+    outcome_.drained = rounds_gathered_ > 1 && gathered_.undrained == 0 &&
+                       exchange_->commands_open() == 0;
+    return outcome_.drained || now > limit || stop_requested.load(std::memory_order_relaxed);
+  });
+  outcome_.drain_s = ToSeconds(clock_->Now() - phase_start_);
+  FleetTotals totals;
+  for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
+  outcome_.total = totals;
+  outcome_.prediction = prediction_.error();
+  outcome_.clock_stepped = clock_->Stepped();
+  phase_ = FleetPhase::kDone;
+  gathering_ = totals;
+  Publish();
+}
+
+}  // namespace starling::sim

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "common/frame/payload_codec.h"
+#include "common/geo/local_frame.h"
+#include "common/status.h"
+#include "common/tls/tls_context.h"
+#include "sim/fleet/byte_baseline.h"
+#include "sim/fleet/command_book.h"
+#include "sim/fleet/fleet_config.h"
+#include "sim/fleet/fleet_snapshot.h"
+#include "sim/fleet/histogram.h"
+#include "sim/fleet/observer.h"
+#include "sim/fleet/prediction_check.h"
+#include "sim/fleet/schedule.h"
+#include "sim/fleet/sim_vehicle.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+
+// The clock of a run: it runs steadily from the cloud's time at its construction,
+// whatever is done to the system's clock afterwards.
+class FleetClock {
+ public:
+  FleetClock();
+  CloudTime Now() const;
+  // How far the system's clock has been stepped since.
+  nanoseconds Stepped() const { return CloudNow() - Now(); }
+
+ private:
+  nanoseconds offset_;
+};
+
+// What is left of a run.
+struct FleetOutcome {
+  FleetTotals connected;                // when the connecting phase ended
+  FleetTotals total;                    // when all was over
+  double connect_s = 0;
+  double sampling_s = 0;                // measured, from the first sample to the last
+  double drain_s = 0;
+  bool drained = false;
+  bool interrupted = false;
+  std::uint64_t samples = 0;            // handed to agents
+  Histogram lateness;                   // of each sample behind its instant
+  PredictionError prediction;
+  nanoseconds clock_stepped{};
+};
+
+// The fleet: every vehicle with the real agent and its own connection, all on one
+// thread, which never waits for anything but the next sample's instant.
+//
+// Threading: one thread owns it; RequestStop may be called from a signal handler.
+class Fleet {
+ public:
+  // Loads the vehicles' credentials; connects nothing yet.  `traffic`, `clock` and
+  // `exchange` must outlive the fleet.
+  // REQUIRES: config.Validate().ok(); traffic has config.vehicles vehicles
+  //
+  // Errors: as MakeClientContext and LoadCredentials; the message names the file.
+  static Result<std::unique_ptr<Fleet>> Create(const FleetConfig& config, FrameOrigin origin,
+                                               Traffic* traffic, const FleetClock* clock,
+                                               FleetExchange* exchange);
+  ~Fleet();
+
+  // The phases of a run, in this order.
+  void Connect();
+  void Drive();
+  void Drain();
+
+  // Ends the present phase early, and Drive at once; for SIGINT and SIGTERM.
+  static void RequestStop();
+
+  const FleetOutcome& outcome() const { return outcome_; }
+  const CommandBook& book() const { return book_; }
+  const ByteBaseline& baseline() const { return baseline_; }
+
+ private:
+  Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic, const FleetClock* clock,
+        FleetExchange* exchange);
+
+  Status AddVehicle(std::size_t index, const CertificateFolder& folder);
+
+  using Visit = void (Fleet::*)(const Schedule::Turn& turn, CloudTime scheduled);
+  // Calls `visit` for each turn at its instant, turns the reactor in between, until
+  // `until` says so or `turns` are through.
+  void RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
+                const std::function<bool(CloudTime now)>& until);
+  void VisitSampling(const Schedule::Turn& turn, CloudTime scheduled);
+  void VisitIdle(const Schedule::Turn& turn, CloudTime scheduled);
+  void VisitFlushing(const Schedule::Turn& turn, CloudTime scheduled);
+  void Tend(SimVehicle* vehicle, BootTime now);
+
+  // Starts connections, never too many at once; true when all are there.
+  bool Admit(CloudTime now);
+  void CutSome();
+  void Gather(const SimVehicle& vehicle, const Schedule::Turn& turn);
+  void Publish();
+
+  const FleetConfig config_;
+  const LocalFrame frame_;
+  Traffic* const traffic_;
+  const FleetClock* const clock_;
+  FleetExchange* const exchange_;
+  const Schedule schedule_;
+  SslContextPtr tls_;
+  PayloadCodec codec_;
+  boost::asio::io_context context_{1};
+  std::vector<BootId> boots_;
+  std::vector<SimVehicle> vehicles_;      // after all that they use
+  CommandBook book_;
+  ByteBaseline baseline_;
+  PredictionCheck prediction_;
+
+  FleetPhase phase_ = FleetPhase::kConnecting;
+  CloudTime phase_start_{};
+  CloudTime drive_start_{};
+
+  struct Admission {
+    std::uint32_t vehicle = 0;
+    CloudTime since;
+  };
+  std::deque<Admission> admitting_;
+  std::uint32_t admitted_ = 0;            // vehicles that have been told to connect
+  bool cut_done_ = false;
+
+  FleetTotals gathering_;                 // over the present round
+  FleetTotals gathered_;                  // over the last whole one
+  std::uint64_t rounds_gathered_ = 0;     // in this phase
+  FleetOutcome outcome_;
+};
+
+}  // namespace starling::sim

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "edge/agent/agent.h"
+#include "edge/uplink/uplink.h"
+
+namespace starling::sim {
+
+// Agents and uplinks of the whole fleet, summed.
+struct FleetTotals {
+  std::uint64_t connected = 0;         // TLS established
+  std::uint64_t welcomed = 0;
+  std::uint64_t undrained = 0;         // vehicles with something not yet acknowledged
+  edge::AgentLedger ledger;
+  edge::AgentCounters agents;
+  edge::UplinkCounters uplinks;
+
+  void Add(const edge::Agent& agent, const edge::Uplink& uplink);
+};
+
+}  // namespace starling::sim

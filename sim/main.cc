@@ -1,0 +1,260 @@
+// starling-sim: a city of vehicles with real agents against a running orchestrator.
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <csignal>
+#include <cstdio>
+#include <future>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "sim/city/city.h"
+#include "sim/fleet/fleet.h"
+#include "sim/fleet/observer.h"
+#include "sim/fleet/picture.h"
+#include "sim/fleet/process_figures.h"
+#include "sim/fleet/report.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitUsage = 2;
+
+// Where the default orchestrator has its origin, too.
+constexpr FrameOrigin kDefaultOrigin{481'351'000, 115'820'000};
+
+// Density of the city that the default fleet drives in; other fleets get a city of
+// the same density, within the limits of what can be generated.
+constexpr double kDefaultSideM = 7400;
+constexpr double kDefaultVehicles = 10'000;
+
+struct Options {
+  FleetConfig fleet;
+  std::string origin;
+  bool headless = false;
+  std::string report;
+  std::string picture;
+};
+
+double CitySideFor(std::size_t vehicles) {
+  const double side = kDefaultSideM * std::sqrt(static_cast<double>(vehicles) / kDefaultVehicles);
+  return std::clamp(std::ceil(side / 100) * 100, 1000.0, 20'000.0);
+}
+
+int Fail(int code, const std::string& message) {
+  std::fprintf(stderr, "starling-sim: %s\n", message.c_str());
+  return code;
+}
+
+bool ParseHostPort(const std::string& text, std::string* host, std::uint16_t* port) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0) return false;
+  const std::string digits = text.substr(colon + 1);
+  if (digits.empty() || digits.size() > 5 ||
+      digits.find_first_not_of("0123456789") != std::string::npos) {
+    return false;
+  }
+  const unsigned long value = std::stoul(digits);
+  if (value < 1 || value > 65'535) return false;
+  *host = text.substr(0, colon);
+  if (host->size() > 2 && host->front() == '[' && host->back() == ']') {
+    *host = host->substr(1, host->size() - 2);
+  }
+  *port = static_cast<std::uint16_t>(value);
+  return true;
+}
+
+bool ParseOrigin(const std::string& text, FrameOrigin* origin) {
+  double lat = 0;
+  double lon = 0;
+  int used = 0;
+  if (std::sscanf(text.c_str(), "%lf,%lf%n", &lat, &lon, &used) != 2 ||
+      used != static_cast<int>(text.size()) || std::abs(lat) > 70 || std::abs(lon) > 180) {
+    return false;
+  }
+  *origin = {static_cast<std::int32_t>(std::lround(lat * 1e7)),
+             static_cast<std::int32_t>(std::lround(lon * 1e7))};
+  return true;
+}
+
+Moment Look(const FleetConfig& config) {
+  CloudClient client(config.http_host, config.http_port, milliseconds(3'000));
+  Moment moment;
+  if (Result<CloudFigures> figures = client.Stats(); figures.ok()) {
+    moment.cloud = std::move(figures).value();
+  }
+  moment.sim = ReadProcessFigures();
+  return moment;
+}
+
+struct EndOfDriving {
+  Moment moment;
+  std::vector<CloudCell> cells;
+};
+
+EndOfDriving LookAtEnd(const FleetConfig& config) {
+  EndOfDriving end{Look(config), {}};
+  CloudClient client(config.http_host, config.http_port, milliseconds(3'000));
+  if (Result<std::vector<CloudCell>> cells = client.Heatmap(); cells.ok()) {
+    end.cells = std::move(cells).value();
+  }
+  return end;
+}
+
+Status WritePicture(const std::string& path, const City& city, const RunRecord& run,
+                    std::vector<CloudCell> cells) {
+  char title[96];
+  std::snprintf(title, sizeof title, "%zu vehicles on %.1f km2 after %u s, seed %llu",
+                run.config.vehicles, run.city_side_m * run.city_side_m * 1e-6, run.config.seconds,
+                static_cast<unsigned long long>(run.config.seed));
+  char subtitle[128];
+  std::snprintf(subtitle, sizeof subtitle,
+                "cells of 100 m by congestion at the end; conflicts met over the run: %zu",
+                run.cloud.conflicts.size());
+  const Canvas canvas = DrawPicture({&city, std::move(cells), run.cloud.conflicts, title, subtitle});
+  return canvas.WritePng(path);
+}
+
+void OnSignal(int) { Fleet::RequestStop(); }
+
+int Run(const Options& options) {
+  const FleetConfig& config = options.fleet;
+  FrameOrigin origin = kDefaultOrigin;
+  if (!options.origin.empty() && !ParseOrigin(options.origin, &origin)) {
+    return Fail(kExitUsage, "--origin takes LAT,LON in degrees, |LAT| at most 70");
+  }
+  // Sockets, and some for the program itself.
+  const std::uint64_t files = config.vehicles + 64;
+  if (const std::uint64_t limit = RaiseOpenFiles(files); limit < files) {
+    return Fail(kExitUsage, std::to_string(config.vehicles) + " vehicles need " +
+                                std::to_string(files) + " open files, the limit is " +
+                                std::to_string(limit) + ": run `ulimit -n " +
+                                std::to_string(files) + "` as root, or take fewer --vehicles");
+  }
+  RunRecord run;
+  run.config = config;
+  run.before = Look(config);
+  if (run.before.cloud.empty()) {
+    return Fail(kExitUsage, "no orchestrator answers at http://" + config.http_host + ":" +
+                                std::to_string(config.http_port) +
+                                "/v1/stats: start starling-cloud, or see --http");
+  }
+
+  CityConfig city_config;
+  city_config.seed = config.seed;
+  city_config.side_m = run.city_side_m = CitySideFor(config.vehicles);
+  const City city = City::Generate(city_config);
+  TrafficConfig traffic_config;
+  traffic_config.seed = config.seed;
+  traffic_config.vehicles = static_cast<std::uint32_t>(config.vehicles);
+  std::fprintf(stderr, "starling-sim: a city of %.1f km2; warming up %zu vehicles\n",
+               city_config.side_m * city_config.side_m * 1e-6, config.vehicles);
+  Traffic traffic(city, traffic_config);
+
+  const FleetClock clock;
+  FleetExchange exchange;
+  Result<std::unique_ptr<Fleet>> created = Fleet::Create(config, origin, &traffic, &clock, &exchange);
+  if (!created.ok()) {
+    return Fail(kExitUsage, std::string(created.status().message()) +
+                                " (starling init DIR --vehicles N makes certificates)");
+  }
+  Fleet& fleet = *created.value();
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+
+  const bool terminal = !options.headless && ::isatty(STDOUT_FILENO) == 1;
+  Observer observer(config, terminal ? ViewMode::kTerminal : ViewMode::kLines, stdout, &exchange);
+  observer.Start();
+  fleet.Connect();
+  run.run_begin = Look(config);
+  fleet.Drive();
+  // In a thread of its own: commands still arrive, and are timed.
+  std::future<EndOfDriving> end = std::async(std::launch::async, LookAtEnd, config);
+  fleet.Drain();
+  EndOfDriving end_of_driving = end.get();
+  run.run_end = std::move(end_of_driving.moment);
+  observer.Stop();
+  run.after = Look(config);
+  run.cloud = observer.record();
+  run.traffic = traffic.counters();
+
+  const FleetOutcome& outcome = fleet.outcome();
+  std::fputs(SummaryTable(run, outcome, fleet.book(), fleet.baseline()).c_str(), stdout);
+  if (!options.report.empty()) {
+    const Status status = WriteFile(
+        options.report, ReportDocument(run, outcome, fleet.book(), fleet.baseline()));
+    if (!status.ok()) return Fail(kExitFailed, std::string(status.message()));
+    std::printf("report        %s\n", options.report.c_str());
+  }
+  if (!options.picture.empty()) {
+    const Status status = WritePicture(options.picture, city, run, std::move(end_of_driving.cells));
+    if (!status.ok()) return Fail(kExitFailed, std::string(status.message()));
+    std::printf("picture       %s\n", options.picture.c_str());
+  }
+  std::fflush(stdout);
+  return Judge(run, outcome, fleet.book()).failures.empty() ? 0 : kExitFailed;
+}
+
+}  // namespace
+
+int Main(int argc, char** argv) {
+  Options options;
+  FleetConfig& fleet = options.fleet;
+  std::string connect = "127.0.0.1:7443";
+  std::string http = "127.0.0.1:7480";
+  std::string certificates = "certs";
+  std::uint32_t connect_timeout_s = 120;
+  bool no_obey = false;
+
+  CLI::App app{"Drives a simulated city of vehicles, each with the real agent and its own mutual\n"
+               "TLS connection, against a running orchestrator, and reports what it measured."};
+  app.name("starling-sim");
+  app.footer(
+      "Examples:\n"
+      "  starling-sim --certs certs --vehicles 200 --seconds 20\n"
+      "  starling-sim --certs certs --headless --report out/report.json --picture out/city.png\n"
+      "  starling-sim --certs certs --vehicles 200 --cut-at 10 --cut-vehicles 50\n"
+      "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
+      "report; a second one does not wait for what is in flight.");
+  app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
+  app.add_option("--http", http, "HOST:PORT of the orchestrator's pages")->capture_default_str();
+  app.add_option("--certs", certificates, "folder made by `starling init`")->capture_default_str();
+  app.add_option("--vehicles", fleet.vehicles, "how many vehicles")->capture_default_str();
+  app.add_option("--seconds", fleet.seconds, "of sampling")->capture_default_str();
+  app.add_option("--seed", fleet.seed, "of city and traffic")->capture_default_str();
+  app.add_option("--origin", options.origin, "LAT,LON of the city; the orchestrator's own");
+  app.add_flag("--headless", options.headless, "lines instead of the live view");
+  app.add_flag("--raw", fleet.raw, "every sample on the live lane");
+  app.add_flag("--no-obey", no_obey, "drivers ignore commands, for comparison");
+  app.add_option("--report", options.report, "file for the report, JSON");
+  app.add_option("--picture", options.picture, "file for the picture of the city, PNG");
+  app.add_option("--cut-at", fleet.cut_at_s, "second at which links are cut");
+  app.add_option("--cut-vehicles", fleet.cut_vehicles, "how many of them");
+  app.add_option("--connect-timeout", connect_timeout_s, "seconds; then it starts with those there")
+      ->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  fleet.obey = !no_obey;
+  fleet.certificates = certificates;
+  fleet.connect_timeout = seconds(connect_timeout_s);
+  if (!ParseHostPort(connect, &fleet.host, &fleet.port)) {
+    return Fail(kExitUsage, "--connect takes HOST:PORT, not '" + connect + "'");
+  }
+  if (!ParseHostPort(http, &fleet.http_host, &fleet.http_port)) {
+    return Fail(kExitUsage, "--http takes HOST:PORT, not '" + http + "'");
+  }
+  if (Status status = fleet.Validate(); !status.ok()) {
+    return Fail(kExitUsage, std::string(status.message()));
+  }
+  return Run(options);
+}
+
+}  // namespace starling::sim
+
+int main(int argc, char** argv) { return starling::sim::Main(argc, argv); }
