@@ -196,7 +196,7 @@ std::size_t TlsLink::WriteSome(std::span<const std::byte> bytes) {
 void TlsLink::FailTls(int result) {
   int system_error = errno;
   const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_SSL) return Fail("TLS: " + LastTlsError());
+  if (error == SSL_ERROR_SSL) return Fail("TLS: " + LastTlsError(), /*protocol=*/true);
   if (error == SSL_ERROR_ZERO_RETURN && write_errno_ == 0) {
     return Fail("the cloud closed the connection");
   }
@@ -204,10 +204,10 @@ void TlsLink::FailTls(int result) {
   Fail("the connection was lost: " + std::generic_category().message(system_error));
 }
 
-void TlsLink::Fail(std::string reason) {
+void TlsLink::Fail(std::string reason, bool protocol) {
   Listener* const listener = listener_;
   Close(false);
-  listener->OnFailed(std::move(reason));
+  listener->OnFailed(std::move(reason), protocol);
 }
 
 void TlsLink::Close(bool polite) {

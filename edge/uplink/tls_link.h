@@ -35,7 +35,8 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
     // All that was written is in the socket.
     virtual void OnWritable() = 0;
     // The connection, or the attempt, has failed by itself; nothing follows.
-    virtual void OnFailed(std::string reason) = 0;
+    // `protocol` says that TLS itself did, not the way to the peer.
+    virtual void OnFailed(std::string reason, bool protocol) = 0;
 
    protected:
     ~Listener() = default;
@@ -87,7 +88,7 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
   void Flush();
   std::size_t WriteSome(std::span<const std::byte> bytes);
   void FailTls(int result);
-  void Fail(std::string reason);
+  void Fail(std::string reason, bool protocol = false);
 
   Tcp::socket socket_;
   const SslPtr ssl_;

@@ -69,7 +69,7 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   void OnEstablished() override;
   void OnBytes(std::span<const std::byte> bytes) override;
   void OnWritable() override { Pump(); }
-  void OnFailed(std::string reason) override;
+  void OnFailed(std::string reason, bool protocol) override;
   void OnTimeout();
 
   const UplinkConfig config;
@@ -121,7 +121,8 @@ void Uplink::State::Attempt() {
 void Uplink::State::OnTimeout() {
   const std::shared_ptr<TlsLink> late = link;
   late->Close(false);
-  OnFailed("no connection within " + std::to_string(config.connect_timeout.count()) + " ms");
+  OnFailed("no connection within " + std::to_string(config.connect_timeout.count()) + " ms",
+           /*protocol=*/false);
 }
 
 void Uplink::State::OnEstablished() {
@@ -133,11 +134,12 @@ void Uplink::State::OnEstablished() {
   Pump();
 }
 
-void Uplink::State::OnFailed(std::string reason) {
+void Uplink::State::OnFailed(std::string reason, bool protocol) {
   if (!link->established()) {
     ++closed.failures;
-    // Whatever was wrong, the ticket may be what was wrong.
-    session.reset();
+    // The ticket may be what was wrong.  A gateway that is away or overloaded says
+    // nothing about it, and will be glad of it.
+    if (protocol) session.reset();
   }
   last_failure = std::move(reason);
   Disconnect(false);

@@ -165,6 +165,18 @@ TEST_F(UplinkTest, RetriesUntilAGatewayIsThere) {
   RunUntil([this] { return agent_->welcomed(); });
 }
 
+TEST_F(UplinkTest, AGatewayThatWasAwayForAWhileIsResumed) {
+  Connect();
+  const std::uint16_t port = gateway_.port();
+  gateway_.StopListening();
+  gateway_.Drop();
+  RunUntil([this] { return uplink_->counters().failures == 3; });
+  gateway_.ListenAgain();
+  ASSERT_EQ(gateway_.port(), port);
+  RunUntil([this] { return agent_->welcomed(); });
+  EXPECT_EQ(uplink_->counters().resumed, 1u);
+}
+
 TEST_F(UplinkTest, AGatewayThatSaysNothingIsGivenUp) {
   config_.connect_timeout = milliseconds(20);
   gateway_.SetAccepting(false);
