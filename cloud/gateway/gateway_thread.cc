@@ -45,6 +45,7 @@ void GatewayThread::Run() {
 void GatewayThread::Stop() {
   if (!thread_.joinable()) return;
   boost::asio::post(context_, [this] {
+    stopping_ = true;  // A timer that has fired already cannot be cancelled.
     sweep_timer_.cancel();
     waiting_.clear();
     while (!connections_.empty()) {
@@ -126,7 +127,7 @@ void GatewayThread::Drain() {
 void GatewayThread::ArmSweep() {
   sweep_timer_.expires_after(kSweepInterval);
   sweep_timer_.async_wait([this](boost::system::error_code error) {
-    if (error) return;
+    if (error || stopping_) return;
     Sweep();
     ArmSweep();
   });

@@ -127,6 +127,7 @@ class GatewayThread {
   std::size_t sweep_next_ = 0;
   std::chrono::steady_clock::time_point coarse_now_ = std::chrono::steady_clock::now();
   std::deque<Ack> acks_;
+  bool stopping_ = false;
 
   std::atomic<std::size_t> acks_due_{0};  // size of acks_: this thread stores, Drain's loads
   std::atomic<bool> acks_posted_{false};  // set by who posts SendAcks, cleared when it runs

@@ -21,6 +21,7 @@ class GatewayConnections : public GatewayFixture {
       EXPECT_FALSE(vehicle.Receive());
     }
     vehicle.Close();
+    gateway_->Drain(seconds(10));  // The alert is on its way before the gateway counts.
     EXPECT_EQ(gateway_->counters().handshakes_failed, 1u);
     EXPECT_EQ(gateway_->counters().frames_in, 0u);
   }
