@@ -219,8 +219,13 @@ std::vector<HeatmapCell> Heatmap::TakeChanged(bool* full) {
 
 std::optional<SpeedAdvice> Heatmap::Advise(Slot slot, CloudTime now, VehicleProfile* profile) const {
   const CellRect& rect = vehicles_.rect(slot);
-  if (congested_ == 0 || rect.columns * rect.rows <= 1) return std::nullopt;
   const VehicleState& state = vehicles_.state(slot);
+  const double speed = state.speed_mps();
+  // No ceiling is lower than the least one: most vehicles in a jam end here.
+  if (congested_ == 0 || rect.columns * rect.rows <= 1 ||
+      speed < config_.advice_speed_min_mps + kAdviceSlackMps) {
+    return std::nullopt;
+  }
   const Track& track = vehicles_.track(slot);
   const double steps =
       std::max(static_cast<double>(ToNs(now) - state.track_start_ns()) * (1e-9 / kTrackStepS), 0.0);
@@ -244,7 +249,6 @@ std::optional<SpeedAdvice> Heatmap::Advise(Slot slot, CloudTime now, VehicleProf
     }
     const double ceiling = std::clamp(entered.mean_speed + kAdviceAboveMeanMps,
                                       config_.advice_speed_min_mps, config_.advice_speed_max_mps);
-    const double speed = state.speed_mps();
     if (speed < ceiling + kAdviceSlackMps) return std::nullopt;
     profile->advised[profile->advice_next] = entered.congestion_episode;
     profile->advice_next = static_cast<std::uint8_t>((profile->advice_next + 1) % advised.size());

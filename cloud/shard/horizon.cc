@@ -19,11 +19,16 @@ constexpr double kStillClosingMps = 2;
 Horizon::Horizon(const HorizonConfig& config, VehicleTable* vehicles, CellGrid* grid)
     : config_(config), vehicles_(*vehicles), grid_(*grid) {}
 
-void Horizon::Place(Slot slot, std::int64_t now_ns) {
+void Horizon::Renew(Slot slot, std::int64_t now_ns) {
   VehicleState& state = vehicles_.state(slot);
   const std::int64_t age_ns = std::max<std::int64_t>(now_ns - state.sample_time_ns, 0);
   state.track_steps = static_cast<std::uint8_t>(
       std::min<std::int64_t>(age_ns / static_cast<std::int64_t>(kTrackStepS * 1e9), 255));
+}
+
+void Horizon::Place(Slot slot, std::int64_t now_ns) {
+  Renew(slot, now_ns);
+  VehicleState& state = vehicles_.state(slot);
   BuildTrack(&state, &vehicles_.track(slot), &vehicles_.box(slot));
   grid_.Place(slot, vehicles_.box(slot), &vehicles_.rect(slot));
 }
@@ -170,21 +175,19 @@ void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* ev
   }
 }
 
-void Horizon::Tick(std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
-  for (std::uint32_t index = 0; index < pairs_.size();) {
-    Pair& pair = pairs_[index];
-    TimeSpan span;
-    std::optional<Encounter> encounter;
-    if (MayMeet(pair.slots[0], pair.slots[1], now_ns, &span)) {
-      encounter = Evaluate(pair.slots[0], pair.slots[1], span, now_ns);
-    }
-    Judge(index, encounter, now_ns, events);
-    if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count()) {
-      events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
-      pair.open = false;
-      pair.hits = 0;
-    }
-    if (!DropIfIdle(index)) ++index;
+void Horizon::Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
+  TimeSpan span;
+  std::optional<Encounter> encounter;
+  const std::array<Slot, 2> slots = pairs_[index].slots;
+  if (MayMeet(slots[0], slots[1], now_ns, &span)) {
+    encounter = Evaluate(slots[0], slots[1], span, now_ns);
+  }
+  Judge(index, encounter, now_ns, events);
+  Pair& pair = pairs_[index];
+  if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count()) {
+    events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
+    pair.open = false;
+    pair.hits = 0;
   }
 }
 

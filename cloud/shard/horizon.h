@@ -58,6 +58,9 @@ class Horizon {
  public:
   Horizon(const HorizonConfig& config, VehicleTable* vehicles, CellGrid* grid);
 
+  // A vehicle that stands as it stood has a new fix: its track only starts later.
+  void Renew(Slot slot, std::int64_t now_ns);
+
   // The vehicle's newest fix is in the table: predicts its track and registers it
   // in every cell that its sweep touches.
   void Place(Slot slot, std::int64_t now_ns);
@@ -65,8 +68,12 @@ class Horizon {
   // Looks for conflicts around a vehicle.
   void Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* events);
 
-  // Evaluates every pair in the list and closes episodes that are over.
-  void Tick(std::int64_t now_ns, std::vector<EpisodeEvent>* events);
+  // Evaluates the pair at `index` again, and closes its episode if it is over.
+  void Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<EpisodeEvent>* events);
+
+  // Drops the pair at `index` if it is neither open nor suspected, and puts the
+  // last one in its place; true if so.
+  bool DropIfIdle(std::uint32_t index);
 
   // Forgets the vehicle; its open episodes close.
   void Remove(Slot slot, std::vector<EpisodeEvent>* events);
@@ -98,8 +105,6 @@ class Horizon {
   std::optional<Encounter> Evaluate(Slot low, Slot high, const TimeSpan& span, std::int64_t now_ns);
   void Judge(std::uint32_t index, const std::optional<Encounter>& encounter, std::int64_t now_ns,
              std::vector<EpisodeEvent>* events);
-  // Drops the pair at `index` if it is neither open nor suspected; true if so.
-  bool DropIfIdle(std::uint32_t index);
   void Drop(std::uint32_t index);
   std::uint64_t KeyOf(Slot low, Slot high) const {
     return (static_cast<std::uint64_t>(low) << 32) | high;

@@ -179,21 +179,18 @@ void Planner::Tell(Pair* pair, int side, const SpeedProfile& profile, std::int64
   told = {id, now_ns, now_ns + config_.lease.count(), profile};
 }
 
-void Planner::Maintain(std::int64_t now_ns, const Cause& cause) {
-  for (std::uint32_t index = 0; index < horizon_.pairs(); ++index) {
-    Pair& pair = horizon_.pair(index);
-    if (!pair.open) continue;
-    const std::int64_t issued_ns = std::max(pair.told[0].issued_ns, pair.told[1].issued_ns);
-    if (pair.meets && pair.hit_ns == now_ns &&
-        now_ns - issued_ns >= config_.reissue_interval.count()) {
-      Resolve(index, now_ns, cause);
-    }
-    for (int side = 0; side < 2; ++side) {
-      const Instruction told = pair.told[static_cast<std::size_t>(side)];
-      if (told.command == CommandId{}) continue;
-      if (told.expires_ns - now_ns <= config_.renew_before.count()) {
-        Tell(&pair, side, told.profile, now_ns, cause);
-      }
+void Planner::Maintain(std::uint32_t index, std::int64_t now_ns, const Cause& cause) {
+  Pair& pair = horizon_.pair(index);
+  if (!pair.open) return;
+  const std::int64_t issued_ns = std::max(pair.told[0].issued_ns, pair.told[1].issued_ns);
+  if (pair.meets && pair.hit_ns == now_ns && now_ns - issued_ns >= config_.reissue_interval.count()) {
+    Resolve(index, now_ns, cause);
+  }
+  for (int side = 0; side < 2; ++side) {
+    const Instruction told = pair.told[static_cast<std::size_t>(side)];
+    if (told.command == CommandId{}) continue;
+    if (told.expires_ns - now_ns <= config_.renew_before.count()) {
+      Tell(&pair, side, told.profile, now_ns, cause);
     }
   }
 }

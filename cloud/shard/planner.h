@@ -63,8 +63,8 @@ class Planner {
   void OnOpened(std::uint32_t pair, std::int64_t now_ns, const Cause& cause);
   void OnClosed(const Pair& pair, std::int64_t now_ns, const Cause& cause);
 
-  // Renews leases and sharpens what no longer suffices, for all open episodes.
-  void Maintain(std::int64_t now_ns, const Cause& cause);
+  // Renews leases and sharpens what no longer suffices, if the pair is open.
+  void Maintain(std::uint32_t index, std::int64_t now_ns, const Cause& cause);
 
  private:
   struct Plan {

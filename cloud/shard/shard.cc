@@ -25,6 +25,10 @@ constexpr flatbuffers::uoffset_t kVerifyTablesMax = 64;
 // Every vehicle is looked at once in so many ticks (half a second): for its time
 // to live, and for a new track if it is silent.
 constexpr Slot kRotationTicks = 5;
+// A tick starts a round over all pairs: so many at once, and a few with each record
+// after it, so that no record waits for all of them.
+constexpr std::size_t kPairsAtTick = 16;
+constexpr std::size_t kPairsPerRecord = 2;
 // A vehicle silent for longer than its track allows gets a new one.
 constexpr std::int64_t kTrackFreshNs = 1'000'000'000;
 
@@ -39,6 +43,12 @@ std::optional<VehicleId> LookupName(const flatbuffers::String* name) {
   std::memcpy(characters.data(), name->data(), name->size());
   static_assert(sizeof(VehicleId) == sizeof(characters));
   return std::bit_cast<VehicleId>(characters);
+}
+
+bool StandsAsBefore(const VehicleState& before, const VehicleState& now) {
+  return before.sequence != 0 && before.standing() && now.standing() &&
+         before.position == now.position && before.heading_rad == now.heading_rad &&
+         before.length_cm == now.length_cm && before.width_cm == now.width_cm;
 }
 
 }  // namespace
@@ -57,6 +67,7 @@ struct Shard::State final : CommandIssuer {
 
   void OnFix(const log::Fix& record);
   void OnTick();
+  void WorkOnPairs(std::size_t limit);
   void OnSession(const log::Session& record);
   void OnReport(const log::CommandReport& record);
   void OnOwnership(Offset offset);
@@ -86,6 +97,7 @@ struct Shard::State final : CommandIssuer {
   Horizon horizon;
   Planner planner;
   Outbox outbox;
+  std::uint32_t pair_cursor = 0;        // next pair of this tick's round
   Slot rotation = 0;                    // next slot to look at on a tick
   ShardOutputs* outputs = nullptr;      // of the record being applied
   std::vector<EpisodeEvent> events;     // scratch
@@ -149,8 +161,14 @@ void Shard::State::OnFix(const log::Fix& record) {
     }
   }
   ++counters.fixes;
+  const VehicleState before = vehicles.state(slot);
   if (!Store(record, slot)) {
     ++counters.fixes_stale;
+    return;
+  }
+  if (StandsAsBefore(before, vehicles.state(slot)) && vehicles.profile(slot).suspected_pairs == 0) {
+    // Nothing new around it: whoever drives up to it looks at it by its own fixes.
+    horizon.Renew(slot, now_ns());
     return;
   }
   horizon.Place(slot, now_ns());
@@ -190,10 +208,19 @@ void Shard::State::HandleEvents(const Cause& cause) {
   events.clear();
 }
 
+void Shard::State::WorkOnPairs(std::size_t limit) {
+  for (; limit > 0 && pair_cursor < horizon.pairs(); --limit) {
+    horizon.Reevaluate(pair_cursor, now_ns(), &events);
+    HandleEvents(TickCause());
+    planner.Maintain(pair_cursor, now_ns(), TickCause());
+    if (!horizon.DropIfIdle(pair_cursor)) ++pair_cursor;
+  }
+}
+
 void Shard::State::OnTick() {
-  horizon.Tick(now_ns(), &events);
-  HandleEvents(TickCause());
-  planner.Maintain(now_ns(), TickCause());
+  WorkOnPairs(horizon.pairs());  // What the last round has left.
+  pair_cursor = 0;
+  WorkOnPairs(kPairsAtTick);
   const Slot slots = vehicles.slots();
   const Slot share = slots / kRotationTicks + 1;
   const std::int64_t forgotten_ns = config.heatmap.forgotten_after.count();
@@ -372,6 +399,7 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
     case log::TelemetryBody::CommandReport: state.OnReport(*telemetry->body_as_CommandReport()); break;
     default: ++state.counters.records_refused; break;
   }
+  state.WorkOnPairs(kPairsPerRecord);
   state.counters.outbox_open = state.outbox.open();
   state.counters.pairs_tested = state.horizon.pairs_tested();
   state.counters.pairs_refined = state.horizon.pairs_refined();

@@ -25,7 +25,7 @@ std::vector<Recorded> Record(std::uint64_t seed) {
   const auto keep = [&partition](std::span<const std::byte> value, std::int64_t time_ns) {
     Recorded record;
     record.words.assign((value.size() + 7) / 8, 0);
-    std::memcpy(record.words.data(), value.data(), value.size());
+    if (!value.empty()) std::memcpy(record.words.data(), value.data(), value.size());
     record.bytes = value.size();
     record.time_ns = time_ns;
     partition.push_back(std::move(record));
