@@ -27,9 +27,15 @@ void ClockFilter::Stop() {
   reported_.reset();
 }
 
+nanoseconds ClockFilter::ProbeInterval() const {
+  if (probes_sent_ < kProbesQuick) return kQuickInterval;
+  const bool sure = !fresh_ && belief_ && belief_->uncertainty <= kSureEnough;
+  return sure || probes_sent_ >= kProbesUnsureMax ? kInterval : kUnsureInterval;
+}
+
 void ClockFilter::ProbeSent(BootTime now) {
   ++probes_sent_;
-  next_probe_ = now + (probes_sent_ < kProbesQuick ? nanoseconds(kQuickInterval) : nanoseconds(kInterval));
+  next_probe_ = now + ProbeInterval();
   out_[next_out_] = ToNs(now);
   next_out_ = (next_out_ + 1) % kProbesKept;
 }

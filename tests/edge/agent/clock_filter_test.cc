@@ -29,6 +29,19 @@ class ClockFilterTest : public ::testing::Test {
     return clock_.OnReply(ToNs(sent), read_ns, read_ns + hold.count(), now_);
   }
 
+  // When probes go out in 31 s over a link with this delay each way.
+  std::vector<BootTime> ProbeTimes(nanoseconds delay) {
+    std::vector<BootTime> at;
+    for (BootTime now = AtMs(0); now < AtMs(31'000); now += milliseconds(1)) {
+      if (!clock_.probe_due(now)) continue;
+      at.push_back(now);
+      clock_.ProbeSent(now);
+      const std::int64_t there_ns = kOffsetNs + (now.time_since_epoch() + delay).count();
+      EXPECT_TRUE(clock_.OnReply(ToNs(now), there_ns, there_ns, now + 2 * delay));
+    }
+    return at;
+  }
+
   std::int64_t ErrorNs() const { return clock_.belief()->cloud_minus_boot.count() - kOffsetNs; }
 
   ClockFilter clock_;
@@ -60,14 +73,18 @@ TEST_F(ClockFilterTest, BelievesTheShortestOfTheLastEight) {
   EXPECT_EQ(ErrorNs(), 20'000'000);  // Half of 50 - 10 ms.
 }
 
-TEST_F(ClockFilterTest, ProbesThreeTimesQuicklyThenEveryTenSeconds) {
-  std::vector<BootTime> at;
-  for (BootTime now = AtMs(0); now < AtMs(31'000); now += milliseconds(1)) {
-    if (!clock_.probe_due(now)) continue;
-    at.push_back(now);
-    clock_.ProbeSent(now);
-  }
-  EXPECT_EQ(at, (std::vector{AtMs(0), AtMs(100), AtMs(200), AtMs(10'200), AtMs(20'200), AtMs(30'200)}));
+TEST_F(ClockFilterTest, ProbesThreeTimesQuicklyThenEveryTenSecondsOnceItIsSure) {
+  EXPECT_EQ(ProbeTimes(milliseconds(1)),
+            (std::vector{AtMs(0), AtMs(100), AtMs(200), AtMs(10'200), AtMs(20'200), AtMs(30'200)}));
+}
+
+TEST_F(ClockFilterTest, ProbesEverySecondWhileItIsUnsureButNotForEver) {
+  const std::vector<BootTime> at = ProbeTimes(milliseconds(20));
+  ASSERT_EQ(at.size(), 17u);
+  EXPECT_EQ(at[2], AtMs(200));
+  EXPECT_EQ(at[3], AtMs(1'200));
+  EXPECT_EQ(at[15], AtMs(13'200));  // The sixteenth.
+  EXPECT_EQ(at[16], AtMs(23'200));
 }
 
 TEST_F(ClockFilterTest, ReportsTheFirstReplyThenWhatChangedThenEveryThirtySeconds) {
