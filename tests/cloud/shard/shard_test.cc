@@ -63,6 +63,15 @@ TEST_F(ShardTest, AnImminentCollisionSendsBothVehiclesAnAvoidance) {
   ASSERT_EQ(driver_.shard().Conflicts().size(), 1u);
 }
 
+TEST_F(ShardTest, TheMomentOfEmissionCanBeWrittenIntoTheFinishedCommand) {
+  Collide(0);
+  auto& command = driver_.outputs().commands.front();
+  EXPECT_EQ(Decode(command).emitted_time_ns(), 0);
+  EXPECT_TRUE(flatbuffers::GetMutableRoot<wire::Command>(command.wire_command.data())
+                  ->mutate_emitted_time_ns(42));
+  EXPECT_EQ(Decode(command).emitted_time_ns(), 42);
+}
+
 TEST_F(ShardTest, LeaseExpiresOnTheVehiclesOwnClock) {
   driver_.Fix(MakeCar("east", -21, 0, 90, 15), 0);
   driver_.Fix(MakeCar("north", 0, -19.5, 0, 15), 0.1);
