@@ -17,6 +17,7 @@
 #include "sim/fleet/picture.h"
 #include "sim/fleet/process_figures.h"
 #include "sim/fleet/report.h"
+#include "sim/fleet/train_dictionary.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -39,6 +40,8 @@ struct Options {
   bool headless = false;
   std::string report;
   std::string picture;
+  std::string train_dictionary;
+  std::size_t dictionary_bytes = TrainingConfig().dictionary_bytes;
 };
 
 double CitySideFor(std::size_t vehicles) {
@@ -100,8 +103,11 @@ struct EndOfDriving {
 EndOfDriving LookAtEnd(const FleetConfig& config) {
   EndOfDriving end{Look(config), {}};
   CloudClient client(config.http_host, config.http_port, milliseconds(3'000));
-  if (Result<std::vector<CloudCell>> cells = client.Heatmap(); cells.ok()) {
-    end.cells = std::move(cells).value();
+  // A shard that is busy refuses; it has time for a question soon.
+  for (int attempt = 0; attempt < 5 && end.cells.empty(); ++attempt) {
+    if (Result<std::vector<CloudCell>> cells = client.Heatmap(); cells.ok()) {
+      end.cells = std::move(cells).value();
+    }
   }
   return end;
 }
@@ -202,6 +208,22 @@ int Run(const Options& options) {
   return Judge(run, outcome, fleet.book()).failures.empty() ? 0 : kExitFailed;
 }
 
+int Train(const Options& options) {
+  TrainingConfig training;
+  training.file = options.train_dictionary;
+  training.seconds = options.fleet.seconds;
+  training.seed = options.fleet.seed;
+  training.origin = kDefaultOrigin;
+  training.dictionary_bytes = options.dictionary_bytes;
+  if (Status status = training.Validate(); !status.ok()) {
+    return Fail(kExitUsage, std::string(status.message()));
+  }
+  if (Status status = TrainDictionary(training); !status.ok()) {
+    return Fail(kExitFailed, std::string(status.message()));
+  }
+  return 0;
+}
+
 }  // namespace
 
 int Main(int argc, char** argv) {
@@ -237,6 +259,10 @@ int Main(int argc, char** argv) {
   app.add_option("--picture", options.picture, "file for the picture of the city, PNG");
   app.add_option("--cut-at", fleet.cut_at_s, "second at which links are cut");
   app.add_option("--cut-vehicles", fleet.cut_vehicles, "how many of them");
+  app.add_option("--train-dictionary", options.train_dictionary,
+                 "file for the frames' dictionary; connects to nothing (common/frame/dictionary.zdict)");
+  app.add_option("--dictionary-bytes", options.dictionary_bytes, "how large it gets")
+      ->capture_default_str();
   app.add_option("--connect-timeout", connect_timeout_s, "seconds; then it starts with those there")
       ->capture_default_str();
   CLI11_PARSE(app, argc, argv);
@@ -252,7 +278,7 @@ int Main(int argc, char** argv) {
   if (Status status = fleet.Validate(); !status.ok()) {
     return Fail(kExitUsage, std::string(status.message()));
   }
-  return Run(options);
+  return options.train_dictionary.empty() ? Run(options) : Train(options);
 }
 
 }  // namespace starling::sim

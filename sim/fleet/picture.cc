@@ -102,8 +102,11 @@ void DrawConflicts(const PictureData& data, const Projection& at, Canvas* canvas
     const double x = at.X(conflict.contact.x);
     const double y = at.Y(conflict.contact.y);
     const bool urgent = conflict.ttc_s < kUrgentTtcS;
-    canvas->Disc(x, y, 2.2, urgent ? kUrgent : kConflict, 0.95);
-    canvas->Ring(x, y, urgent ? 6.5 : 5, 1.4, urgent ? kUrgent : kConflict, 0.85);
+    // Where there are many, the rings would hide the map.
+    const bool crowd = data.conflicts.size() > 300;
+    canvas->Disc(x, y, crowd ? 1.6 : 2.2, urgent ? kUrgent : kConflict, crowd ? 0.7 : 0.95);
+    canvas->Ring(x, y, crowd ? 3.6 : urgent ? 6.5 : 5, crowd ? 0.9 : 1.4,
+                 urgent ? kUrgent : kConflict, crowd ? 0.35 : 0.85);
   }
 }
 

@@ -1,0 +1,38 @@
+#include "sim/fleet/fleet_config.h"
+
+#include <gtest/gtest.h>
+
+namespace starling::sim {
+namespace {
+
+TEST(VehicleName, GoesBothWays) {
+  EXPECT_EQ(VehicleName(0), "veh-00001");
+  EXPECT_EQ(VehicleName(9'999), "veh-10000");
+  for (const std::size_t index : {0u, 1u, 41u, 9'999u}) {
+    EXPECT_EQ(VehicleIndexOf(VehicleName(index), 10'000), index);
+  }
+}
+
+TEST(VehicleName, OthersNamesAreNoIndex) {
+  for (const char* name : {"", "veh-", "veh-00000", "veh-10001", "veh-0001", "veh-000001", "car-00001",
+                           "veh-00a01", "veh--0001"}) {
+    EXPECT_EQ(VehicleIndexOf(name, 10'000), 10'000u) << name;
+  }
+}
+
+TEST(FleetConfig, NamesTheFieldThatIsOutOfRange) {
+  EXPECT_TRUE(FleetConfig().Validate().ok());
+  FleetConfig config;
+  config.vehicles = 0;
+  EXPECT_NE(config.Validate().message().find("vehicles"), std::string_view::npos);
+  config = FleetConfig();
+  config.cut_vehicles = 10;
+  EXPECT_NE(config.Validate().message().find("cut_at_s"), std::string_view::npos);
+  config.cut_at_s = 10;
+  EXPECT_TRUE(config.Validate().ok());
+  config.cut_at_s = config.seconds;
+  EXPECT_FALSE(config.Validate().ok());
+}
+
+}  // namespace
+}  // namespace starling::sim
