@@ -208,6 +208,7 @@ Result<VehicleReport> Orchestrator::Vehicle(const VehicleId& vehicle) {
   });
   if (!asked.ok()) return asked;
   VehicleReport report = std::move(asked).value();
+  report.connected = gateway_.Connected(vehicle);
   if (const std::optional<HeldHistory> held = ledger_.Find(vehicle)) {
     report.has_history = true;
     report.held_samples = held->samples;

@@ -262,6 +262,10 @@ void Gateway::Drain(milliseconds timeout) {
   s.StopThreads();
 }
 
+bool Gateway::Connected(const VehicleId& vehicle) const {
+  return !state_->shared.directory.Find(vehicle).connection.expired();
+}
+
 std::uint16_t Gateway::port() const { return state_->port; }
 
 GatewayCounters Gateway::counters() const {

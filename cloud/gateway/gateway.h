@@ -90,6 +90,9 @@ class Gateway {
   // that are due, at most `timeout`, then closes.
   void Drain(milliseconds timeout);
 
+  // Whether the vehicle has a connection here.
+  bool Connected(const VehicleId& vehicle) const;
+
   std::uint16_t port() const;
   GatewayCounters counters() const;
 
