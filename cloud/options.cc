@@ -167,6 +167,7 @@ void ReadHorizon(Section* section, HorizonConfig* config) {
   section->Read("probability_min", &config->probability_min);
   section->Read("hits_min", &config->hits_min);
   section->Read("evaluations", &config->evaluations);
+  section->Read("silent_max", &config->silent_max);
   section->Read("clear_after", &config->clear_after);
   section->Read("pairs_max", &config->pairs_max);
 }

@@ -71,6 +71,10 @@ std::optional<Encounter> Horizon::Evaluate(Slot low, Slot high, const TimeSpan& 
                                            std::int64_t now_ns) {
   const VehicleState& a = vehicles_.state(low);
   const VehicleState& b = vehicles_.state(high);
+  // Nobody knows any more what it does; its commands would only be renewed for ever.
+  if (now_ns - std::min(a.sample_time_ns, b.sample_time_ns) > config_.silent_max.count()) {
+    return std::nullopt;
+  }
   ++pairs_refined_;
   const Mover first(a, now_ns, std::nullopt);
   const Mover second(b, now_ns, std::nullopt);

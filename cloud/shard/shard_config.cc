@@ -40,6 +40,7 @@ Status ShardConfig::Validate() const {
       {"heatmap.advice_decel_max_mps2", within(heatmap.advice_decel_max_mps2, 0.1, 3.0)},
       {"heatmap.advice_lease", heatmap.advice_lease > none && heatmap.advice_lease <= lease_max},
       {"horizon.horizon_s", within(horizon.horizon_s, 0.1, 5.0)},
+      {"horizon.silent_max", horizon.silent_max > none && horizon.silent_max <= seconds(10)},
       {"horizon.required_decel_min_mps2", within(horizon.required_decel_min_mps2, 0.1, 20.0)},
       {"horizon.urgent_ttc_s", within(horizon.urgent_ttc_s, 0.0, 5.0)},
       {"horizon.urgent_decel_min_mps2", within(horizon.urgent_decel_min_mps2, 0.0, 20.0)},

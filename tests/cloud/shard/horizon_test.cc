@@ -103,6 +103,25 @@ TEST_F(Scenario, ASilentVehicleIsStillChecked) {
   EXPECT_EQ(driver_.shard().counters().episodes, 1u);
 }
 
+TEST_F(Scenario, AVehicleThatIsSilentForTooLongIsNotBelievedAndItsEpisodeCloses) {
+  driver_.Fix(MakeCar("silent", -150, 0, 90, 15), 0);
+  std::vector<Car> cars = {MakeCar("talks", 0, -150, 0, 15)};
+  DriveOn(&driver_, &cars, 0, 9.5);
+  EXPECT_EQ(driver_.shard().counters().episodes, 0u);
+
+  // Two go silent in the middle of an episode: it ends, and so do its commands.
+  const double from_s = 20;
+  std::vector<Car> pair = {MakeCar("first", -60, 500, 90, 15), MakeCar("second", 0, 440, 0, 15)};
+  DriveOn(&driver_, &pair, from_s, from_s + 3);
+  ASSERT_EQ(driver_.shard().Conflicts().size(), 1u);
+  for (double at_s = from_s + 3; at_s < from_s + 12; at_s += 0.1) driver_.Tick(at_s);
+  EXPECT_TRUE(driver_.shard().Conflicts().empty());
+  const std::uint64_t issued = driver_.shard().counters().avoidance_issued;
+  EXPECT_GT(issued, 0u);
+  for (double at_s = from_s + 12; at_s < from_s + 25; at_s += 0.1) driver_.Tick(at_s);
+  EXPECT_EQ(driver_.shard().counters().avoidance_issued, issued);
+}
+
 TEST_F(Scenario, AnEpisodeClosesAfterASecondWithoutAndReleasesBoth) {
   Drive({MakeCar("first", -22, 0, 90, 15), MakeCar("second", 0, -23, 0, 15)}, 0.3);
   ASSERT_EQ(driver_.shard().Conflicts().size(), 1u);
