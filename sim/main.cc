@@ -188,6 +188,7 @@ int Run(const Options& options) {
   run.run_end = std::move(end_of_driving.moment);
   observer.Stop();
   run.after = Look(config);
+  if (fleet.outcome().drained) run.after.cloud = fleet.outcome().cloud_drained;
   run.cloud = observer.record();
   run.traffic = traffic.counters();
 

@@ -10,8 +10,7 @@ CommandBook::CommandBook(const Schedule* schedule, std::span<const BootId> boots
 std::optional<CloudTime> CommandBook::InstantOfCause(const edge::ControlAction& action) const {
   const std::size_t cause = VehicleIndexOf(action.cause_vehicle.view(), boots_.size());
   if (cause == boots_.size() || boots_[cause] != action.cause_boot) return std::nullopt;
-  return start_ + schedule_->InstantOf(static_cast<std::uint32_t>(cause),
-                                       action.cause_sequence - 1);
+  return start_ + schedule_->SampleInstant(static_cast<std::uint32_t>(cause), action.cause_sequence);
 }
 
 void CommandBook::OnAction(std::uint32_t vehicle, const edge::ControlAction& action,

@@ -50,7 +50,7 @@ class CommandBook {
   // `schedule` and `boots` (one for each vehicle) must outlive the book.
   CommandBook(const Schedule* schedule, std::span<const BootId> boots);
 
-  // Sampling begins: round 0's sample is sequence 1 of every vehicle.
+  // The schedule begins: a vehicle's sample in its first round is its sequence 1.
   void Start(CloudTime start) { start_ = start; }
 
   // `vehicle`'s controller was handed `action` at `now`, which is `boot_now` by the

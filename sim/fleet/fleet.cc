@@ -159,6 +159,10 @@ void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
     }
   }
   traffic_->Step(turn.vehicle, SimTime(turn.instant));
+  const std::uint64_t first = schedule_.FirstRound(turn.vehicle);
+  if (turn.round < first || turn.round >= first + rounds_sampled()) {
+    return VisitIdle(turn, scheduled);  // It drives, but is not with the fleet yet, or any more.
+  }
   const Sample sample =
       SampleOf(traffic_->Truth(turn.vehicle), frame_, vehicle.BootNow(scheduled));
   now = clock_->Now();
@@ -262,16 +266,19 @@ void Fleet::Drive() {
   drive_start_ = phase_start_ + milliseconds(50);
   book_.Start(drive_start_);
   prediction_.Start(drive_start_);
+  // Until the last vehicle to join has taken its last sample; the cloud's picture is
+  // judged while all are in it.
+  prediction_.End(drive_start_ + seconds(config_.seconds));
   const std::uint64_t turns =
-      std::uint64_t{config_.vehicles} * config_.seconds * (seconds(1) / kSampleInterval);
+      std::uint64_t{config_.vehicles} * (rounds_sampled() + Schedule::kJoinRounds - 1);
   const CloudTime cut_at = drive_start_ + seconds(config_.cut_at_s);
   RunWheel(drive_start_, turns, &Fleet::VisitSampling, [&](CloudTime now) {
     if (config_.cut_vehicles > 0 && !cut_done_ && now >= cut_at) CutSome();
     return stop_requested.load(std::memory_order_relaxed);
   });
-  prediction_.End(clock_->Now());
   outcome_.sampling_s = ToSeconds(clock_->Now() - drive_start_);
   outcome_.interrupted = stop_requested.exchange(false, std::memory_order_relaxed);
+  if (outcome_.interrupted) prediction_.End(clock_->Now());
   gathering_ = FleetTotals();
 }
 
@@ -280,11 +287,27 @@ void Fleet::Drain() {
   phase_start_ = clock_->Now();
   rounds_gathered_ = 0;
   const CloudTime limit = phase_start_ + config_.drain_timeout;
+  std::uint64_t looks = exchange_->cloud_looks();
+  std::uint64_t looks_wanted = UINT64_MAX;
   RunWheel(phase_start_, UINT64_MAX, &Fleet::VisitFlushing, [&](CloudTime now) {
+    if (now > limit || stop_requested.load(std::memory_order_relaxed)) return true;
     // The first round flushes; only one after it sees what is left.
-    outcome_.drained = rounds_gathered_ > 1 && gathered_.undrained == 0 &&
-                       exchange_->commands_open() == 0;
-    return outcome_.drained || now > limit || stop_requested.load(std::memory_order_relaxed);
+    const bool agents_done = rounds_gathered_ > 1 && gathered_.undrained == 0;
+    if (!agents_done) {
+      looks_wanted = UINT64_MAX;
+      return false;
+    }
+    // The look that is under way may have begun before: the next one counts.
+    if (looks_wanted == UINT64_MAX) looks_wanted = exchange_->cloud_looks() + 2;
+    if (exchange_->cloud_looks() == looks) return false;
+    looks = exchange_->cloud_looks();
+    if (looks < looks_wanted) return false;
+    FleetExchange::CloudLook look = exchange_->LatestCloud();
+    outcome_.drained = CountOf(look.figures, "shard.outbox_open") == 0;
+    // The shard goes on: it may command vehicles that it does not hear any more.
+    // This look is the one at which both sides were through.
+    if (outcome_.drained) outcome_.cloud_drained = std::move(look.figures);
+    return outcome_.drained;
   });
   outcome_.drain_s = ToSeconds(clock_->Now() - phase_start_);
   FleetTotals totals;

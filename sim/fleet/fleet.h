@@ -46,6 +46,7 @@ struct FleetOutcome {
   double sampling_s = 0;                // measured, from the first sample to the last
   double drain_s = 0;
   bool drained = false;
+  CloudFigures cloud_drained;           // the orchestrator's, when all was; empty otherwise
   bool interrupted = false;
   std::uint64_t samples = 0;            // handed to agents
   Histogram lateness;                   // of each sample behind its instant
@@ -99,6 +100,10 @@ class Fleet {
 
   // Starts connections, never too many at once; true when all are there.
   bool Admit(CloudTime now);
+  // Rounds in which each vehicle takes a sample.
+  std::uint64_t rounds_sampled() const {
+    return std::uint64_t{config_.seconds} * (seconds(1) / kSampleInterval);
+  }
   void CutSome();
   void Gather(const SimVehicle& vehicle, const Schedule::Turn& turn);
   void Publish();

@@ -49,6 +49,17 @@ void FleetExchange::Publish(const FleetSnapshot& snapshot) {
   snapshot_ = snapshot;
 }
 
+void FleetExchange::PublishCloud(const CloudFigures& figures) {
+  MutexLock lock(mutex_);
+  cloud_.figures = figures;
+  cloud_looks_.store(++cloud_.number, std::memory_order_release);
+}
+
+FleetExchange::CloudLook FleetExchange::LatestCloud() const {
+  MutexLock lock(mutex_);
+  return cloud_;
+}
+
 FleetSnapshot FleetExchange::Latest() const {
   MutexLock lock(mutex_);
   return snapshot_;
@@ -87,7 +98,7 @@ void Observer::LookAtFigures(CloudClient* client) {
     if (name.starts_with("seen.")) now[name] = value;
   }
   figures_ = std::move(now);
-  exchange_->SetCommandsOpen(CountOf(figures_, "shard.outbox_open"));
+  exchange_->PublishCloud(figures_);
 }
 
 void Observer::LookAtConflicts(CloudClient* client) {

@@ -24,21 +24,25 @@ class FleetExchange {
   void Publish(const FleetSnapshot& snapshot);
   FleetSnapshot Latest() const;
 
-  // Commands that the orchestrator holds without a terminal status, as of its last
-  // answer; at first, unknown.
-  std::uint64_t commands_open() const { return commands_open_.load(std::memory_order_relaxed); }
-  void SetCommandsOpen(std::uint64_t open) {
-    commands_open_.store(open, std::memory_order_relaxed);
-  }
+  // What the orchestrator answered last, and how many answers there have been.
+  struct CloudLook {
+    CloudFigures figures;
+    std::uint64_t number = 0;
+  };
+  void PublishCloud(const CloudFigures& figures);
+  CloudLook LatestCloud() const;
+  // Its number alone, for who asks all the time.
+  std::uint64_t cloud_looks() const { return cloud_looks_.load(std::memory_order_acquire); }
 
   // Shard's predictions, for the main thread, which knows the truth.  What it does
   // not fetch in time is given up; the number of observations says how many it had.
   BoundedQueue<PredictedVehicle> predictions{4096, Overflow::kDropNewest};
 
  private:
-  // Written by the observer, read by the main thread; stands alone: relaxed.
-  std::atomic<std::uint64_t> commands_open_{UINT64_MAX};
+  // Written by the observer after the look that it counts, read by the main thread.
+  std::atomic<std::uint64_t> cloud_looks_{0};
   mutable Mutex mutex_;
+  CloudLook cloud_ STARLING_GUARDED_BY(mutex_);
   FleetSnapshot snapshot_ STARLING_GUARDED_BY(mutex_);
 };
 

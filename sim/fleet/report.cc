@@ -169,7 +169,8 @@ std::string ReportDocument(const RunRecord& run, const FleetOutcome& outcome,
   report["heatmap"] = {{"windows", CountOf(cloud, "shard.windows")},
                        {"cells_max", CountOf(cloud, "shard.cells_max")},
                        {"congested_max", CountOf(cloud, "shard.congested_max")}};
-  report["conflicts"] = {{"episodes", CountOf(cloud, "shard.episodes")},
+  report["conflicts"] = {{"episodes", CountOf(run.run_end.cloud, "shard.episodes")},
+                         {"episodes_with_drain", CountOf(cloud, "shard.episodes")},
                          {"seen", run.cloud.conflicts.size()}};
   report["commands"] = DescribeCommands(book, outcome, cloud);
   report["ledger"] = DescribeLedger(outcome, figures, verdict.balanced);

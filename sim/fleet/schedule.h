@@ -31,6 +31,18 @@ class Schedule {
   // The instant of a vehicle's sample in a round, since the schedule's start.
   nanoseconds InstantOf(std::uint32_t vehicle, std::uint64_t round) const;
 
+  // The round in which a vehicle takes its first sample.  No fleet starts at one
+  // instant: these vehicles join evenly over the first second, so neither their
+  // first fixes nor the ones that follow a second of silence come in a burst.
+  static constexpr std::uint64_t kJoinRounds = 10;
+  std::uint64_t FirstRound(std::uint32_t vehicle) const { return vehicle * 7ull % kJoinRounds; }
+
+  // The instant of a vehicle's sample by its sequence, since the schedule's start.
+  // REQUIRES: sequence > 0
+  nanoseconds SampleInstant(std::uint32_t vehicle, std::uint64_t sequence) const {
+    return InstantOf(vehicle, FirstRound(vehicle) + sequence - 1);
+  }
+
   // Turns whose instant is at most `elapsed`; 0 for a negative one.
   std::uint64_t DueBy(nanoseconds elapsed) const;
 

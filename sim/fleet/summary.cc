@@ -90,7 +90,7 @@ std::string SummaryTable(const RunRecord& run, const FleetOutcome& outcome,
   Line(&out, "map           %" PRIu64 " windows, %" PRIu64 " cells, %" PRIu64 " congested at most",
        count("shard.windows"), count("shard.cells_max"), count("shard.congested_max"));
   Line(&out, "conflicts     %" PRIu64 " episodes; %" PRIu64 " collisions, %" PRIu64
-       " near misses happened", count("shard.episodes"), run.traffic.collisions,
+       " near misses happened", CountOf(run.run_end.cloud, "shard.episodes"), run.traffic.collisions,
        run.traffic.near_misses_following + run.traffic.near_misses_crossing);
   Line(&out, "commands      %" PRIu64 " speed advice, %" PRIu64 " avoidance, %" PRIu64 " release",
        count("shard.speed_advice_issued"), count("shard.avoidance_issued"),

@@ -14,12 +14,13 @@ class Book : public testing::Test {
     action.kind = kind;
     action.command = CommandId{id};
     action.expires = BootTime(seconds(100));
-    // Caused by the second vehicle's third sample: 200 ms + 50 ms of phase.
+    // Caused by the second vehicle's third sample: 700 ms until it joins, 200 ms, and
+    // 50 ms of phase.
     action.cause_vehicle = VehicleId::Parse("veh-00002").value();
     action.cause_boot = BootId{22};
     action.cause_sequence = 3;
-    action.cause_log_time_ns = ToNs(kStart + milliseconds(251));
-    action.emitted_time_ns = ToNs(kStart + milliseconds(253));
+    action.cause_log_time_ns = ToNs(kStart + milliseconds(951));
+    action.emitted_time_ns = ToNs(kStart + milliseconds(953));
     return action;
   }
   void SetUp() override { book_.Start(kStart); }
@@ -35,7 +36,7 @@ double Ms(const Histogram& histogram) {
 
 TEST_F(Book, TimesEachLegFromTheCausingSamplesInstant) {
   book_.OnAction(0, Command(1, wire::CommandKind::Avoidance), BootTime(seconds(1)),
-                 kStart + milliseconds(257));
+                 kStart + milliseconds(957));
   const SampleLegs& legs = book_.figures(wire::CommandKind::Avoidance).by_sample;
   EXPECT_DOUBLE_EQ(Ms(legs.end_to_end), 7);
   EXPECT_DOUBLE_EQ(Ms(legs.uplink), 1);
@@ -48,7 +49,7 @@ TEST_F(Book, TimesEachLegFromTheCausingSamplesInstant) {
 TEST_F(Book, CommandsByTickAreTimedFromTheLogAndKeptApart) {
   edge::ControlAction action = Command(1, wire::CommandKind::SpeedAdvice);
   action.cause_sequence = 0;
-  book_.OnAction(0, action, BootTime(seconds(1)), kStart + milliseconds(257));
+  book_.OnAction(0, action, BootTime(seconds(1)), kStart + milliseconds(957));
   const KindFigures& figures = book_.figures(wire::CommandKind::SpeedAdvice);
   EXPECT_EQ(figures.by_sample.end_to_end.count(), 0u);
   EXPECT_DOUBLE_EQ(Ms(figures.by_tick.end_to_end), 6);

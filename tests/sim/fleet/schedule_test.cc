@@ -1,5 +1,7 @@
 #include "sim/fleet/schedule.h"
 
+#include <array>
+
 #include <gtest/gtest.h>
 
 namespace starling::sim {
@@ -36,6 +38,15 @@ TEST(Schedule, InstantOfIsTheTurnsInstant) {
     const Schedule::Turn at = schedule.At(turn);
     EXPECT_EQ(schedule.InstantOf(at.vehicle, at.round), at.instant);
   }
+}
+
+TEST(Schedule, VehiclesJoinEvenlyOverTheFirstSecond) {
+  const Schedule schedule(10'000);
+  std::array<int, Schedule::kJoinRounds> joined{};
+  for (std::uint32_t vehicle = 0; vehicle < 10'000; ++vehicle) ++joined.at(schedule.FirstRound(vehicle));
+  for (const int count : joined) EXPECT_EQ(count, 1'000);
+  EXPECT_EQ(schedule.SampleInstant(3, 1), schedule.InstantOf(3, schedule.FirstRound(3)));
+  EXPECT_EQ(schedule.SampleInstant(3, 5), schedule.SampleInstant(3, 1) + milliseconds(400));
 }
 
 }  // namespace
