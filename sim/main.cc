@@ -120,7 +120,7 @@ Status WritePicture(const std::string& path, const City& city, const RunRecord& 
                 static_cast<unsigned long long>(run.config.seed));
   char subtitle[128];
   std::snprintf(subtitle, sizeof subtitle,
-                "cells of 100 m by congestion at the end; conflicts met over the run: %zu",
+                "cells of 100 m by congestion at the end, conflicts met over the run: %zu",
                 run.cloud.conflicts.size());
   const Canvas canvas = DrawPicture({&city, std::move(cells), run.cloud.conflicts, title, subtitle});
   return canvas.WritePng(path);

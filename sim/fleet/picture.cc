@@ -48,10 +48,13 @@ Colour ScaleAt(double congestion) {
 class Projection {
  public:
   explicit Projection(const City& city) {
-    const double width = city.north_east().x - city.south_west().x;
-    const double height = city.north_east().y - city.south_west().y;
-    scale_ = kMapSide / std::max({width, height, 1.0}) * 0.985;
-    centre_ = 0.5 * (city.north_east() + city.south_west());
+    // Whole cells: those at the edge reach beyond the last street.
+    const auto down = [](double metres) { return std::floor(metres / kCellSideM) * kCellSideM; };
+    const auto up = [](double metres) { return std::ceil(metres / kCellSideM) * kCellSideM; };
+    const Vec2 low{down(city.south_west().x), down(city.south_west().y)};
+    const Vec2 high{up(city.north_east().x), up(city.north_east().y)};
+    scale_ = kMapSide / std::max({high.x - low.x, high.y - low.y, 1.0});
+    centre_ = 0.5 * (low + high);
   }
   double X(double x) const { return kMargin + kMapSide / 2 + (x - centre_.x) * scale_; }
   double Y(double y) const { return kHeader + kMapSide / 2 - (y - centre_.y) * scale_; }
@@ -84,16 +87,24 @@ void DrawCells(const PictureData& data, const Projection& at, Canvas* canvas) {
 
 void DrawStreets(const PictureData& data, const Projection& at, Canvas* canvas) {
   const City& city = *data.city;
+  const auto draw = [&](TrackIndex track, double width, Colour colour, double cover) {
+    // Every 20 m: at this scale what lies between is straight.
+    const double length = city.track(track).length_m;
+    const auto pieces = static_cast<int>(std::ceil(length / 20));
+    Vec2 from = city.PoseAt(track, 0).position;
+    for (int i = 1; i <= pieces; ++i) {
+      const Vec2 to = city.PoseAt(track, length * i / pieces).position;
+      canvas->Line(at.X(from.x), at.Y(from.y), at.X(to.x), at.Y(to.y), width, colour, cover);
+      from = to;
+    }
+  };
+  for (ConnectionIndex i = 0; i < city.connections().size(); ++i) {
+    draw(city.TrackOf(i), std::max(0.6, at.Length(1.2)), kStreet, 0.3);
+  }
   for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) {
     const bool arterial = city.lane(lane).arterial;
-    const double width = std::max(arterial ? 1.5 : 0.9, at.Length(arterial ? 2.6 : 2.0));
-    for (const TrackArc& arc : city.arcs(lane)) {
-      // A lane bends little: its ends are enough at this scale.
-      const Pose end = city.PoseAt(lane, std::min(arc.from_m + arc.arc.length_m,
-                                                  city.track(lane).length_m));
-      canvas->Line(at.X(arc.start.x), at.Y(arc.start.y), at.X(end.position.x),
-                   at.Y(end.position.y), width, arterial ? kArterial : kStreet, 0.8);
-    }
+    draw(lane, std::max(arterial ? 1.5 : 0.9, at.Length(arterial ? 2.6 : 2.0)),
+         arterial ? kArterial : kStreet, 0.8);
   }
 }
 
@@ -103,7 +114,7 @@ void DrawConflicts(const PictureData& data, const Projection& at, Canvas* canvas
     const double y = at.Y(conflict.contact.y);
     const bool urgent = conflict.ttc_s < kUrgentTtcS;
     // Where there are many, the rings would hide the map.
-    const bool crowd = data.conflicts.size() > 300;
+    const bool crowd = data.conflicts.size() > 1000;
     canvas->Disc(x, y, crowd ? 1.6 : 2.2, urgent ? kUrgent : kConflict, crowd ? 0.7 : 0.95);
     canvas->Ring(x, y, crowd ? 3.6 : urgent ? 6.5 : 5, crowd ? 0.9 : 1.4,
                  urgent ? kUrgent : kConflict, crowd ? 0.35 : 0.85);
