@@ -266,7 +266,11 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--connect-timeout", connect_timeout_s, "seconds; then it starts with those there")
       ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& stop) {
+    return app.exit(stop) == 0 ? 0 : kExitUsage;  // 0: help was asked for
+  }
   fleet.obey = !no_obey;
   fleet.certificates = certificates;
   fleet.connect_timeout = seconds(connect_timeout_s);
