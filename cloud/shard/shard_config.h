@@ -28,7 +28,7 @@ struct HeatmapConfig {
 // What counts as two vehicles coming too close.
 struct HorizonConfig {
   double horizon_s = 5;                      // (0, 5]; looked ahead from now
-  nanoseconds silent_max = seconds(6);       // (0, 10 s]; older fixes say nothing about a contact
+  nanoseconds silent_max = seconds(3);       // (0, 10 s]; three missed fixes: nobody knows what it does
   double required_decel_min_mps2 = 3;        // raise from this required deceleration on
   double urgent_ttc_s = 1.5;                 // contact sooner than this raises at once ...
   double urgent_decel_min_mps2 = 2;          // ... from this required deceleration on

@@ -19,13 +19,13 @@ struct TrafficConfig {
   // Share of drivers who sometimes do not look where they should give way, and
   // how often one of them does not.  More of either means more crossing conflicts.
   // 0 to 1.
-  double inattentive_share = 0.3;
+  double inattentive_share = 0.4;
   double look_away_chance = 0.7;
   // Share of drivers who pass a late yellow or a red that has only just begun.  0 to 1.
   double runner_share = 0.05;
   // Share of drivers who brake late behind a leader, and how often one does, by lane.
   // More of either means more rear-end conflicts.  0 to 1.
-  double late_brake_share = 0.25;
+  double late_brake_share = 0.35;
   double late_brake_chance = 0.5;
   // Chance at each lane that a passenger changes the destination.  0 to 1.
   double reroute_chance = 0.01;

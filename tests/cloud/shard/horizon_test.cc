@@ -97,9 +97,9 @@ TEST_F(Scenario, StandingPairsDoNotAlarmEvenIfTheyOverlap) {
 }
 
 TEST_F(Scenario, ASilentVehicleIsStillChecked) {
-  driver_.Fix(MakeCar("silent", -75, 0, 90, 15), 0);
-  std::vector<Car> cars = {MakeCar("talks", 0, -75, 0, 15)};
-  DriveOn(&driver_, &cars, 0, 4.2);
+  driver_.Fix(MakeCar("silent", -48, 0, 90, 15), 0);
+  std::vector<Car> cars = {MakeCar("talks", 0, -48, 0, 15)};
+  DriveOn(&driver_, &cars, 0, 2.6);
   EXPECT_EQ(driver_.shard().counters().episodes, 1u);
 }
 
