@@ -169,7 +169,9 @@ void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
   outcome_.lateness.Record(now - scheduled);
   // A refusal is counted by the agent, and fails the run in its report.
   static_cast<void>(agent.OnSample(sample, vehicle.BootNow(now)));
-  Tend(&vehicle, vehicle.BootNow(now));
+  // So late that the vehicle's next sample is due already: nothing is sent in
+  // between, and the live lane conflates, as behind a link that is full.
+  if (now - scheduled < kSampleInterval) Tend(&vehicle, vehicle.BootNow(now));
   if (ByteBaseline::Picks(outcome_.samples)) {
     baseline_.Record(VehicleName(turn.vehicle), edge::ToJsonLine(sample));
   }

@@ -82,6 +82,10 @@ std::string SummaryTable(const RunRecord& run, const FleetOutcome& outcome,
        figures.handshakes_full, figures.handshakes_resumed, figures.handshakes_failed);
   Line(&out, "samples       %" PRIu64 "; live frames %" PRIu64 ", history batches %" PRIu64,
        outcome.samples, agents.live_frames, agents.history_frames);
+  if (agents.live_conflated > outcome.samples / 1000) {
+    Line(&out, "overload      %" PRIu64 " live fixes gave way to newer ones; commands and history did not",
+         agents.live_conflated);
+  }
   Line(&out, "bytes         %.1f a vehicle and second with TLS, 1/%.1f of JSON over MQTT/TLS",
        figures.bytes_per_vehicle_second, figures.byte_ratio);
   Line(&out, "prediction    p50 %.3f m, p99 %.3f m, max %.2f m off (%" PRIu64 " looks)",

@@ -1,5 +1,6 @@
 #include "sim/traffic/contact.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/geo/trigonometry.h"
@@ -43,10 +44,13 @@ bool Traffic::Overlap(const Vehicle& me, const Vehicle& other) const {
 void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
   Vehicle& first = vehicles_[a];
   Vehicle& second = vehicles_[b];
-  if (first.touching == b || second.touching == a) return;
+  if (first.Touches(b) || second.Touches(a)) return;
+  const auto first_free = std::ranges::find(first.touching, kNobody);
+  const auto second_free = std::ranges::find(second.touching, kNobody);
+  if (first_free == first.touching.end() || second_free == second.touching.end()) return;
   ++counters_.collisions;
-  first.touching = b;
-  second.touching = a;
+  *first_free = b;
+  *second_free = a;
   // They leave one after the other.
   first.held_until_ns = first.time_ns + kHoldNs;
   second.held_until_ns = first.time_ns + kHoldNs * 3 / 2;
@@ -54,9 +58,12 @@ void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
 
 void Traffic::CheckContact(VehicleIndex vehicle) {
   Vehicle& me = vehicles_[vehicle];
-  if (me.touching != kNobody) {
-    const Vehicle& other = vehicles_[me.touching];
-    if (NormSquared(other.position - me.position) > kApartM * kApartM) me.touching = kNobody;
+  for (VehicleIndex& touched : me.touching) {
+    if (touched == kNobody) continue;
+    Vehicle& other = vehicles_[touched];
+    if (NormSquared(other.position - me.position) <= kApartM * kApartM) continue;
+    std::ranges::replace(other.touching, vehicle, kNobody);
+    touched = kNobody;
   }
   if (me.ahead != kNobody) {
     const Vehicle& leader = vehicles_[me.ahead];

@@ -131,7 +131,7 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
   const double room_m = std::max(gap_m - 0.8, 0.1);
   const double needed = closing > 0 ? closing * closing / (2 * room_m) : 0;
   if (needed > 3 && closing > 1) {
-    if (!me.following_counted && vehicles_[leader].touching != vehicle) {
+    if (!me.following_counted && !vehicles_[leader].Touches(vehicle)) {
       ++counters_.near_misses_following;
     }
     me.following_counted = true;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "common/geo/vec2.h"
@@ -13,6 +16,9 @@ namespace starling::sim {
 using VehicleIndex = std::uint32_t;
 
 inline constexpr VehicleIndex kNobody = ~VehicleIndex{0};
+
+// Contacts of one vehicle at one time; a further one is neither counted nor felt.
+inline constexpr std::size_t kTouchingMax = 4;
 inline constexpr double kVehicleLengthM = 4.6;
 inline constexpr double kVehicleWidthM = 1.8;
 inline constexpr double kHalfLengthM = kVehicleLengthM / 2;
@@ -62,9 +68,14 @@ struct Vehicle {
   bool following_counted = false;
   bool emergency = false;
 
-  // Contact: whom it touches, and until when it stands because of that.
-  VehicleIndex touching = kNobody;
+  // Contact: whom it touches, and until when it stands because of that.  A contact is
+  // one from the first overlap until they are apart, however many are in a heap.
+  std::array<VehicleIndex, kTouchingMax> touching = {kNobody, kNobody, kNobody, kNobody};
   std::int64_t held_until_ns = INT64_MIN;
+
+  bool Touches(VehicleIndex other) const {
+    return std::find(touching.begin(), touching.end(), other) != touching.end();
+  }
 
   // Trip.
   PlaceIndex goal = 0;
