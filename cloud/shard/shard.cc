@@ -83,13 +83,15 @@ struct Shard::State final : CommandIssuer {
   CommandId Issue(const CommandRequest& request) override;
 
   std::int64_t now_ns() const { return ToNs(now); }
-  Cause TickCause() const { return {{}, 0, 0, now_ns()}; }
+  // The tick that made the pairs due, also for those that a later record works on.
+  Cause TickCause() const { return {{}, 0, 0, round_started_ns != 0 ? round_started_ns : now_ns()}; }
 
   const ShardConfig config;
   const RegionId region;
   const LocalFrame frame;
   CloudTime now;
   Epoch epoch{};
+  std::int64_t round_started_ns = 0;    // log time of the last tick
   ShardCounters counters;
   VehicleTable vehicles;
   CellGrid grid;
@@ -220,6 +222,7 @@ void Shard::State::WorkOnPairs(std::size_t limit) {
 void Shard::State::OnTick() {
   WorkOnPairs(horizon.pairs());  // What the last round has left.
   pair_cursor = 0;
+  round_started_ns = now_ns();
   WorkOnPairs(kPairsAtTick);
   const Slot slots = vehicles.slots();
   const Slot share = slots / kRotationTicks + 1;

@@ -41,4 +41,12 @@ void CommandBook::OnAction(std::uint32_t vehicle, const edge::ControlAction& act
   }
 }
 
+std::uint64_t CommandBook::negative_legs() const {
+  const KindFigures& all = figures_[0];
+  return all.by_sample.end_to_end.negatives() + all.by_sample.uplink.negatives() +
+         all.by_sample.decision.negatives() + all.by_sample.delivery.negatives() +
+         all.by_tick.end_to_end.negatives() + all.by_tick.decision.negatives() +
+         all.by_tick.delivery.negatives();
+}
+
 }  // namespace starling::sim

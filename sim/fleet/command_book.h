@@ -63,6 +63,8 @@ class CommandBook {
   }
   std::uint64_t acted_late() const { return acted_late_; }
   std::uint64_t acted_twice() const { return acted_twice_; }
+  // Spans below 0: the two clocks that a leg is measured with do not agree.
+  std::uint64_t negative_legs() const;
   // Of commands whose cause names no sample that was taken here.
   std::uint64_t causes_unknown() const { return causes_unknown_; }
 

@@ -105,8 +105,10 @@ Status Fleet::AddVehicle(std::size_t index, const CertificateFolder& folder) {
   vehicle.uplink = std::make_unique<edge::Uplink>(
       uplink, &context_, tls_.get(), &vehicle.credentials, vehicle.agent.get(),
       [this, booted = vehicle.booted] { return BootTime(clock_->Now() - booted); },
-      [this, index](const edge::ControlAction& action, BootTime boot_now) {
-        book_.OnAction(static_cast<std::uint32_t>(index), action, boot_now, clock_->Now());
+      // The clock is read anew: the agent's own idea of the time decided already.
+      [this, index, booted = vehicle.booted](const edge::ControlAction& action, BootTime) {
+        const CloudTime now = clock_->Now();
+        book_.OnAction(static_cast<std::uint32_t>(index), action, BootTime(now - booted), now);
       },
       MixHash(config_.seed, index));
   return Status();
@@ -131,7 +133,9 @@ void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
       prediction_.Take(std::move(*predicted));
     }
     now = clock_->Now();
-    prediction_.Judge(now, kJudgementsAtOnce);
+    // Only where the vehicles have been: beyond their last steps the truth would be a
+    // prediction itself.
+    prediction_.Judge(std::min(now, start + schedule_.At(next).instant), kJudgementsAtOnce);
     if (until(now)) return;
     if (next < schedule_.DueBy(now - start)) continue;
     // The quanta lie on a fixed raster: work in one does not push the next away.

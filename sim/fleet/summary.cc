@@ -57,6 +57,15 @@ Verdict Judge(const RunRecord& run, const FleetOutcome& outcome, const CommandBo
   expect(outcome.total.agents.samples_refused == 0,
          number(outcome.total.agents.samples_refused) + " samples were refused by their agents");
   expect(ledger.in_flight == 0, number(ledger.in_flight) + " samples were still in flight at the end");
+  expect(outcome.drained || outcome.interrupted, "not everything had ended when the drain's time was up");
+  expect(!told || run.after.cloud.contains("shard.outbox_open"),
+         "the orchestrator does not say which commands are open");
+  expect(book.negative_legs() == 0 && std::abs(ToSeconds(outcome.clock_stepped)) < 1e-3,
+         "the system's clock was stepped: " + number(book.negative_legs()) +
+             " spans are negative, and the legs of latency cannot be believed");
+  expect(CountOf(run.after.cloud, "shard.closed_twice") == 0,
+         number(CountOf(run.after.cloud, "shard.closed_twice")) + " commands ended twice");
+  expect(book.causes_unknown() == 0, number(book.causes_unknown()) + " commands name a cause that was never sampled");
   expect(CountOf(run.after.cloud, "shard.outbox_open") == 0,
          number(CountOf(run.after.cloud, "shard.outbox_open")) + " commands have no terminal status");
   expect(book.acted_late() == 0, number(book.acted_late()) + " commands were acted on too late");
