@@ -279,12 +279,19 @@ void Shard::State::OnSession(const log::Session& record) {
 void Shard::State::OnReport(const log::CommandReport& record) {
   const std::optional<VehicleId> name = LookupName(record.vehicle());
   const Slot slot = name ? vehicles.Find(*name) : kNoSlot;
+  const bool nameable = name && VehicleId::Parse(name->view()).ok() &&
+                        name->view().size() == record.vehicle()->size();
   for (const wire::CommandStatus* status : *record.statuses()) {
     if (status->outcome() == wire::CommandOutcome::None ||
         status->outcome() > wire::CommandOutcome::MAX) {
       ++counters.records_refused;
     } else if (slot == kNoSlot) {
+      // No fix of it yet.  The gateway acknowledges the status all the same, so this
+      // is the last chance to keep it.
       ++counters.closed_unmatched;
+      if (nameable) {
+        outputs->records.push_back(ClosedRecord(region, *name, record.boot_id(), *status));
+      }
     } else {
       Settle(slot, record.boot_id(), *status);
     }

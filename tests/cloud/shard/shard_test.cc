@@ -107,6 +107,17 @@ TEST_F(ShardTest, AStatusForAnUnknownCommandIsKeptAndCountedApart) {
   EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
 }
 
+TEST_F(ShardTest, AStatusOfAVehicleWithoutAFixIsKeptInTheAuditTrail) {
+  Report("nobody", 12345, 0.1);
+  EXPECT_EQ(driver_.shard().counters().closed_unmatched, 1u);
+  ASSERT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
+  const auto* audit = log::GetAudit(driver_.outputs().records.back().value.data());
+  EXPECT_EQ(audit->body_as_CommandClosed()->status()->command_id(), 12345u);
+  Report("../nobody", 12346, 0.2);  // Not a name: nothing can be filed under it.
+  EXPECT_EQ(driver_.shard().counters().closed_unmatched, 2u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
+}
+
 TEST_F(ShardTest, ACommandOfAnotherVehicleIsNotClosed) {
   Collide(0);
   const auto& first = driver_.outputs().commands[0];
