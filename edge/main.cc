@@ -22,8 +22,9 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "The spool is in memory: samples that the cloud has not acknowledged when the process ends\n"
-    "are lost, and the last line on standard error says how many. Ctrl-C or SIGTERM waits for\n"
-    "them up to --drain-seconds; a second one does not wait.\n"
+    "are lost, and so are those that were dropped before because the spool was full or the cloud\n"
+    "refused them; the last line on standard error then says how many, and why. Ctrl-C or SIGTERM\n"
+    "waits for the cloud up to --drain-seconds; a second one does not wait.\n"
     "\n"
     "Examples:\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 < samples.jsonl\n"
@@ -32,7 +33,8 @@ constexpr const char* kFooter =
     "  echo '{\"lat_deg\":44.49,\"lon_deg\":11.34,\"heading_deg\":90,\"speed_mps\":8.3}' |\n"
     "      starling-edge --connect 127.0.0.1:7443 --certs fleet --name veh-00001\n"
     "\n"
-    "Exit code: 0 all delivered; 1 not all delivered, or a failure; 2 wrong usage.";
+    "Exit code: 0 all samples delivered; 1 some dropped or not acknowledged, or a failure;\n"
+    "2 wrong usage. Lines that are refused as invalid are no samples.";
 
 int Fail(int code, std::string_view message) {
   std::fprintf(stderr, "starling-edge: %.*s\n", static_cast<int>(message.size()), message.data());

@@ -192,14 +192,11 @@ Status VehicleProgram::Report() {
     if (!file.flush()) return Status(ErrorCode::kIoError, "cannot write " + options_.report_file);
   }
   if (output_failed_) return Status(ErrorCode::kIoError, "cannot write to standard output");
-  if (drained_) return Status();
-  const AgentLedger ledger = shell_.agent().ledger();
-  std::string message = std::to_string(ledger.in_flight) +
-                        " samples were not delivered and are lost: the spool is in memory";
-  if (const std::string& failure = shell_.uplink().last_failure(); !failure.empty()) {
-    message += " (" + failure + ")";
-  }
-  return Status(ErrorCode::kUnavailable, message);
+  const Status delivered = CheckDelivered(shell_.agent());
+  // Why the link failed last explains what still waits, not what was dropped.
+  const std::string& failure = shell_.uplink().last_failure();
+  if (delivered.ok() || drained_ || failure.empty()) return delivered;
+  return Status(delivered.code(), std::string(delivered.message()) + " (" + failure + ")");
 }
 
 }  // namespace starling::edge

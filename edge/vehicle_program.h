@@ -33,8 +33,8 @@ class VehicleProgram {
 
   // Until the input ends, or SIGTERM or SIGINT; then drains and reports.
   //
-  // Errors: kUnavailable if not everything could be delivered in time; kIoError if
-  //         input, output or report failed.
+  // Errors: kUnavailable if samples were dropped, or not everything could be
+  //         delivered in time; kIoError if input, output or report failed.
   Status Run();
 
  private:

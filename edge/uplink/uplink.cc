@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/ids.h"
+#include "edge/agent/clock_filter.h"
 #include "edge/uplink/tls_link.h"
 
 namespace starling::edge {
@@ -41,6 +42,9 @@ Status UplinkConfig::Validate() const {
   if (server_name.empty()) return refuse("server_name is empty");
   if (connect_timeout.count() <= 0) return refuse("connect_timeout must be above 0");
   if (link_timeout.count() <= 0) return refuse("link_timeout must be above 0");
+  if (silence_max < 2 * ClockFilter::kInterval) {
+    return refuse("silence_max is below two intervals of clock probes, 20 s");
+  }
   if (backoff_min.count() <= 0) return refuse("backoff_min must be above 0");
   if (backoff_max < backoff_min) return refuse("backoff_max is below backoff_min");
   if (write_bytes_max == 0 || write_bytes_max > (1 << 20)) {
@@ -61,6 +65,7 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   void Attempt();
   void AttemptAfter(nanoseconds delay);
   void Retry();
+  void Lose(std::string reason);
   void Pump();
   void Disconnect(bool polite);
   void Account(const TlsLink& closed);
@@ -85,6 +90,9 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   std::uint64_t timer_round = 0;       // tells a cancelled expiry from the present one
   milliseconds backoff{};              // before the next retry; 0: backoff_min
   std::shared_ptr<TlsLink> link;       // null between attempts
+  bool awaiting_welcome = false;       // of this link; the timer is its limit
+  BootTime established_at;
+  BootTime last_heard;                 // any byte of the cloud, or established
   SslSessionPtr session;               // the newest, for resumption
   UplinkCounters closed;               // without the present link's bytes and records
   mutable UplinkCounters counters;     // with them, as last asked for
@@ -112,6 +120,7 @@ void Uplink::State::Attempt() {
   link = std::make_shared<TlsLink>(context, std::move(ssl).value(),
                                    TlsLink::Limits{config.link_timeout, config.write_bytes_max},
                                    this);
+  awaiting_welcome = true;
   RunTimer(config.connect_timeout, &State::OnTimeout);
   // Held here because a failure inside of Connect lets go of the link.
   const auto connecting = link;
@@ -121,26 +130,30 @@ void Uplink::State::Attempt() {
 void Uplink::State::OnTimeout() {
   const std::shared_ptr<TlsLink> late = link;
   late->Close(false);
-  OnFailed("no connection within " + std::to_string(config.connect_timeout.count()) + " ms",
+  OnFailed((late->established() ? "no welcome within " : "no connection within ") +
+               std::to_string(config.connect_timeout.count()) + " ms",
            /*protocol=*/false);
 }
 
 void Uplink::State::OnEstablished() {
-  timer.cancel();
-  ++timer_round;
+  established_at = last_heard = clock();
   ++closed.connects;
   if (link->resumed()) ++closed.resumed;
-  agent->OnConnected(clock());
+  agent->OnConnected(established_at);
   Pump();
 }
 
 void Uplink::State::OnFailed(std::string reason, bool protocol) {
-  if (!link->established()) {
-    ++closed.failures;
-    // The ticket may be what was wrong.  A gateway that is away or overloaded says
-    // nothing about it, and will be glad of it.
-    if (protocol) session.reset();
-  }
+  // The ticket may be what was wrong.  A gateway that is away or overloaded says
+  // nothing about it, and will be glad of it.
+  if (protocol && !link->established()) session.reset();
+  Lose(std::move(reason));
+}
+
+// With TLS 1.3 a gateway that refuses our certificate says so after TLS is
+// established, so only its Welcome tells that an attempt has succeeded.
+void Uplink::State::Lose(std::string reason) {
+  if (awaiting_welcome) ++closed.failures;
   last_failure = std::move(reason);
   Disconnect(false);
   Retry();
@@ -165,7 +178,12 @@ void Uplink::State::Disconnect(bool polite) {
   }
   ended->Close(polite);
   Account(*ended);
-  if (ended->established()) agent->OnDisconnected(clock());
+  if (!ended->established()) return;
+  const BootTime now = clock();
+  // A shorter one proves nothing: gateways that crash at once, and two processes
+  // that evict each other with one certificate, are welcomed as well.
+  if (!awaiting_welcome && now - established_at >= config.backoff_max) backoff = milliseconds(0);
+  agent->OnDisconnected(now);
 }
 
 void Uplink::State::Account(const TlsLink& ended) {
@@ -177,13 +195,14 @@ void Uplink::State::Account(const TlsLink& ended) {
 
 void Uplink::State::OnBytes(std::span<const std::byte> bytes) {
   const std::shared_ptr<TlsLink> source = link;
-  if (Status status = agent->OnBytes(bytes, clock()); !status.ok()) {
-    last_failure = status.message();
-    Disconnect(false);
-    return Retry();
+  last_heard = clock();
+  const Status status = agent->OnBytes(bytes, last_heard);
+  if (awaiting_welcome && agent->welcomed()) {
+    awaiting_welcome = false;
+    timer.cancel();
+    ++timer_round;
   }
-  // A gateway that refuses our certificate does so after TLS is established.
-  if (agent->welcomed()) backoff = milliseconds(0);
+  if (!status.ok()) return Lose(std::string(status.message()));
   for (;;) {
     const BootTime now = clock();
     const std::optional<ControlAction> action = agent->TakeAction(now);
@@ -196,6 +215,11 @@ void Uplink::State::OnBytes(std::span<const std::byte> bytes) {
 void Uplink::State::Pump() {
   const std::shared_ptr<TlsLink> sink = link;
   if (sink == nullptr || !sink->established()) return;
+  // A peer whose kernel still acknowledges, or whose link takes nothing from us,
+  // looks alive to TCP.
+  if (!awaiting_welcome && clock() - last_heard > config.silence_max) {
+    return Lose("the cloud was silent for " + std::to_string(config.silence_max.count()) + " ms");
+  }
   std::vector<std::byte>& scratch = WriteScratch();
   // Frames are joined up to write_bytes_max, because every write is a system call
   // and every record has 22 bytes around it.  A link that does not take them all
@@ -230,12 +254,12 @@ void Uplink::Stop() { state_->Disconnect(true); }
 
 void Uplink::Cut() {
   if (state_->link == nullptr) return;  // Stopped, or waiting to retry.
-  state_->last_failure = "the connection was cut";
-  state_->Disconnect(false);
-  state_->Retry();
+  state_->Lose("the connection was cut");
 }
 
 bool Uplink::connected() const { return state_->link != nullptr && state_->link->established(); }
+
+milliseconds Uplink::backoff() const { return state_->backoff; }
 
 const UplinkCounters& Uplink::counters() const {
   state_->counters = state_->closed;

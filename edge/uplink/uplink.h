@@ -18,10 +18,15 @@ struct UplinkConfig {
   std::string host = "127.0.0.1";       // of a gateway
   std::uint16_t port = 7443;
   std::string server_name = "starling-cloud";  // that its certificate must carry
-  milliseconds connect_timeout{10'000}; // TCP and TLS together; then the next attempt
+  milliseconds connect_timeout{10'000}; // TCP, TLS and the cloud's Welcome together
   milliseconds link_timeout{10'000};    // sent bytes unacknowledged so long: the link is lost
+  // Clock probes are answered every 10 s, so a longer silence is a dead peer.  At
+  // least 20 s, on the vehicle's clock.
+  milliseconds silence_max{35'000};
   milliseconds backoff_min{100};        // before the first retry; jittered by half
-  milliseconds backoff_max{5'000};      // doubles up to this
+  // Doubles up to this, and begins anew after a connection that was welcomed and
+  // lasted at least as long.
+  milliseconds backoff_max{5'000};
   std::size_t write_bytes_max = 16 << 10;  // unsent bytes at which frames stay in the agent
 
   Status Validate() const;
@@ -30,7 +35,7 @@ struct UplinkConfig {
 struct UplinkCounters {
   std::uint64_t connects = 0;           // TLS established
   std::uint64_t resumed = 0;            // of these, with a resumed session
-  std::uint64_t failures = 0;           // attempts that failed
+  std::uint64_t failures = 0;           // attempts that ended before the cloud's Welcome
   std::uint64_t bytes_up = 0;           // TLS records included (what went to the socket)
   std::uint64_t bytes_down = 0;
   std::uint64_t records_up = 0;
@@ -66,7 +71,8 @@ class Uplink {
   // Starts connecting.  `delay` spreads the first attempts of a fleet.
   void Start(nanoseconds delay = {});
 
-  // Writes what the agent has to say.  Call after Agent::OnSample.
+  // Writes what the agent has to say.  Call after Agent::OnSample, and at least
+  // every few seconds: it also notices here that the cloud has fallen silent.
   void Pump();
 
   // Closes the connection; the agent hears of it.  No reconnect follows until
@@ -77,6 +83,9 @@ class Uplink {
   void Cut();
 
   bool connected() const;               // TLS established
+  // The most that the newest wait for a retry may take; 0 before the first one and
+  // after a connection that lasted.
+  milliseconds backoff() const;
   const UplinkCounters& counters() const;
   const std::string& last_failure() const;  // For a person; empty if none.
 

@@ -96,6 +96,26 @@ void VehicleShell::Stop() {
   uplink_.Stop();
 }
 
+Status CheckDelivered(const Agent& agent) {
+  const AgentLedger ledger = agent.ledger();
+  if (agent.drained() && ledger.delivered == ledger.sampled) return Status();
+  std::string missing;
+  for (const Figure& reason : {Figure{"dropped because the spool was full", ledger.dropped_spool_full},
+                               Figure{"refused by the cloud", ledger.dropped_refused},
+                               Figure{"dropped by a failure of the spool", ledger.dropped_io},
+                               Figure{"not acknowledged in time", ledger.in_flight}}) {
+    if (reason.value == 0) continue;
+    missing.append(missing.empty() ? "" : ", ").append(std::to_string(reason.value));
+    missing.append(" ").append(reason.name);
+  }
+  if (missing.empty()) {
+    return Status(ErrorCode::kUnavailable,
+                  "all samples were delivered, but reports on commands were not acknowledged");
+  }
+  return Status(ErrorCode::kUnavailable,
+                "of " + std::to_string(ledger.sampled) + " samples, not delivered: " + missing);
+}
+
 std::string VehicleReportJson(const Agent& agent, const Uplink& uplink) {
   std::string json;
   const AgentLedger ledger = agent.ledger();
@@ -104,6 +124,7 @@ std::string VehicleReportJson(const Agent& agent, const Uplink& uplink) {
                 {"delivered", ledger.delivered},
                 {"dropped_spool_full", ledger.dropped_spool_full},
                 {"dropped_refused", ledger.dropped_refused},
+                {"dropped_io", ledger.dropped_io},
                 {"in_flight", ledger.in_flight}},
                &json);
   const AgentCounters& counted = agent.counters();

@@ -70,6 +70,12 @@ class VehicleShell {
   const std::shared_ptr<int> alive_ = std::make_shared<int>();  // gone with the shell
 };
 
+// Whether the cloud has everything that was sampled.  Drained alone does not say
+// so: what was dropped does not wait either.
+//
+// Errors: kUnavailable, with a message that counts what is missing, by reason.
+Status CheckDelivered(const Agent& agent);
+
 // Ledger and counters of agent and uplink as the members of a JSON object, without
 // the braces: "ledger":{...},"agent":{...},"uplink":{...}
 std::string VehicleReportJson(const Agent& agent, const Uplink& uplink);

@@ -36,7 +36,8 @@ constexpr const char* kFooter =
     "  starling-replay --drive trip.csv --connect 127.0.0.1:7443 --certs fleet --name veh-00002 \\\n"
     "      --speed max\n"
     "\n"
-    "Exit code: 0 all delivered; 1 not all delivered, or a failure; 2 wrong usage.";
+    "Exit code: 0 all samples delivered; 1 some dropped or not acknowledged, or a failure;\n"
+    "2 wrong usage. Rows that are refused as invalid are no samples.";
 
 int Fail(int code, std::string_view message) {
   std::fprintf(stderr, "starling-replay: %.*s\n", static_cast<int>(message.size()), message.data());

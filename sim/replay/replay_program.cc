@@ -139,11 +139,8 @@ void ReplayProgram::Give(const Sample& recorded) {
 }
 
 void ReplayProgram::End() {
-  shell_.Drain(options_.drain_max, [this](bool drained) {
-    if (drained) return Finish(Status());
-    Finish(Status(ErrorCode::kUnavailable,
-                  std::to_string(shell_.agent().ledger().in_flight) + " samples were not delivered"));
-  });
+  shell_.Drain(options_.drain_max,
+               [this](bool) { Finish(edge::CheckDelivered(shell_.agent())); });
 }
 
 void ReplayProgram::Finish(Status status) {

@@ -37,8 +37,8 @@ class ReplayProgram {
   ReplayProgram(const ReplayOptions& options, const Drive& drive, SSL_CTX* tls,
                 const Credentials* credentials, BootId boot);
 
-  // Errors: kUnavailable if no link came up, it was interrupted, or not everything
-  //         was delivered in time.
+  // Errors: kUnavailable if no link came up, it was interrupted, samples were
+  //         dropped, or not everything was delivered in time.
   Status Run();
 
   // The report, as JSON; docs/formats/drive_csv.md names its figures.

@@ -117,6 +117,7 @@ std::size_t FakeGateway::frames(FrameType type) const {
 
 void FakeGateway::Send(Session* session, FrameType type,
                        const flatbuffers::FlatBufferBuilder& builder) {
+  if (silent_) return;
   std::vector<std::byte> stream;
   STARLING_CHECK(AppendFrame(type,
                              std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize())),

@@ -36,6 +36,9 @@ class FakeGateway {
   // While false connections are not accepted; the kernel takes them.
   void SetAccepting(bool accepting) { accepting_ = accepting; }
 
+  // While true it reads, but says nothing.
+  void SetSilent(bool silent) { silent_ = silent; }
+
   // A finished wire::Command.
   void SendCommand(const flatbuffers::FlatBufferBuilder& command);
   void SendGarbage();
@@ -61,6 +64,7 @@ class FakeGateway {
   std::uint16_t port_ = 0;
   bool accepting_ = true;
   bool reading_ = true;
+  bool silent_ = false;
   PayloadCodec codec_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::map<FrameType, std::size_t> frames_;

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <boost/asio/steady_timer.hpp>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include "cloud/fleet_ca/fleet_ca.h"
+#include "edge/agent/clock_filter.h"
 #include "edge/spool/memory_spool.h"
 #include "tests/edge/uplink/fake_gateway.h"
 
@@ -187,6 +189,82 @@ TEST_F(UplinkTest, AGatewayThatSaysNothingIsGivenUp) {
   RunUntil([this] { return agent_->welcomed(); });
 }
 
+TEST_F(UplinkTest, AGatewayThatShakesHandsButDoesNotWelcomeIsGivenUp) {
+  config_.connect_timeout = milliseconds(100);
+  gateway_.SetSilent(true);
+  MakeUplink();
+  RunUntil([this] { return uplink_->last_failure() == "no welcome within 100 ms"; });
+  EXPECT_FALSE(uplink_->connected());
+  EXPECT_GE(uplink_->counters().connects, 1u);
+  EXPECT_GE(uplink_->counters().failures, 1u);
+  gateway_.SetSilent(false);
+  RunUntil([this] { return agent_->welcomed(); });
+}
+
+TEST_F(UplinkTest, AWelcomedConnectionOutlivesTheConnectTimeout) {
+  config_.connect_timeout = milliseconds(100);
+  Connect();
+  const std::uint64_t connects = uplink_->counters().connects;
+  // Set later than the uplink's own timer, so it expires after it.
+  bool expired = false;
+  boost::asio::steady_timer timer(context_, config_.connect_timeout);
+  timer.async_wait([&expired](const boost::system::error_code&) { expired = true; });
+  RunUntil([&expired] { return expired; });
+  EXPECT_TRUE(uplink_->connected());
+  EXPECT_EQ(uplink_->counters().connects, connects);
+}
+
+TEST_F(UplinkTest, AGatewayThatFallsSilentIsGivenUp) {
+  Connect();
+  gateway_.SetSilent(true);
+  Drive(340);
+  EXPECT_TRUE(uplink_->connected());
+  Drive(20);
+  EXPECT_FALSE(uplink_->connected());
+  EXPECT_EQ(uplink_->last_failure(), "the cloud was silent for 35000 ms");
+  EXPECT_EQ(uplink_->counters().failures, 0u);
+  gateway_.SetSilent(false);
+  RunUntil([this] { return agent_->welcomed(); });
+  EXPECT_EQ(uplink_->counters().connects, 2u);
+}
+
+TEST_F(UplinkTest, AGatewayThatAnswersProbesIsNotGivenUp) {
+  Connect();
+  for (int i = 0; i < 12; ++i) {
+    const std::uint64_t heard = uplink_->counters().records_down;
+    now_ += ClockFilter::kInterval;
+    agent_->OnTimer(now_);
+    uplink_->Pump();
+    RunUntil([this, heard] { return uplink_->counters().records_down > heard; });
+  }
+  EXPECT_TRUE(uplink_->connected());
+  EXPECT_EQ(uplink_->counters().connects, 1u);
+}
+
+// As two processes with one certificate do to each other.
+TEST_F(UplinkTest, ConnectionsThatEndSoonAfterTheirWelcomeBackOff) {
+  Connect();
+  for (const int expected_ms : {1, 2, 4, 8, 16, 20, 20}) {
+    gateway_.Drop();
+    RunUntil([this] { return !uplink_->connected(); });
+    EXPECT_EQ(uplink_->backoff(), milliseconds(expected_ms));
+    RunUntil([this] { return agent_->welcomed(); });
+  }
+  EXPECT_EQ(uplink_->counters().failures, 0u);
+}
+
+TEST_F(UplinkTest, AfterAConnectionThatLastedTheFirstRetryIsSoon) {
+  Connect();
+  for (int i = 0; i < 4; ++i) {
+    uplink_->Cut();
+    RunUntil([this] { return agent_->welcomed(); });
+  }
+  ASSERT_EQ(uplink_->backoff(), milliseconds(8));
+  now_ += config_.backoff_max;
+  uplink_->Cut();
+  EXPECT_EQ(uplink_->backoff(), config_.backoff_min);
+}
+
 TEST_F(UplinkTest, AGatewayOfAnotherNameIsRefused) {
   config_.server_name = "someone-else";
   MakeUplink();
@@ -209,6 +287,7 @@ TEST_F(UplinkTest, AVehicleOfAnotherFleetLearnsThatItIsRefused) {
   MakeUplink(*theirs_);
   RunUntil([this] { return uplink_->counters().connects == 3; });
   EXPECT_EQ(uplink_->last_failure(), "TLS: tlsv1 alert unknown ca");
+  EXPECT_EQ(uplink_->counters().failures, 2u);  // the third is still under way
   EXPECT_FALSE(agent_->welcomed());
   EXPECT_EQ(gateway_.frames(FrameType::kHello), 0u);
 }
@@ -246,6 +325,7 @@ TEST_F(UplinkTest, StopIsTheEndUntilStartedAgain) {
 // A gateway that does not read: what does not fit waits in the agent, where newer
 // fixes replace it, and the newest one arrives in the end.
 TEST_F(UplinkTest, ASlowLinkConflatesInTheAgent) {
+  config_.silence_max = std::chrono::hours(1);  // its half hour is driven at once
   MakeUplink(*ours_, /*raw=*/true);
   AwaitLiveLane();
   gateway_.SetReading(false);
@@ -300,6 +380,7 @@ TEST(UplinkConfig, EveryLimitIsChecked) {
       [](UplinkConfig* config) { config->server_name = ""; },
       [](UplinkConfig* config) { config->connect_timeout = milliseconds(0); },
       [](UplinkConfig* config) { config->link_timeout = milliseconds(0); },
+      [](UplinkConfig* config) { config->silence_max = milliseconds(19'999); },
       [](UplinkConfig* config) { config->backoff_min = milliseconds(0); },
       [](UplinkConfig* config) { config->backoff_max = config->backoff_min - milliseconds(1); },
       [](UplinkConfig* config) { config->write_bytes_max = 0; },

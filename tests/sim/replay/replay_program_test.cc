@@ -81,6 +81,29 @@ TEST_F(Replay, AtOnceTheHistoryArrivesWholeWithItsSpacing) {
   EXPECT_EQ(report.at("prediction_error_m").at("count").as_int64(), 0);
 }
 
+// Drained, because what was dropped does not wait; but not delivered.
+TEST_F(Replay, DroppedSamplesAreAFailureThatSaysWhy) {
+  options_.speed = 0;
+  options_.shell.spool.bytes_max = 4096;
+  for (int i = 20; i < 3000; ++i) {
+    Sample sample = drive_.samples.back();
+    sample.time += milliseconds(100);
+    sample.position.lat_deg += 1e-5 * (i % 7);
+    drive_.samples.push_back(sample);
+  }
+  const auto report = Run();
+  const auto& ledger = report.at("ledger");
+  const std::int64_t dropped = ledger.at("dropped_spool_full").as_int64();
+  EXPECT_GT(dropped, 0);
+  EXPECT_EQ(ledger.at("dropped_refused").as_int64(), 0);
+  EXPECT_EQ(ledger.at("dropped_io").as_int64(), 0);
+  EXPECT_EQ(ledger.at("in_flight").as_int64(), 0);
+  EXPECT_EQ(ledger.at("delivered").as_int64(), 3000 - dropped);
+  ASSERT_FALSE(outcome_.ok());
+  EXPECT_EQ(outcome_.message(), "of 3000 samples, not delivered: " + std::to_string(dropped) +
+                                    " dropped because the spool was full");
+}
+
 TEST_F(Replay, WithoutALinkItFailsAndSaysWhy) {
   gateway_->StopListening();
   options_.connect_max = seconds(0);
