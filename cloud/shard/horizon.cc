@@ -163,20 +163,39 @@ void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* ev
     std::uint32_t index = FlatMap::kNone;
     if (hit || suspected) index = by_slots_.Find(KeyOf(low, high));
     if (index == FlatMap::kNone) {
-      if (!hit) continue;
-      if (pairs_.size() >= config_.pairs_max) {
-        ++pairs_refused_;
-        continue;
-      }
-      index = static_cast<std::uint32_t>(pairs_.size());
-      by_slots_.Insert(KeyOf(low, high), index);
-      pairs_.emplace_back();
-      pairs_.back().slots = {low, high};
-      ++vehicles_.profile(low).suspected_pairs;
-      ++vehicles_.profile(high).suspected_pairs;
+      if (hit) found_.push_back({low, high, *encounter});
+    } else {
+      Judge(index, encounter, now_ns, events);
     }
-    Judge(index, encounter, now_ns, events);
   }
+  if (!found_.empty()) AddFound(now_ns, events);
+}
+
+void Horizon::AddFound(std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
+  std::sort(found_.begin(), found_.end(), [this](const Found& one, const Found& other) {
+    if (one.encounter.contact_s != other.encounter.contact_s) {
+      return one.encounter.contact_s < other.encounter.contact_s;
+    }
+    if (one.low != other.low) return vehicles_.id(one.low) < vehicles_.id(other.low);
+    return vehicles_.id(one.high) < vehicles_.id(other.high);
+  });
+  for (const Found& found : found_) {
+    VehicleProfile& low = vehicles_.profile(found.low);
+    VehicleProfile& high = vehicles_.profile(found.high);
+    if (pairs_.size() >= config_.pairs_max ||
+        std::max(low.suspected_pairs, high.suspected_pairs) >= config_.pairs_per_vehicle_max) {
+      ++pairs_refused_;
+      continue;
+    }
+    const auto index = static_cast<std::uint32_t>(pairs_.size());
+    by_slots_.Insert(KeyOf(found.low, found.high), index);
+    pairs_.emplace_back();
+    pairs_.back().slots = {found.low, found.high};
+    ++low.suspected_pairs;
+    ++high.suspected_pairs;
+    Judge(index, found.encounter, now_ns, events);
+  }
+  found_.clear();
 }
 
 void Horizon::Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<EpisodeEvent>* events) {

@@ -99,12 +99,21 @@ class Horizon {
   std::uint64_t pairs_refused() const { return pairs_refused_; }
 
  private:
+  // A hit of two vehicles that are not under suspicion yet.
+  struct Found {
+    Slot low = kNoSlot;
+    Slot high = kNoSlot;
+    Encounter encounter;
+  };
+
   // By the tracks alone; cheap.  `*span`: when they may meet.
   bool MayMeet(Slot one, Slot other, std::int64_t now_ns, TimeSpan* span);
   // By the boxes.  REQUIRES: the id of `low` is the smaller one
   std::optional<Encounter> Evaluate(Slot low, Slot high, const TimeSpan& span, std::int64_t now_ns);
   void Judge(std::uint32_t index, const std::optional<Encounter>& encounter, std::int64_t now_ns,
              std::vector<EpisodeEvent>* events);
+  // Takes the most urgent of `found_` under suspicion, as far as there is room.
+  void AddFound(std::int64_t now_ns, std::vector<EpisodeEvent>* events);
   void Drop(std::uint32_t index);
   std::uint64_t KeyOf(Slot low, Slot high) const {
     return (static_cast<std::uint64_t>(low) << 32) | high;
@@ -117,6 +126,7 @@ class Horizon {
   FlatMap by_slots_;
   std::vector<Pair> pairs_;
   std::vector<Slot> neighbours_;        // scratch
+  std::vector<Found> found_;            // scratch
   std::uint64_t pairs_tested_ = 0;
   std::uint64_t pairs_refined_ = 0;
   std::uint64_t pairs_refused_ = 0;

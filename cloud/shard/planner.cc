@@ -25,20 +25,28 @@ Planner::Planner(const PlannerConfig& config, const VehicleTable* vehicles, Hori
                  CommandIssuer* issuer)
     : config_(config), vehicles_(*vehicles), horizon_(*horizon), issuer_(*issuer) {}
 
-std::vector<std::uint32_t> Planner::ComponentOf(std::uint32_t index) const {
+std::vector<std::uint32_t> Planner::ComponentOf(std::uint32_t index) {
   std::vector<std::uint32_t> component = {index};
-  const auto touches = [this](std::uint32_t one, std::uint32_t other) {
-    const auto& a = horizon_.pair(one).slots;
-    const auto& b = horizon_.pair(other).slots;
-    return a[0] == b[0] || a[0] == b[1] || a[1] == b[0] || a[1] == b[1];
-  };
-  for (std::size_t done = 0; done < component.size(); ++done) {
-    for (std::uint32_t other = 0; other < horizon_.pairs(); ++other) {
-      if (!horizon_.pair(other).open || !touches(component[done], other)) continue;
-      if (std::find(component.begin(), component.end(), other) == component.end()) {
-        component.push_back(other);
-      }
+  const auto pairs = static_cast<std::uint32_t>(horizon_.pairs());
+  in_component_.assign(pairs, false);
+  in_component_[index] = true;
+  if (reached_.size() < vehicles_.slots()) reached_.resize(vehicles_.slots());
+  for (const Slot slot : horizon_.pair(index).slots) reached_[slot] = true;
+  // As many rounds as the component is wide; a crowd around one vehicle takes two.
+  for (bool grown = true; grown;) {
+    grown = false;
+    for (std::uint32_t other = 0; other < pairs; ++other) {
+      const Pair& pair = horizon_.pair(other);
+      if (!pair.open || in_component_[other]) continue;
+      if (!reached_[pair.slots[0]] && !reached_[pair.slots[1]]) continue;
+      in_component_[other] = true;
+      component.push_back(other);
+      for (const Slot slot : pair.slots) reached_[slot] = true;
+      grown = true;
     }
+  }
+  for (const std::uint32_t member : component) {
+    for (const Slot slot : horizon_.pair(member).slots) reached_[slot] = false;
   }
   std::sort(component.begin(), component.end(), [this](std::uint32_t one, std::uint32_t other) {
     const Pair& a = horizon_.pair(one);
@@ -50,6 +58,7 @@ std::vector<std::uint32_t> Planner::ComponentOf(std::uint32_t index) const {
 }
 
 void Planner::OnOpened(std::uint32_t pair, std::int64_t now_ns, const Cause& cause) {
+  if (horizon_.pair(pair).planned) return;  // With one that the same record opened.
   for (const std::uint32_t index : ComponentOf(pair)) {
     if (!horizon_.pair(index).planned) Resolve(index, now_ns, cause);
   }

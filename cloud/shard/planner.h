@@ -80,13 +80,16 @@ class Planner {
   std::optional<SpeedProfile> Constraint(Slot slot, EpisodeId except, std::int64_t now_ns) const;
   void Tell(Pair* pair, int side, const SpeedProfile& profile, std::int64_t now_ns,
             const Cause& cause);
-  std::vector<std::uint32_t> ComponentOf(std::uint32_t index) const;
+  // In order of urgency; open pairs that hang together by common vehicles.
+  std::vector<std::uint32_t> ComponentOf(std::uint32_t index);
 
   const PlannerConfig config_;
   const VehicleTable& vehicles_;
   Horizon& horizon_;
   CommandIssuer& issuer_;
   std::vector<Slot> neighbours_;            // scratch
+  std::vector<bool> in_component_;          // scratch, by pair
+  std::vector<bool> reached_;               // scratch, by slot; all false between calls
 };
 
 }  // namespace starling::cloud

@@ -98,7 +98,7 @@ struct ShardCounters {
   std::uint64_t commands_reemitted = 0;    // open ones, after the vehicle came back
   std::uint64_t commands_withheld = 0;     // the vehicle's outbox was full, or knew the id
   std::uint64_t vehicles_refused = 0;      // vehicles_max reached
-  std::uint64_t pairs_refused = 0;         // horizon.pairs_max reached
+  std::uint64_t pairs_refused = 0;         // horizon.pairs_max or pairs_per_vehicle_max reached
   std::uint64_t cells_refused = 0;         // heatmap.cells_max reached
 };
 

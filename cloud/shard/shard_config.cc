@@ -49,6 +49,8 @@ Status ShardConfig::Validate() const {
       {"horizon.hits_min", within(horizon.hits_min, 1u, horizon.evaluations)},
       {"horizon.clear_after", horizon.clear_after > none},
       {"horizon.pairs_max", within(horizon.pairs_max, std::size_t{1}, kSlotsMax)},
+      {"horizon.pairs_per_vehicle_max",
+       within(horizon.pairs_per_vehicle_max, std::size_t{1}, std::size_t{1000})},
       {"planner.lease", planner.lease > none && planner.lease <= lease_max},
       {"planner.renew_before", planner.renew_before > none && planner.renew_before < planner.lease},
       {"planner.reissue_interval", planner.reissue_interval >= none},

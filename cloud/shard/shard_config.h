@@ -37,6 +37,7 @@ struct HorizonConfig {
   std::uint32_t evaluations = 3;             // ... of n, [1, 8]
   nanoseconds clear_after = seconds(1);      // an episode closes after this long without a hit
   std::size_t pairs_max = 4'096;             // suspected and open together; more are counted
+  std::size_t pairs_per_vehicle_max = 32;    // [1, 1000]; of these, the most urgent; more are counted
 };
 
 struct PlannerConfig {

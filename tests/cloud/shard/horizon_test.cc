@@ -62,6 +62,22 @@ TEST_F(Scenario, RearEndAlarmsAndOnlyTheFollowerBrakes) {
   EXPECT_EQ(Last("front", wire::CommandKind::Avoidance)->speed_ceiling_cmps(), 400);
 }
 
+TEST_F(Scenario, ACrowdOpensOnlyTheMostUrgentPairsOfAVehicle) {
+  for (int i = 0; i < 300; ++i) {  // Standing across its way, 10 cm apart from 30 m on.
+    driver_.Fix(MakeCar(Numbered("stands", static_cast<std::uint64_t>(i)), 0.001 * i, 60 - 0.1 * i, 90, 0), 0);
+  }
+  driver_.Fix(MakeCar("sweeps", 0, 0, 0, 20), 0.01);
+  driver_.Fix(MakeCar("sweeps", 0, 2, 0, 20), 0.11);
+  const auto conflicts = driver_.shard().Conflicts();
+  EXPECT_EQ(conflicts.size(), config_.horizon.pairs_per_vehicle_max);
+  EXPECT_GE(driver_.shard().counters().pairs_refused, 300 - config_.horizon.pairs_per_vehicle_max);
+  bool nearest = false;
+  for (const OpenConflict& conflict : conflicts) {
+    nearest |= conflict.vehicle_a == Name("stands299") || conflict.vehicle_b == Name("stands299");
+  }
+  EXPECT_TRUE(nearest);
+}
+
 TEST_F(Scenario, OppositeLaneDoesNotAlarm) {
   EXPECT_EQ(Drive({MakeCar("a", 0, 0, 0, 15), MakeCar("b", -3.2, 150, 180, 15)}, 8), 0u);
   EXPECT_GT(driver_.shard().counters().pairs_tested, 0u);
