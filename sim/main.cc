@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
@@ -11,8 +10,10 @@
 #include <string>
 #include <utility>
 
+#include "edge/uplink/endpoint.h"
 #include "sim/city/city.h"
 #include "sim/fleet/fleet.h"
+#include "sim/fleet/fleet_config.h"
 #include "sim/fleet/observer.h"
 #include "sim/fleet/picture.h"
 #include "sim/fleet/process_figures.h"
@@ -29,11 +30,6 @@ constexpr int kExitUsage = 2;
 // Where the default orchestrator has its origin, too.
 constexpr FrameOrigin kDefaultOrigin{481'351'000, 115'820'000};
 
-// Density of the city that the default fleet drives in; other fleets get a city of
-// the same density, within the limits of what can be generated.
-constexpr double kDefaultSideM = 7400;
-constexpr double kDefaultVehicles = 10'000;
-
 struct Options {
   FleetConfig fleet;
   std::string origin;
@@ -44,32 +40,9 @@ struct Options {
   std::size_t dictionary_bytes = TrainingConfig().dictionary_bytes;
 };
 
-double CitySideFor(std::size_t vehicles) {
-  const double side = kDefaultSideM * std::sqrt(static_cast<double>(vehicles) / kDefaultVehicles);
-  return std::clamp(std::ceil(side / 100) * 100, 1000.0, 20'000.0);
-}
-
 int Fail(int code, const std::string& message) {
   std::fprintf(stderr, "starling-sim: %s\n", message.c_str());
   return code;
-}
-
-bool ParseHostPort(const std::string& text, std::string* host, std::uint16_t* port) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string::npos || colon == 0) return false;
-  const std::string digits = text.substr(colon + 1);
-  if (digits.empty() || digits.size() > 5 ||
-      digits.find_first_not_of("0123456789") != std::string::npos) {
-    return false;
-  }
-  const unsigned long value = std::stoul(digits);
-  if (value < 1 || value > 65'535) return false;
-  *host = text.substr(0, colon);
-  if (host->size() > 2 && host->front() == '[' && host->back() == ']') {
-    *host = host->substr(1, host->size() - 2);
-  }
-  *port = static_cast<std::uint16_t>(value);
-  return true;
 }
 
 bool ParseOrigin(const std::string& text, FrameOrigin* origin) {
@@ -274,12 +247,18 @@ int Main(int argc, char** argv) {
   fleet.obey = !no_obey;
   fleet.certificates = certificates;
   fleet.connect_timeout = seconds(connect_timeout_s);
-  if (!ParseHostPort(connect, &fleet.host, &fleet.port)) {
-    return Fail(kExitUsage, "--connect takes HOST:PORT, not '" + connect + "'");
+  const Result<edge::Endpoint> gateway = edge::ParseEndpoint(connect);
+  if (!gateway.ok()) {
+    return Fail(kExitUsage, "--connect: " + std::string(gateway.status().message()));
   }
-  if (!ParseHostPort(http, &fleet.http_host, &fleet.http_port)) {
-    return Fail(kExitUsage, "--http takes HOST:PORT, not '" + http + "'");
+  fleet.host = gateway.value().host;
+  fleet.port = gateway.value().port;
+  const Result<edge::Endpoint> pages = edge::ParseEndpoint(http);
+  if (!pages.ok()) {
+    return Fail(kExitUsage, "--http: " + std::string(pages.status().message()));
   }
+  fleet.http_host = pages.value().host;
+  fleet.http_port = pages.value().port;
   if (Status status = fleet.Validate(); !status.ok()) {
     return Fail(kExitUsage, std::string(status.message()));
   }

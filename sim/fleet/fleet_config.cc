@@ -1,6 +1,8 @@
 #include "sim/fleet/fleet_config.h"
 
+#include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <string_view>
 
@@ -42,6 +44,11 @@ Status FleetConfig::Validate() const {
     return Refuse("observe_every must be within 10 and 10000 ms");
   }
   return Status();
+}
+
+double CitySideFor(std::size_t vehicles) {
+  const double side = 7400 * std::sqrt(static_cast<double>(vehicles) / 10'000);
+  return std::clamp(std::ceil(side / 100) * 100, 1000.0, 20'000.0);
 }
 
 std::string VehicleName(std::size_t index) {

@@ -41,6 +41,11 @@ struct FleetConfig {
   Status Validate() const;
 };
 
+// Side of the square city for so many vehicles, m: at the density of 10,000 vehicles
+// on 7.4 km by 7.4 km, rounded up to whole hundreds, within [1000, 20000] because
+// nothing else can be generated.
+double CitySideFor(std::size_t vehicles);
+
 // "veh-00001" is the first vehicle, as `starling init` names them.
 std::string VehicleName(std::size_t index);
 

@@ -2,8 +2,6 @@
 
 #include <zdict.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -57,7 +55,7 @@ Collection DriveVirtually(const TrainingConfig& config) {
   Collection collection;
   CityConfig city_config;
   city_config.seed = config.seed;
-  city_config.side_m = std::clamp(7400 * std::sqrt(config.vehicles / 10'000.0), 1000.0, 20'000.0);
+  city_config.side_m = CitySideFor(config.vehicles);
   const City city = City::Generate(city_config);
   TrafficConfig traffic_config;
   traffic_config.seed = config.seed;

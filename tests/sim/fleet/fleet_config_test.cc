@@ -20,6 +20,17 @@ TEST(VehicleName, OthersNamesAreNoIndex) {
   }
 }
 
+TEST(CitySide, KeepsTheDensityOfTheDefaultFleet) {
+  EXPECT_EQ(CitySideFor(10'000), 7400);
+  EXPECT_EQ(CitySideFor(2'500), 3700);
+  EXPECT_EQ(CitySideFor(300), 1300);      // 1281.7, rounded up
+}
+
+TEST(CitySide, StaysWithinWhatCanBeGenerated) {
+  EXPECT_EQ(CitySideFor(1), 1000);
+  EXPECT_EQ(CitySideFor(99'999), 20'000);
+}
+
 TEST(FleetConfig, NamesTheFieldThatIsOutOfRange) {
   EXPECT_TRUE(FleetConfig().Validate().ok());
   FleetConfig config;
