@@ -111,6 +111,7 @@ void ReadGateway(Section* section, GatewayConfig* config) {
   section->Read("connections_max", &config->connections_max);
   section->Read("handshakes_max", &config->handshakes_max);
   section->Read("handshake_timeout", &config->handshake_timeout);
+  section->Read("handshake_slot_timeout", &config->handshake_slot_timeout);
   section->Read("idle_timeout", &config->idle_timeout);
   section->Read("write_bytes_max", &config->write_bytes_max);
   section->Read("fixes_per_second", &config->fixes_per_second);

@@ -59,6 +59,7 @@ Status GatewayConfig::Validate() const {
   if (connections_max < 1) return Invalid("connections_max must be at least 1");
   if (handshakes_max < 1) return Invalid("handshakes_max must be at least 1");
   if (handshake_timeout < seconds(1)) return Invalid("handshake_timeout must be at least 1 s");
+  if (handshake_slot_timeout < seconds(1)) return Invalid("handshake_slot_timeout must be at least 1 s");
   if (idle_timeout < seconds(2)) return Invalid("idle_timeout must be at least 2 s: a vehicle speaks once a second");
   if (write_bytes_max < (1 << 10)) return Invalid("write_bytes_max must be at least 1024");
   if (!(fixes_per_second > 0 && fixes_per_second <= 1000)) return Invalid("fixes_per_second must be in (0, 1000]");

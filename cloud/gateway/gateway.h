@@ -25,7 +25,8 @@ struct GatewayConfig {
   std::size_t threads = 1;                // io_contexts; a connection stays on one
   std::size_t connections_max = 12'500;   // more are refused at accept; each takes a file
   std::size_t handshakes_max = 64;        // under way at once on one thread; the rest wait
-  milliseconds handshake_timeout{10'000};
+  milliseconds handshake_timeout{10'000}; // from accept to the first byte, and from handshake to Hello
+  milliseconds handshake_slot_timeout{3'000};  // of a handshake that is under way
   milliseconds idle_timeout{30'000};      // silence after which a connection is cut
   std::size_t write_bytes_max = 64 << 10; // unsent bytes at which a slow vehicle is cut
 
@@ -53,7 +54,7 @@ struct GatewayCounters {
   std::uint64_t accepted = 0;
   std::uint64_t handshakes_full = 0;
   std::uint64_t handshakes_resumed = 0;
-  std::uint64_t handshakes_failed = 0;
+  std::uint64_t handshakes_failed = 0;    // and connections that ended before theirs
   std::uint64_t refused_connections = 0;  // over connections_max, or no file left
   std::uint64_t replaced_connections = 0; // a newer connection of the same vehicle
   std::uint64_t frames_in = 0;

@@ -64,6 +64,11 @@ void GatewayThread::Adopt(boost::asio::ip::tcp::socket socket) {
   connection->place = connections_.size();
   connections_.push_back(connection);
   load_.store(connections_.size(), std::memory_order_relaxed);
+  connection->AwaitFirstByte();
+}
+
+void GatewayThread::QueueHandshake(std::shared_ptr<VehicleConnection> connection) {
+  if (draining_) return;
   waiting_.push_back(std::move(connection));
   StartHandshakes();
 }
@@ -119,6 +124,7 @@ void GatewayThread::SendAcks() {
 }
 
 void GatewayThread::Drain() {
+  draining_ = true;
   waiting_.clear();
   const auto connections = connections_;
   for (const auto& connection : connections) connection->SendDraining();

@@ -74,8 +74,8 @@ class GatewayThread {
   void Run();                             // starts the thread
   void Stop();                            // closes the connections and joins; any thread
 
-  // Takes an accepted connection.  Its handshake begins when fewer than
-  // handshakes_max are under way.
+  // Takes an accepted connection.  Its handshake begins when its first byte is there
+  // and fewer than handshakes_max are under way: who says nothing is in nobody's way.
   void Adopt(boost::asio::ip::tcp::socket socket);
 
   // Acknowledgements whose moment has come are sent, soon.
@@ -100,6 +100,7 @@ class GatewayThread {
     std::uint64_t through = 0;            // sample, or report if is_status
   };
   void QueueAck(Ack ack);
+  void QueueHandshake(std::shared_ptr<VehicleConnection> connection);
   void OnHandshakeOver();
   void Forget(VehicleConnection* connection);
   std::chrono::steady_clock::time_point coarse_now() const { return coarse_now_; }  // to 100 ms
@@ -128,6 +129,7 @@ class GatewayThread {
   std::chrono::steady_clock::time_point coarse_now_ = std::chrono::steady_clock::now();
   std::deque<Ack> acks_;
   bool stopping_ = false;
+  bool draining_ = false;
 
   std::atomic<std::size_t> acks_due_{0};  // size of acks_: this thread stores, Drain's loads
   std::atomic<bool> acks_posted_{false};  // set by who posts SendAcks, cleared when it runs

@@ -29,6 +29,14 @@ TlsConnection::~TlsConnection() {
   if (ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
+void TlsConnection::AwaitFirstByte() {
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](Error error) {
+    if (self->closed_) return;
+    if (error) return self->Close("connection lost: " + error.message());
+    self->OnFirstByte();
+  });
+}
+
 Status TlsConnection::Start(SSL_CTX* context) {
   Error error;
   socket_.non_blocking(true, error);

@@ -22,6 +22,10 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   TlsConnection(const TlsConnection&) = delete;
   TlsConnection& operator=(const TlsConnection&) = delete;
 
+  // Calls OnFirstByte when the peer has sent something, or has closed; call once,
+  // before Start.
+  void AwaitFirstByte();
+
   // Shakes hands; call once.
   // Errors: kIoError if the socket cannot be used.
   Status Start(SSL_CTX* context);
@@ -38,6 +42,7 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   enum class Priority : bool { kUrgent, kNormal };
 
   // Called from the io_context.  Each of them may close the connection.
+  virtual void OnFirstByte() = 0;
   virtual void OnEstablished(const SSL* ssl) = 0;
   virtual void OnBytes(std::span<const std::byte> bytes) = 0;
   virtual void OnClosed(const std::string& why) = 0;

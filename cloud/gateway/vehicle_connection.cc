@@ -39,12 +39,18 @@ VehicleConnection::VehicleConnection(boost::asio::ip::tcp::socket socket, Gatewa
       thread_(thread), active_(std::chrono::steady_clock::now()) {}
 
 void VehicleConnection::BeginHandshake(SSL_CTX* tls) {
-  handshaking_ = true;
+  stage_ = Stage::kShaking;
+  active_ = std::chrono::steady_clock::now();
   if (const Status status = Start(tls); !status.ok()) Close(std::string(status.message()));
 }
 
+void VehicleConnection::OnFirstByte() {
+  stage_ = Stage::kQueued;
+  thread_->QueueHandshake(std::static_pointer_cast<VehicleConnection>(shared_from_this()));
+}
+
 void VehicleConnection::OnEstablished(const SSL* ssl) {
-  handshaking_ = false;
+  stage_ = Stage::kIdentified;
   thread_->OnHandshakeOver();
   const Result<VehicleId> vehicle = PeerVehicle(ssl);
   if (!vehicle.ok()) {
@@ -66,11 +72,8 @@ void VehicleConnection::OnEstablished(const SSL* ssl) {
 }
 
 void VehicleConnection::OnClosed(const std::string&) {
-  if (handshaking_) {
-    handshaking_ = false;
-    Tally::Add(&thread_->tally().handshakes_failed);
-    thread_->OnHandshakeOver();
-  }
+  if (stage_ < Stage::kIdentified) Tally::Add(&thread_->tally().handshakes_failed);
+  if (stage_ == Stage::kShaking) thread_->OnHandshakeOver();
   if (record_ != nullptr) {
     Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
     const bool was_current = thread_->shared->directory.Release(vehicle_.id, this);
@@ -88,9 +91,15 @@ void VehicleConnection::Replace() {
 
 void VehicleConnection::CheckTimeouts(std::chrono::steady_clock::time_point now) {
   const GatewayConfig& config = thread_->shared->config;
-  const bool welcomed = vehicle_.boot != BootId{};
-  if (now - active_ > (welcomed ? config.idle_timeout : config.handshake_timeout)) {
-    Close(welcomed ? "silent" : "no handshake or Hello in time");
+  const auto close_after = [&](milliseconds timeout, const char* why) {
+    if (now - active_ > timeout) Close(why);
+  };
+  switch (stage_) {
+    case Stage::kSilent: return close_after(config.handshake_timeout, "no first byte in time");
+    case Stage::kQueued: return;
+    case Stage::kShaking: return close_after(config.handshake_slot_timeout, "no handshake in time");
+    case Stage::kIdentified: return close_after(config.handshake_timeout, "no Hello in time");
+    case Stage::kWelcomed: return close_after(config.idle_timeout, "silent");
   }
 }
 
@@ -192,6 +201,7 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
                                  Epoch{shared.epoch.load(std::memory_order_relaxed)}, shared.config.origin,
                                  vehicle_.boot, through),
        Priority::kUrgent);
+  stage_ = Stage::kWelcomed;
   return {};
 }
 

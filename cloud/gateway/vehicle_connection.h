@@ -26,14 +26,15 @@ class VehicleConnection final : public TlsConnection {
   // `thread` must outlive the connection.
   VehicleConnection(boost::asio::ip::tcp::socket socket, GatewayThread* thread);
 
-  // Call once, after it is in the thread's list.
+  // Call once, when the first byte is there.
   void BeginHandshake(SSL_CTX* tls);
 
   void SendCommand(std::span<const std::byte> wire_command);
   void SendAck(const GatewayThread::Ack& ack);
   void SendDraining();
 
-  // Closes if the handshake, Hello or the next frame has been awaited too long.
+  // Closes if the first byte, the handshake's end, Hello or the next frame has been
+  // awaited too long.  Not while it waits for others' handshakes: that is our doing.
   void CheckTimeouts(std::chrono::steady_clock::time_point now);
 
   // A newer connection of the same vehicle is there.
@@ -44,6 +45,10 @@ class VehicleConnection final : public TlsConnection {
  private:
   static constexpr std::size_t kNoticeCodes = static_cast<std::size_t>(wire::NoticeCode::MAX) + 1;
 
+  // How far it has come.
+  enum class Stage { kSilent, kQueued, kShaking, kIdentified, kWelcomed };
+
+  void OnFirstByte() override;
   void OnEstablished(const SSL* ssl) override;
   void OnBytes(std::span<const std::byte> bytes) override;
   void OnClosed(const std::string& why) override;
@@ -72,8 +77,8 @@ class VehicleConnection final : public TlsConnection {
   RecordBuilder::Vehicle vehicle_;          // boot 0 until Hello
   CloudTime received_;                      // when the bytes at hand were read
   std::vector<std::byte> carry_;            // an incomplete frame
-  bool handshaking_ = false;
-  std::chrono::steady_clock::time_point active_;  // accepted, or last frame
+  Stage stage_ = Stage::kSilent;
+  std::chrono::steady_clock::time_point active_;  // the stage's begin, or last bytes
 
   // Refused frames since the window began.
   CloudTime refused_since_;

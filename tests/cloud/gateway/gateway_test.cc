@@ -1,8 +1,11 @@
 // Who may connect, what a well-behaved vehicle sees, and how it ends.  The log is a
 // mock; TLS and sockets are real.
 
+#include <arpa/inet.h>
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "tests/cloud/gateway/gateway_fixture.h"
 
@@ -193,6 +196,71 @@ TEST_F(GatewayConnections, ConnectionsOverTheLimitAreRefused) {
   EXPECT_TRUE(first.Barrier());
 }
 
+// A TCP connection that says at most one byte.
+class Mute {
+ public:
+  explicit Mute(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const timeval patience{20, 0};
+    ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  }
+  ~Mute() { ::close(socket_); }
+  Mute(const Mute&) = delete;
+  Mute& operator=(const Mute&) = delete;
+
+  // The first byte of a TLS handshake.
+  void SendByte() { EXPECT_EQ(::send(socket_, "\x16", 1, MSG_NOSIGNAL), 1); }
+  // Cut by the other side, and not our patience.
+  bool AwaitClosed() {
+    char byte = 0;
+    const ssize_t count = ::recv(socket_, &byte, 1, 0);
+    return count == 0 || (count < 0 && errno == ECONNRESET);
+  }
+
+ private:
+  const int socket_;
+};
+
+TEST_F(GatewayConnections, TwoHundredSilentOnesStopNoVehicle) {
+  config_.handshake_timeout = seconds(600);  // They are there to stay.
+  StartGateway();
+  std::vector<std::unique_ptr<Mute>> mutes;
+  for (int i = 0; i < 200; ++i) mutes.push_back(std::make_unique<Mute>(gateway_->port()));
+  TestVehicle vehicle;
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  EXPECT_EQ(gateway_->counters().accepted, 201u);
+  EXPECT_EQ(gateway_->counters().handshakes_failed, 0u);
+  gateway_.reset();  // With all their waits pending.
+  EXPECT_TRUE(mutes.back()->AwaitClosed());
+}
+
+TEST_F(GatewayConnections, WhoNeverSaysAByteIsCutAndCounted) {
+  config_.handshake_timeout = seconds(1);
+  StartGateway();
+  Mute mute(gateway_->port());
+  EXPECT_TRUE(mute.AwaitClosed());
+  EXPECT_EQ(gateway_->counters().handshakes_failed, 1u);
+}
+
+// The one slot is held for longer than a silent connection may stay.
+TEST_F(GatewayConnections, AHandshakeThatStallsLosesItsSlotAndWhoWaitedForItConnects) {
+  config_.threads = 1;
+  config_.handshakes_max = 1;
+  config_.handshake_timeout = seconds(1);
+  config_.handshake_slot_timeout = seconds(3);
+  StartGateway();
+  Mute mute(gateway_->port());
+  mute.SendByte();
+  TestVehicle vehicle;
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  EXPECT_TRUE(mute.AwaitClosed());
+  EXPECT_EQ(gateway_->counters().handshakes_failed, 1u);
+}
+
 TEST_F(GatewayConnections, ATakenPortIsAnErrorThatNamesIt) {
   GatewayConfig config = config_;
   config.port = gateway_->port();
@@ -240,6 +308,7 @@ TEST(GatewayConfigTest, EachLimitIsChecked) {
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->fixes_per_second = 1001; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->idle_timeout = milliseconds(100); }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->handshakes_max = 0; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->handshake_slot_timeout = milliseconds(0); }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->jump_speed_mps = 0; }));
 }
 
