@@ -41,7 +41,8 @@ class VehicleId {
   std::string ToString() const { return std::string(view()); }
   bool empty() const { return characters_[0] == '\0'; }
 
-  // A mix of all 24 bytes, the same on every machine.
+  // A mix of all 24 bytes, the same on every machine.  Not cryptographic: a name
+  // with a given hash can be computed, so a table has to compare the names too.
   std::uint64_t Hash() const;
 
   friend auto operator<=>(const VehicleId&, const VehicleId&) = default;

@@ -5,18 +5,21 @@
 namespace starling::cloud {
 
 Slot VehicleTable::Find(const VehicleId& id) const {
-  const Slot slot = by_hash_.Find(id.Hash());
-  return slot != kNoSlot && ids_[slot] == id ? slot : kNoSlot;
+  // A name can be made to have another one's hash: the names decide.
+  Slot slot = by_hash_.Find(id.Hash());
+  while (slot != kNoSlot && ids_[slot] != id) slot = next_same_hash_[slot];
+  return slot;
 }
 
 Slot VehicleTable::Insert(const VehicleId& id) {
-  if (size_ >= vehicles_max_ || by_hash_.Find(id.Hash()) != kNoSlot) return kNoSlot;
+  if (size_ >= vehicles_max_) return kNoSlot;
   Slot slot;
   if (!free_.empty()) {
     slot = free_.back();
     free_.pop_back();
   } else {
     slot = slots();
+    next_same_hash_.emplace_back();
     ids_.emplace_back();
     states_.emplace_back();
     tracks_.emplace_back();
@@ -29,13 +32,31 @@ Slot VehicleTable::Insert(const VehicleId& id) {
   profiles_[slot] = {};
   ids_[slot] = id;
   profiles_[slot].alive = true;
-  by_hash_.Insert(id.Hash(), slot);
+  const std::uint64_t hash = id.Hash();
+  const Slot older = by_hash_.Find(hash);
+  next_same_hash_[slot] = older;
+  if (older == kNoSlot) {
+    by_hash_.Insert(hash, slot);
+  } else {
+    by_hash_.Update(hash, slot);
+  }
   ++size_;
   return slot;
 }
 
 void VehicleTable::Remove(Slot slot) {
-  by_hash_.Erase(ids_[slot].Hash());
+  const std::uint64_t hash = ids_[slot].Hash();
+  const Slot newest = by_hash_.Find(hash);
+  const Slot older = next_same_hash_[slot];
+  if (newest != slot) {
+    Slot newer = newest;
+    while (next_same_hash_[newer] != slot) newer = next_same_hash_[newer];
+    next_same_hash_[newer] = older;
+  } else if (older != kNoSlot) {
+    by_hash_.Update(hash, older);
+  } else {
+    by_hash_.Erase(hash);
+  }
   profiles_[slot].alive = false;
   free_.push_back(slot);
   --size_;

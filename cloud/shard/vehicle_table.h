@@ -103,8 +103,8 @@ class VehicleTable {
   // kNoSlot if it is not here.
   Slot Find(const VehicleId& id) const;
 
-  // A slot for a vehicle that is not here; kNoSlot if the table is full or
-  // another vehicle's name has the same 64-bit hash.
+  // A slot for a vehicle that is not here; kNoSlot if the table is full.
+  // REQUIRES: Find(id) == kNoSlot
   Slot Insert(const VehicleId& id);
   void Remove(Slot slot);
 
@@ -129,7 +129,8 @@ class VehicleTable {
 
  private:
   const std::size_t vehicles_max_;
-  FlatMap by_hash_;
+  FlatMap by_hash_;                     // the newest of those whose names have this hash
+  std::vector<Slot> next_same_hash_;    // the next older one; kNoSlot: none
   std::vector<VehicleId> ids_;
   std::vector<VehicleState> states_;
   std::vector<Track> tracks_;

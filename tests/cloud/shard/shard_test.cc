@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "cloud/shard/shard_config.h"
+#include "cloud/shard/vehicle_table.h"
 #include "schemas/cloud_to_edge/downlink_generated.h"
 #include "schemas/log/commands_generated.h"
 #include "tests/cloud/shard/traffic_log.h"
@@ -220,6 +221,36 @@ TEST_F(ShardTest, LimitsAreKeptAndCounted) {
   EXPECT_EQ(driver.shard().vehicles(), 3u);
   EXPECT_EQ(driver.shard().counters().vehicles_refused, 2u);
   EXPECT_EQ(driver.shard().List(1, 10, ShardDriver::At(0)).size(), 2u);
+}
+
+TEST_F(ShardTest, VehiclesWhoseNamesHaveTheSameHashAreToldApart) {
+  const std::string victim = "veh-00001";
+  const std::string twin = "mgfnrsmhkru5fGvlNDHcVvEK";  // Found by inverting MixHash.
+  ASSERT_EQ(Name(victim).Hash(), Name(twin).Hash());
+  driver_.Fix(MakeCar(twin, 0, 0, 0, 0), 0);
+  driver_.Fix(MakeCar(victim, 1000, 0, 0, 0), 0.1);
+  EXPECT_EQ(driver_.shard().vehicles(), 2u);
+  EXPECT_EQ(driver_.shard().counters().vehicles_refused, 0u);
+  EXPECT_NEAR(driver_.shard().Find(Name(twin), ShardDriver::At(1))->pose.position.x, 0, 0.02);
+  EXPECT_NEAR(driver_.shard().Find(Name(victim), ShardDriver::At(1))->pose.position.x, 1000, 0.02);
+}
+
+TEST(VehicleTable, NamesOfOneHashLeaveInAnyOrder) {
+  const VehicleId names[] = {Name("veh-00001"), Name("mgfnrsmhkru5fGvlNDHcVvEK")};
+  for (const std::size_t leaves : {0u, 1u}) {
+    VehicleTable table(10);
+    const Slot slots[] = {table.Insert(names[0]), table.Insert(names[1])};
+    table.Remove(slots[leaves]);
+    EXPECT_EQ(table.Find(names[leaves]), kNoSlot);
+    EXPECT_EQ(table.Find(names[1 - leaves]), slots[1 - leaves]);
+    EXPECT_EQ(table.Insert(names[leaves]), slots[leaves]);
+    EXPECT_EQ(table.Find(names[leaves]), slots[leaves]);
+    table.Remove(slots[1 - leaves]);
+    EXPECT_EQ(table.Find(names[leaves]), slots[leaves]);
+    table.Remove(slots[leaves]);
+    EXPECT_EQ(table.Find(names[leaves]), kNoSlot);
+    EXPECT_EQ(table.size(), 0u);
+  }
 }
 
 TEST_F(ShardTest, ConfigurationNamesTheFieldThatIsWrong) {
