@@ -103,7 +103,7 @@ Status Orchestrator::StartParts(const CloudOptions& options) {
     return Advise(status, "choose it with --listen HOST:PORT");
   }
   sink_.SetOpen(true);
-  phase_ = Phase::kServing;
+  phase_.store(Phase::kServing, std::memory_order_release);
   return {};
 }
 
@@ -120,12 +120,16 @@ Status Orchestrator::AwaitOwnership() {
   return {};
 }
 
+bool Orchestrator::GatewayStarted() const {
+  return phase_.load(std::memory_order_acquire) != Phase::kStarting;
+}
+
 Status Orchestrator::Health() const { return log_->status(); }
 
 Status Orchestrator::Stop() {
   if (stopped_) return outcome_;
   stopped_ = true;
-  phase_ = Phase::kDraining;
+  phase_.store(Phase::kDraining, std::memory_order_release);
   // A log that failed acknowledges nothing: there is nothing to wait for.
   gateway_.Drain(log_->status().ok() ? kDrainTimeout : milliseconds(0));
   sink_.SetOpen(false);
@@ -140,7 +144,7 @@ Status Orchestrator::Ready() {
     return {status.code(), "the log has failed: " + std::string(status.message())};
   }
   if (!runner_.counters().owner) return {ErrorCode::kUnavailable, "the region is not owned yet"};
-  switch (phase_) {
+  switch (phase_.load(std::memory_order_acquire)) {
     case Phase::kStarting: return {ErrorCode::kUnavailable, "starting"};
     case Phase::kDraining: return {ErrorCode::kUnavailable, "draining"};
     case Phase::kServing: break;
@@ -150,7 +154,7 @@ Status Orchestrator::Ready() {
 
 std::vector<Figure> Orchestrator::Figures() {
   std::vector<Figure> figures;
-  AppendFigures(gateway_.counters(), &figures);
+  AppendFigures(GatewayStarted() ? gateway_.counters() : GatewayCounters(), &figures);
   const ShardRunnerCounters runner = runner_.counters();
   AppendFigures(runner.shard, &figures);
   AppendFigures(runner, &figures);
@@ -208,7 +212,7 @@ Result<VehicleReport> Orchestrator::Vehicle(const VehicleId& vehicle) {
   });
   if (!asked.ok()) return asked;
   VehicleReport report = std::move(asked).value();
-  report.connected = gateway_.Connected(vehicle);
+  report.connected = GatewayStarted() && gateway_.Connected(vehicle);
   if (const std::optional<HeldHistory> held = ledger_.Find(vehicle)) {
     report.has_history = true;
     report.held_samples = held->samples;

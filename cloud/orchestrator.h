@@ -81,6 +81,8 @@ class Orchestrator final : public ConsoleSource {
 
   Status StartParts(const CloudOptions& options);
   Status AwaitOwnership();
+  // Until then the gateway is its starter's alone.
+  bool GatewayStarted() const;
 
   // Runs `query` in the shard's thread and waits for what it returns.
   template <typename T>
@@ -90,7 +92,8 @@ class Orchestrator final : public ConsoleSource {
   const RegionId region_;
   const std::chrono::steady_clock::time_point started_at_;
 
-  // Written by the owner, read by the console; a state on its own.
+  // Written by the owner, read by the console: release and acquire, so that who sees
+  // that the start is over sees the gateway's threads.
   std::atomic<Phase> phase_{Phase::kStarting};
 
   // In this order: each uses those before it.

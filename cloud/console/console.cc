@@ -145,7 +145,7 @@ struct Console::State {
   void Accept() { acceptor.async_accept(beast::bind_front_handler(&State::OnAccept, this)); }
 
   void OnAccept(error_code failure, tcp::socket socket) {
-    if (failure == asio::error::operation_aborted) return;
+    if (!acceptor.is_open()) return;  // Shut.
     if (failure) {
       pause.expires_after(kAcceptPause);
       pause.async_wait(beast::bind_front_handler(&State::OnPaused, this));
@@ -159,7 +159,8 @@ struct Console::State {
   }
 
   void OnPaused(error_code failure) {
-    if (!failure) Accept();
+    // The timer may have fired before Shut cancelled it.
+    if (!failure && acceptor.is_open()) Accept();
   }
 
   void Run() {

@@ -28,6 +28,10 @@ constexpr char kEndPrefix = 'e';  // Then the topic, 1 byte, and the partition, 
 constexpr std::size_t kEndKeyBytes = 6;
 constexpr std::size_t kEndValueBytes = 16;  // Offset, ns of Unix time; little-endian.
 
+// A WAL that is deleted between reading its number and opening it is rare; this
+// many in a row are no accident.
+constexpr int kFollowsMax = 16;
+
 rocksdb::Slice ToSlice(std::span<const std::byte> bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -297,19 +301,25 @@ Status GroupStore::Commit() {
 // Not DB::SyncWAL: where that meets a WAL whose last write has just failed, a
 // library built with assertions (Debian's is) aborts the process.
 Status GroupStore::Sync() {
-  std::uint64_t current = 0;
-  const rocksdb::Status found = CurrentWal(*db_, &rocksdb::DB::GetCurrentWalFile, &current);
-  if (!found.ok()) return ToStatus(found, "looking for the write-ahead log");
-  if (current != wal_number_) {
-    if (Status status = FollowWal(current); !status.ok()) return status;
+  for (int i = 0; i < kFollowsMax; ++i) {
+    std::uint64_t current = 0;
+    const rocksdb::Status found = CurrentWal(*db_, &rocksdb::DB::GetCurrentWalFile, &current);
+    if (!found.ok()) return ToStatus(found, "looking for the write-ahead log");
+    if (current != wal_number_) {
+      const Result<bool> followed = FollowWal(current);
+      if (!followed.ok()) return followed.status();
+      if (!followed.value()) continue;
+    }
+    if (::fdatasync(wal_fd_) != 0) return SystemFailure("syncing the write-ahead log");
+    return Status();
   }
-  if (::fdatasync(wal_fd_) != 0) return SystemFailure("syncing the write-ahead log");
-  return Status();
+  return Status(ErrorCode::kIoError, "the write-ahead log was replaced faster than it can be opened, " +
+                                         std::to_string(kFollowsMax) + " times in a row");
 }
 
 // Syncs the WALs that were begun since the last call, but for the current one, and
 // turns to that.  One that is gone is in files, which RocksDB has synced.
-Status GroupStore::FollowWal(std::uint64_t current) {
+Result<bool> GroupStore::FollowWal(std::uint64_t current) {
   const std::filesystem::path directory = db_->GetName();
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
@@ -330,6 +340,7 @@ Status GroupStore::FollowWal(std::uint64_t current) {
   std::snprintf(name, sizeof(name), "%06llu.log", static_cast<unsigned long long>(current));
   if (wal_fd_ >= 0) ::close(wal_fd_);
   wal_fd_ = ::open((directory / name).c_str(), O_RDONLY | O_CLOEXEC);
+  if (wal_fd_ < 0 && errno == ENOENT) return false;
   if (wal_fd_ < 0) return SystemFailure("opening " + (directory / name).string());
   const int directory_fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory_fd < 0) return SystemFailure("opening " + directory.string());
@@ -339,7 +350,7 @@ Status GroupStore::FollowWal(std::uint64_t current) {
   errno = cause;
   if (!synced) return SystemFailure("syncing " + directory.string());
   wal_number_ = current;
-  return Status();
+  return true;
 }
 
 Result<Offset> GroupStore::First(PartitionId id, Offset end) const {

@@ -76,7 +76,8 @@ class GroupStore {
   GroupStore() = default;
 
   Status OpenDatabase(const EmbeddedLogConfig& config);
-  Status FollowWal(std::uint64_t current);
+  // False if `current` was itself flushed and deleted meanwhile.
+  Result<bool> FollowWal(std::uint64_t current);
   Status CheckFormat();
   Status Recover();
   Status RecoverTopic(Topic topic);

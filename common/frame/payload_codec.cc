@@ -108,6 +108,11 @@ Result<std::span<const std::byte>> PayloadCodec::Decode(const FrameView& frame) 
     return Status(ErrorCode::kCorruption,
                   std::string("payload does not decompress: ") + ZSTD_getErrorName(size));
   }
+  // More than the frame states: a second zstd frame behind it, which its limit did not cover.
+  if (size != stated) {
+    return Status(ErrorCode::kCorruption, "payload states " + std::to_string(stated) +
+                                              " bytes and decompresses to " + std::to_string(size));
+  }
   return std::span<const std::byte>(target.first(size));
 }
 

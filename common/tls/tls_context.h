@@ -86,8 +86,8 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& certificate,
 // Errors: as LoadCredentials.
 Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder);
 
-// TLS 1.3 only; verifies the server against `ca` and, set by ConfigureClient, its
-// name.  One context serves all vehicles of a process: the certificate is given
+// TLS 1.3 only; verifies the server against `ca` and, set by MakeClientConnection,
+// its name.  One context serves all vehicles of a process: the certificate is given
 // to each connection.  Keeps no sessions; SSL_CTX_sess_set_new_cb hands them to
 // whoever wants to resume.
 Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca);
