@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdio>
 #include <filesystem>
 #include <functional>
 #include <future>
@@ -46,6 +47,16 @@ std::string OwnerName() {
   char host[256] = "";
   (void)::gethostname(host, sizeof host - 1);
   return std::string(host) + ":" + std::to_string(::getpid()) + ":" + std::to_string(ToNs(CloudNow()));
+}
+
+void ReportDamage(const RebuildDamage& damage) {
+  if (damage.places == 0) return;
+  std::fprintf(stderr,
+               "starling-cloud: the history topic is damaged in %llu places, the first at offset %llu; %llu "
+               "records were not read and vehicles may send them again\n",
+               static_cast<unsigned long long>(damage.places),
+               static_cast<unsigned long long>(ToNumber(damage.first)),
+               static_cast<unsigned long long>(damage.records));
 }
 
 }  // namespace
@@ -95,6 +106,7 @@ Status Orchestrator::StartParts(const CloudOptions& options) {
   if (Status status = ledger_.Rebuild(*log_, HistoryLedger::PartitionOf(region_)); !status.ok()) {
     return status;
   }
+  ReportDamage(ledger_.rebuild_damage());
   if (Status status = runner_.Start(OwnerName()); !status.ok()) return status;
   if (Status status = AwaitOwnership(); !status.ok()) return status;
   gateway_.SetEpoch(Epoch{runner_.counters().epoch});
@@ -166,6 +178,8 @@ std::vector<Figure> Orchestrator::Figures() {
   figures.push_back({"log", "emitted_ticket", "Last ticket emitted", FigureKind::kGauge, emitted});
   figures.push_back({"log", "durable_ticket", "Last ticket durable", FigureKind::kGauge, durable});
   AppendFigures(ledger_.totals(), &figures);
+  figures.push_back({"ledger", "rebuild_damaged", "History records the start could not read",
+                     FigureKind::kCounter, static_cast<double>(ledger_.rebuild_damage().records)});
   AppendFigures(ReadProcessUsage(), &figures);
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;
   figures.push_back({"process", "uptime_s", "Since the log was open", FigureKind::kGauge, uptime.count()});

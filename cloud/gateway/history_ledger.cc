@@ -37,20 +37,56 @@ std::uint64_t Merge(std::vector<SequenceRange>* ranges, SequenceRange added) {
 
 }  // namespace
 
+// The log says where a damaged record is, not where the next whole one begins, so
+// this looks for it in steps that double: few reads, whatever the damage.
 Status HistoryLedger::Rebuild(const Log& log, Partition partition) {
-  return log.Read(Topic::kHistory, partition, log.RangeOf(Topic::kHistory, partition).first,
-                  [this](const LogRecord& record) {
-                    const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.value.data());
-                    flatbuffers::Verifier verifier(bytes, record.value.size());
-                    if (!log::VerifyHistoryBatchBuffer(verifier)) return true;
-                    const log::HistoryBatch* batch = log::GetHistoryBatch(bytes);
-                    const Result<VehicleId> vehicle = VehicleId::Parse(batch->vehicle()->string_view());
-                    if (vehicle.ok() && batch->count() > 0) {
-                      Record(vehicle.value(), BootId{batch->boot_id()},
-                             {batch->first_sequence(), batch->first_sequence() + batch->count() - 1}, Ticket{});
-                    }
-                    return true;
-                  });
+  const Log::Range range = log.RangeOf(Topic::kHistory, partition);
+  const auto end = static_cast<std::uint64_t>(range.end);
+  // An empty range may be one whose first record is damaged.
+  auto next = range.first < range.end ? static_cast<std::uint64_t>(range.first) : 0;
+  RebuildDamage damage;
+  std::uint64_t step = 0;  // 0: not in damage
+  for (;;) {
+    bool read = false;
+    const Status status = log.Read(Topic::kHistory, partition, Offset{next}, [&](const LogRecord& record) {
+      const auto offset = static_cast<std::uint64_t>(record.offset);
+      if (step != 0) damage.records += offset - next;
+      next = offset + 1;
+      read = true;
+      RecordStored(record);
+      return true;
+    });
+    if (!status.ok() && status.code() != ErrorCode::kCorruption) return status;
+    if (status.ok() || next >= end) break;
+    if (read || step == 0) {
+      step = 1;
+      if (damage.places++ == 0) damage.first = Offset{next};
+    } else {
+      step *= 2;
+    }
+    const std::uint64_t skipped = std::min(step, end - next);
+    damage.records += skipped;
+    next += skipped;
+  }
+  MutexLock lock(mutex_);
+  rebuild_damage_ = damage;
+  return {};
+}
+
+void HistoryLedger::RecordStored(const LogRecord& record) {
+  const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.value.data());
+  flatbuffers::Verifier verifier(bytes, record.value.size());
+  if (!log::VerifyHistoryBatchBuffer(verifier)) return;
+  const log::HistoryBatch* batch = log::GetHistoryBatch(bytes);
+  const Result<VehicleId> vehicle = VehicleId::Parse(batch->vehicle()->string_view());
+  if (!vehicle.ok() || batch->count() == 0) return;
+  Record(vehicle.value(), BootId{batch->boot_id()},
+         {batch->first_sequence(), batch->first_sequence() + batch->count() - 1}, Ticket{});
+}
+
+RebuildDamage HistoryLedger::rebuild_damage() const {
+  MutexLock lock(mutex_);
+  return rebuild_damage_;
 }
 
 std::optional<Ticket> HistoryLedger::Holds(const VehicleId& vehicle, BootId boot, SequenceRange samples) {

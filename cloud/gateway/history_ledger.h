@@ -40,6 +40,13 @@ struct HistoryTotals {
   std::uint64_t gaps_forgotten = 0;   // see kRangesMax
 };
 
+// Records that Rebuild could not read.
+struct RebuildDamage {
+  std::uint64_t places = 0;   // runs of offsets; each is tried up to twice as far as it goes
+  std::uint64_t records = 0;  // in them
+  Offset first{};             // of the first place; {} if there is none
+};
+
 // Knows which samples of which vehicle are in the log, so that a batch that is sent
 // again is acknowledged again and stored once.
 //
@@ -61,9 +68,12 @@ class HistoryLedger {
   static constexpr Partition PartitionOf(RegionId region) { return Partition{ToNumber(region)}; }
 
   // Counts what the log retains; call once, before the gateway starts.  A record
-  // that cannot be decoded is skipped.
-  // Errors: as Log::Read.
+  // that cannot be decoded is skipped.  Damage is stepped over and counted: what
+  // the ledger does not know it takes again, so a hole costs repeated batches and no
+  // sample.
+  // Errors: as Log::Read, but for kCorruption.
   Status Rebuild(const Log& log, Partition partition);
+  RebuildDamage rebuild_damage() const;
 
   // If all of the samples are held: the ticket at which they are durable.
   std::optional<Ticket> Holds(const VehicleId& vehicle, BootId boot, SequenceRange samples);
@@ -93,11 +103,13 @@ class HistoryLedger {
     std::uint64_t samples_forgotten = 0; // of boots that are no longer kept
   };
 
+  void RecordStored(const LogRecord& record);
   Boot* FindOrAdd(const VehicleId& vehicle, BootId boot) STARLING_ANNOTATION(requires_capability(mutex_));
 
   mutable Mutex mutex_;
   std::unordered_map<VehicleId, Vehicle> vehicles_ STARLING_GUARDED_BY(mutex_);
   HistoryTotals totals_ STARLING_GUARDED_BY(mutex_);
+  RebuildDamage rebuild_damage_ STARLING_GUARDED_BY(mutex_);
 };
 
 }  // namespace starling::cloud

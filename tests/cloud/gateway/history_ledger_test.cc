@@ -124,5 +124,99 @@ TEST_F(Ledger, IsRebuiltFromTheLog) {
   EXPECT_TRUE(Holds(301, 400));
 }
 
+// A log of batches of ten samples each, in which the records `damaged` cannot be read.
+class DamagedLog final : public Log {
+ public:
+  DamagedLog(std::uint64_t records, std::set<std::uint64_t> damaged) : damaged_(std::move(damaged)) {
+    RecordBuilder builder(RegionId{});
+    const VehicleId vehicle = VehicleId::Parse("veh-00001").value();
+    for (std::uint64_t i = 0; i < records; ++i) {
+      flatbuffers::FlatBufferBuilder batch;
+      const std::vector<std::uint8_t> columns{1, 2, 3};
+      batch.Finish(
+          wire::CreateHistory(batch, ToNumber(kBoot), 10 * i + 1, 10, batch.CreateVector(columns)));
+      const auto value = builder.History(
+          vehicle, *flatbuffers::GetRoot<wire::History>(batch.GetBufferPointer()), {}, CloudTime{});
+      EXPECT_TRUE(stored_.Append(Topic::kHistory, Partition{}, {}, value).ok());
+    }
+  }
+
+  Result<Ticket> Append(Topic topic, Partition partition, std::span<const std::byte> key,
+                        std::span<const std::byte> value) override {
+    return stored_.Append(topic, partition, key, value);
+  }
+  Ticket emitted() const override { return stored_.emitted(); }
+  Ticket durable() const override { return stored_.durable(); }
+  void ObserveDurable(std::function<void(Ticket)> observer) override {
+    stored_.ObserveDurable(std::move(observer));
+  }
+  Status Subscribe(Topic topic, Partition partition, Offset from, LogConsumer* consumer) override {
+    return stored_.Subscribe(topic, partition, from, consumer);
+  }
+  // As EmbeddedLog: empty if the first record cannot be read.
+  Range RangeOf(Topic topic, Partition partition) const override {
+    const Range range = stored_.RangeOf(topic, partition);
+    return damaged_.contains(0) ? Range{range.end, range.end} : range;
+  }
+  Offset OffsetAt(Topic topic, Partition partition, CloudTime time) const override {
+    return stored_.OffsetAt(topic, partition, time);
+  }
+  Status Read(Topic topic, Partition partition, Offset from,
+              const std::function<bool(const LogRecord&)>& visit) const override {
+    ++reads;
+    bool damage = false;
+    const Status status = stored_.Read(topic, partition, from, [&](const LogRecord& record) {
+      if (record.offset < from) return true;
+      damage = damaged_.contains(static_cast<std::uint64_t>(record.offset));
+      return !damage && visit(record);
+    });
+    return damage ? Status(ErrorCode::kCorruption, "damaged") : status;
+  }
+  Status status() const override { return stored_.status(); }
+  Status Close() override { return stored_.Close(); }
+
+  mutable int reads = 0;
+
+ private:
+  MockLog stored_;
+  const std::set<std::uint64_t> damaged_;
+};
+
+TEST_F(Ledger, ADamagedRecordCostsItsBatchAndNoneBehindIt) {
+  DamagedLog log(20, {5, 12});
+  ASSERT_TRUE(ledger_.Rebuild(log, Partition{}).ok());
+  EXPECT_EQ(ledger_.rebuild_damage().places, 2u);
+  EXPECT_EQ(ledger_.rebuild_damage().records, 2u);
+  EXPECT_EQ(ledger_.rebuild_damage().first, Offset{5});
+  EXPECT_EQ(ledger_.totals().batches, 18u);
+  EXPECT_TRUE(Holds(1, 50));
+  EXPECT_FALSE(Holds(51, 60));  // Is taken again.
+  EXPECT_TRUE(Holds(61, 120));
+  EXPECT_TRUE(Holds(131, 200));
+  EXPECT_EQ(Through(), 50u);
+}
+
+TEST_F(Ledger, ALongDamageIsSteppedOverInFewReads) {
+  std::set<std::uint64_t> damaged;
+  for (std::uint64_t i = 100; i < 1'100; ++i) damaged.insert(i);
+  DamagedLog log(4'000, damaged);
+  ASSERT_TRUE(ledger_.Rebuild(log, Partition{}).ok());
+  EXPECT_EQ(ledger_.rebuild_damage().places, 1u);
+  EXPECT_GE(ledger_.rebuild_damage().records, 1'000u);
+  EXPECT_LE(ledger_.rebuild_damage().records, 2'000u);
+  EXPECT_EQ(ledger_.totals().batches, 4'000u - ledger_.rebuild_damage().records);
+  EXPECT_LE(log.reads, 12);
+}
+
+TEST_F(Ledger, DamageAtEitherEndIsSteppedOver) {
+  DamagedLog log(10, {0, 9});
+  ASSERT_TRUE(ledger_.Rebuild(log, Partition{}).ok());
+  EXPECT_EQ(ledger_.rebuild_damage().places, 2u);
+  EXPECT_EQ(ledger_.rebuild_damage().first, Offset{0});
+  EXPECT_EQ(ledger_.totals().batches, 8u);
+  EXPECT_EQ(Through(), 0u);
+  EXPECT_TRUE(Holds(11, 90));
+}
+
 }  // namespace
 }  // namespace starling::cloud
