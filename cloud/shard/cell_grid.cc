@@ -29,14 +29,19 @@ CellRect CellsOf(const SweepBox& box) {
 CellSlot CellGrid::FindOrAdd(CellIndex cell) {
   const CellSlot found = Find(cell);
   if (found != kNoCell) return found;
-  if (indices_.size() >= cells_max_) {
+  if (size() >= cells_max_) {
     ++refused_;
     return kNoCell;
   }
-  const auto added = static_cast<CellSlot>(indices_.size());
+  CellSlot added;
+  if (!free_.empty()) {
+    added = free_.back();
+    free_.pop_back();
+  } else {
+    added = static_cast<CellSlot>(members_.size());
+    members_.emplace_back();
+  }
   by_cell_.Insert(PackCell(cell), added);
-  indices_.push_back(cell);
-  members_.emplace_back();
   return added;
 }
 
@@ -53,6 +58,9 @@ void CellGrid::Drop(CellIndex cell, Slot slot) {
   if (found == members.end()) return;  // The cell was refused when it came.
   *found = members.back();
   members.pop_back();
+  if (!members.empty()) return;
+  by_cell_.Erase(PackCell(cell));
+  free_.push_back(at);
 }
 
 void CellGrid::Place(Slot slot, const SweepBox& box, CellRect* rect) {

@@ -11,12 +11,12 @@
 
 namespace starling::cloud {
 
-// Index of a cell in the grid's arrays.  A cell that was once touched stays: what
-// it has learned is worth more than its few bytes.
+// Index of a cell in the grid's arrays; given to another one after its last
+// member left.
 using CellSlot = std::uint32_t;
 inline constexpr CellSlot kNoCell = FlatMap::kNone;
 
-// Which vehicles' sweeps touch which cell.
+// Which vehicles' sweeps touch which cell.  At most cells_max are touched at once.
 //
 // Threading: thread-compatible.
 class CellGrid {
@@ -24,27 +24,25 @@ class CellGrid {
   explicit CellGrid(std::size_t cells_max) : cells_max_(cells_max) {}
 
   CellSlot Find(CellIndex cell) const { return by_cell_.Find(PackCell(cell)); }
-  // kNoCell if there are cells_max already; that is counted.
-  CellSlot FindOrAdd(CellIndex cell);
-
   // Registers `slot` in the cells of its box, incrementally: most fixes change
   // nothing.
   void Place(Slot slot, const SweepBox& box, CellRect* rect);
   void Remove(Slot slot, CellRect* rect);
 
   std::span<const Slot> members(CellSlot cell) const { return members_[cell]; }
-  CellIndex index(CellSlot cell) const { return indices_[cell]; }
-  std::size_t size() const { return indices_.size(); }
+  std::size_t size() const { return by_cell_.size(); }
+  // Times that a vehicle was left out of a cell because there were cells_max already.
   std::uint64_t refused() const { return refused_; }
 
  private:
+  CellSlot FindOrAdd(CellIndex cell);   // kNoCell if there are cells_max already
   void Add(CellIndex cell, Slot slot);
   void Drop(CellIndex cell, Slot slot);
 
   const std::size_t cells_max_;
   FlatMap by_cell_;
-  std::vector<CellIndex> indices_;
   std::vector<std::vector<Slot>> members_;
+  std::vector<CellSlot> free_;
   std::uint64_t refused_ = 0;
 };
 

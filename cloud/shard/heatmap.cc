@@ -13,6 +13,9 @@ namespace {
 constexpr Slot kSliceMin = 128;
 constexpr Slot kSlicesMax = 128;
 
+// Places looked at for a new cell when all are taken.
+constexpr int kReuseLooks = 16;
+
 // A track's chord misses the path by less than this; nearer to a border the exact
 // prediction decides.
 constexpr double kBorderM = 1.5;
@@ -30,8 +33,8 @@ std::uint8_t IndexByte(float index) { return static_cast<std::uint8_t>(index * 2
 
 }  // namespace
 
-Heatmap::Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles, CellGrid* grid)
-    : config_(config), vehicles_(*vehicles), grid_(*grid) {}
+Heatmap::Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles)
+    : config_(config), vehicles_(*vehicles) {}
 
 bool Heatmap::Advance(CloudTime now) {
   const std::int64_t now_ns = ToNs(now);
@@ -84,6 +87,33 @@ CellIndex Heatmap::CellAtEnd(Slot slot, std::int64_t end_ns) const {
   return CellAt(at);
 }
 
+CellSlot Heatmap::FindOrAdd(CellIndex cell) {
+  const CellSlot found = by_cell_.Find(PackCell(cell));
+  if (found != kNoCell) return found;
+  CellSlot place = kNoCell;
+  if (cells_.size() < config_.cells_max) {
+    place = static_cast<CellSlot>(cells_.size());
+    cells_.emplace_back();
+  }
+  for (int looked = 0; place == kNoCell && looked < kReuseLooks; ++looked) {
+    const CellSlot candidate = reuse_cursor_;
+    reuse_cursor_ = static_cast<CellSlot>((reuse_cursor_ + 1) % cells_.size());
+    const CellState& state = cells_[candidate];
+    // In no list, then: it was not in the last window completed, nor in this one.
+    if (state.count != 0 || state.evaluated_ns == complete_end_ns_) continue;
+    by_cell_.Erase(PackCell(state.at));
+    place = candidate;
+  }
+  if (place == kNoCell) {
+    ++cells_refused_;
+    return kNoCell;
+  }
+  cells_[place] = {};
+  cells_[place].at = cell;
+  by_cell_.Insert(PackCell(cell), place);
+  return place;
+}
+
 void Heatmap::Evaluate(Slot from, Slot until) {
   const std::int64_t end_ns = evaluating_end_ns_;
   const double fading_s = ToSeconds(config_.fading_after);
@@ -93,9 +123,8 @@ void Heatmap::Evaluate(Slot from, Slot until) {
     const VehicleState& state = vehicles_.state(slot);
     const double age_s = std::max(static_cast<double>(end_ns - state.sample_time_ns) * 1e-9, 0.0);
     if (age_s > forgotten_s) continue;
-    const CellSlot cell = grid_.FindOrAdd(CellAtEnd(slot, end_ns));
+    const CellSlot cell = FindOrAdd(CellAtEnd(slot, end_ns));
     if (cell == kNoCell) continue;
-    if (cell >= cells_.size()) cells_.resize(grid_.size());
     CellState& sums = cells_[cell];
     if (sums.count++ == 0) touched_.push_back(cell);
     const double speed = TravelAfter(state.speed_mps(), state.accel_mps2(), age_s).speed_mps;
@@ -106,7 +135,7 @@ void Heatmap::Evaluate(Slot from, Slot until) {
   }
 }
 
-void Heatmap::UpdateCongestion(CellSlot cell, CellState* state) {
+void Heatmap::UpdateCongestion(CellState* state) {
   const bool is = state->congestion_episode != 0;
   const bool towards =
       is ? state->vehicles < config_.free_vehicles || state->mean_speed > config_.free_speed_mps
@@ -124,7 +153,7 @@ void Heatmap::UpdateCongestion(CellSlot cell, CellState* state) {
     --congested_;
   } else {
     state->congestion_episode =
-        MixHash(PackCell(grid_.index(cell)), static_cast<std::uint64_t>(evaluating_end_ns_)) | 1;
+        MixHash(PackCell(state->at), static_cast<std::uint64_t>(evaluating_end_ns_)) | 1;
     ++congested_;
   }
 }
@@ -151,7 +180,7 @@ void Heatmap::Complete() {
     state.count = 0;
     state.speed_sum = state.age_sum = state.confidence_sum = 0;
     state.evaluated_ns = evaluating_end_ns_;
-    UpdateCongestion(cell, &state);
+    UpdateCongestion(&state);
     if (Changed(cell)) changed_.push_back(cell);
   };
   with_vehicles_ = touched_.size();
@@ -178,8 +207,8 @@ bool Heatmap::Changed(CellSlot cell) const {
 
 HeatmapCell Heatmap::Describe(CellSlot cell) const {
   const CellState& state = cells_[cell];
-  return {grid_.index(cell), state.vehicles,   state.mean_speed, state.index,
-          state.confidence,  state.mean_age,   state.congestion_episode != 0};
+  return {state.at,         state.vehicles, state.mean_speed, state.index,
+          state.confidence, state.mean_age, state.congestion_episode != 0};
 }
 
 std::vector<HeatmapCell> Heatmap::Cells() const {
@@ -239,8 +268,8 @@ std::optional<SpeedAdvice> Heatmap::Advise(Slot slot, CloudTime now, VehicleProf
     if (k > first && cell == previous) continue;
     previous = cell;
     if (k == first) continue;  // Where it is already.
-    const CellSlot found = grid_.Find(cell);
-    if (found == kNoCell || found >= cells_.size()) continue;
+    const CellSlot found = by_cell_.Find(PackCell(cell));
+    if (found == kNoCell) continue;
     const CellState& entered = cells_[found];
     if (entered.congestion_episode == 0) continue;
     const auto& advised = profile->advised;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cloud/shard/cell_grid.h"
+#include "cloud/shard/flat_map.h"
 #include "cloud/shard/shard.h"
 #include "cloud/shard/shard_config.h"
 #include "cloud/shard/vehicle_table.h"
@@ -44,10 +45,13 @@ struct SpeedAdvice {
 // The congested flag goes by counts and speeds of HeatmapConfig over several
 // windows, not by the index.
 //
+// A cell without vehicles keeps what it has learned until its place is needed: at
+// cells_max a new cell takes the place of one that is empty and not congested.
+//
 // Threading: thread-compatible.
 class Heatmap {
  public:
-  Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles, CellGrid* grid);
+  Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles);
 
   // Closes windows that ended by `now` and works on the open evaluation.  Returns
   // true when a window's evaluation has just become complete: then cells() and
@@ -63,6 +67,8 @@ class Heatmap {
   std::vector<HeatmapCell> Cells() const;
   std::size_t cells_with_vehicles() const { return with_vehicles_; }
   std::size_t congested() const { return congested_; }
+  // Times that a vehicle was not counted because there was no place for its cell.
+  std::uint64_t cells_refused() const { return cells_refused_; }
 
   // The advice for a vehicle whose predicted path enters a congested cell that it
   // is not in; nullopt if there is none, or it was told of this congestion, or it
@@ -71,6 +77,7 @@ class Heatmap {
 
  private:
   struct CellState {
+    CellIndex at;
     // The window being evaluated.
     std::uint32_t count = 0;
     float speed_sum = 0;
@@ -93,17 +100,18 @@ class Heatmap {
     std::uint8_t written_index = 0;
   };
 
+  CellSlot FindOrAdd(CellIndex cell);    // kNoCell: no place, which is counted
   void Evaluate(Slot from, Slot until);
   void Complete();
-  void UpdateCongestion(CellSlot cell, CellState* state);
+  void UpdateCongestion(CellState* state);
   HeatmapCell Describe(CellSlot cell) const;
   bool Changed(CellSlot cell) const;
   CellIndex CellAtEnd(Slot slot, std::int64_t end_ns) const;
 
   const HeatmapConfig config_;
   const VehicleTable& vehicles_;
-  CellGrid& grid_;
-  std::vector<CellState> cells_;        // by CellSlot
+  FlatMap by_cell_;
+  std::vector<CellState> cells_;        // by CellSlot, which is not the grid's
   std::vector<CellSlot> touched_;       // have vehicles in the window being evaluated
   std::vector<CellSlot> occupied_;      // had vehicles in the window last completed, or are congested
   std::vector<CellSlot> changed_;
@@ -111,6 +119,8 @@ class Heatmap {
   std::int64_t evaluating_end_ns_ = 0;  // 0: nothing to evaluate
   std::int64_t complete_end_ns_ = 0;
   Slot cursor_ = 0;
+  CellSlot reuse_cursor_ = 0;           // next cell whose place may be taken
+  std::uint64_t cells_refused_ = 0;
   std::size_t with_vehicles_ = 0;
   std::size_t congested_ = 0;
 };

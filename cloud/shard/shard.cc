@@ -60,7 +60,7 @@ struct Shard::State final : CommandIssuer {
         frame(origin),
         vehicles(config.vehicles_max),
         grid(config.heatmap.cells_max),
-        heatmap(config.heatmap, &vehicles, &grid),
+        heatmap(config.heatmap, &vehicles),
         horizon(config.horizon, &vehicles, &grid),
         planner(config.planner, &vehicles, &horizon, this),
         outbox(config.outbox_per_vehicle_max, config.closed_remembered) {}
@@ -414,7 +414,7 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
   state.counters.pairs_tested = state.horizon.pairs_tested();
   state.counters.pairs_refined = state.horizon.pairs_refined();
   state.counters.pairs_refused = state.horizon.pairs_refused();
-  state.counters.cells_refused = state.grid.refused();
+  state.counters.cells_refused = state.grid.refused() + state.heatmap.cells_refused();
 }
 
 RegionId Shard::region() const { return state_->region; }

@@ -9,7 +9,7 @@ namespace starling::cloud {
 
 // When a cell is congested, and what a vehicle about to enter it is told.
 struct HeatmapConfig {
-  std::size_t cells_max = 65'536;            // [1, 2^24]; vehicles in further cells are not counted
+  std::size_t cells_max = 65'536;            // [1, 2^24] occupied at once; more are refused and counted
   nanoseconds fading_after = seconds(5);     // silent longer: counts with falling confidence
   nanoseconds forgotten_after = seconds(10); // silent longer: not counted; > fading_after
   std::uint32_t congested_vehicles = 6;      // [1, 1000]; this many ...

@@ -78,6 +78,34 @@ TEST_F(Scenario, ACrowdOpensOnlyTheMostUrgentPairsOfAVehicle) {
   EXPECT_TRUE(nearest);
 }
 
+TEST(Cells, AreGivenBackWhenTheirVehiclesLeave) {
+  ShardConfig config;
+  config.heatmap.cells_max = 32;
+  ShardDriver driver(config);
+  double time_s = 0;
+  for (int i = 0; i < 2'000; ++i, time_s += 0.2) {  // Through 2,000 cells, and more in its sweeps.
+    driver.Fix(MakeCar("travels", 100.0 * i, 50.0 * i, 63, 30), time_s);
+    driver.Tick(time_s);
+  }
+  EXPECT_EQ(driver.shard().counters().cells_refused, 0u);
+  EXPECT_EQ(driver.shard().Heatmap().size(), 1u);
+  EXPECT_EQ(driver.shard().counters().episodes, 0u);
+  std::vector<Car> cars = {MakeCar("a", -5000, 0, 0, 14), MakeCar("b", -4999.7, 90, 180, 14)};
+  DriveOn(&driver, &cars, time_s, time_s + 1);
+  EXPECT_EQ(driver.shard().counters().episodes, 1u);
+  EXPECT_EQ(driver.shard().counters().cells_refused, 0u);
+}
+
+TEST(Cells, MoreThanFitAtOnceAreCounted) {
+  ShardConfig config;
+  config.heatmap.cells_max = 4;
+  ShardDriver driver(config);
+  for (int i = 0; i < 6; ++i) {
+    driver.Fix(MakeCar(Numbered("v", static_cast<std::uint64_t>(i)), 1050.0 * i, 50, 0, 0), 0.01 * i);
+  }
+  EXPECT_GT(driver.shard().counters().cells_refused, 0u);
+}
+
 TEST_F(Scenario, OppositeLaneDoesNotAlarm) {
   EXPECT_EQ(Drive({MakeCar("a", 0, 0, 0, 15), MakeCar("b", -3.2, 150, 180, 15)}, 8), 0u);
   EXPECT_GT(driver_.shard().counters().pairs_tested, 0u);
