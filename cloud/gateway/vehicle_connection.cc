@@ -78,9 +78,7 @@ void VehicleConnection::OnClosed(const std::string&) {
     Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
     const bool was_current = thread_->shared->directory.Release(vehicle_.id, this);
     // A replaced connection is no absence: the newer one has said that it is there.
-    if (was_current && vehicle_.boot != BootId{}) {
-      AppendSession(false, 0);
-    }
+    if (was_current && vehicle_.boot != BootId{}) (void)AppendSession(false, 0);
   }
   thread_->Forget(this);
 }
@@ -150,10 +148,10 @@ void VehicleConnection::TakeFrame(const FrameView& frame) {
   Tally::Add(&thread_->tally().bytes_in, frame.bytes);
   const Judgement judgement = Judge(frame);
   Conclude(judgement, static_cast<std::uint8_t>(frame.type), frame.payload);
-  // A status must not get lost, and an agent sends it again on a new connection.
-  if (judgement.verdict == Verdict::Shed && frame.type == FrameType::kCommandReport) {
-    Close("no room for a command's status");
-  }
+  if (judgement.verdict != Verdict::Shed) return;
+  // Neither must get lost, and an agent sends them again on a new connection.
+  if (frame.type == FrameType::kCommandReport) Close("no room for a command's status");
+  if (frame.type == FrameType::kHello) Close("no room for the session");
 }
 
 Judgement VehicleConnection::Judge(const FrameView& frame) {
@@ -196,7 +194,10 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
   const GatewayShared& shared = *thread_->shared;
   const std::uint64_t through = shared.ledger->DurableThrough(vehicle_.id, vehicle_.boot, shared.log->durable());
   // Before Welcome: the session is in the log before anything that rests on it.
-  AppendSession(true, through);
+  if (!AppendSession(true, through)) {
+    vehicle_.boot = BootId{};  // Who was never there is not gone either.
+    return Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+  }
   Send(thread_->downlink.Welcome(CloudNow(), shared.config.region,
                                  Epoch{shared.epoch.load(std::memory_order_relaxed)}, shared.config.origin,
                                  vehicle_.boot, through),
@@ -375,10 +376,10 @@ void VehicleConnection::Send(std::span<const std::byte> frame, Priority priority
   Write(frame, priority);
 }
 
-void VehicleConnection::AppendSession(bool connected, std::uint64_t acked_through) {
-  if (!Append(Topic::kTelemetry, thread_->records.Session(vehicle_, connected, acked_through), nullptr)) {
-    Tally::Add(&thread_->tally().sessions_shed);
-  }
+bool VehicleConnection::AppendSession(bool connected, std::uint64_t acked_through) {
+  if (Append(Topic::kTelemetry, thread_->records.Session(vehicle_, connected, acked_through), nullptr)) return true;
+  Tally::Add(&thread_->tally().sessions_shed);
+  return false;
 }
 
 bool VehicleConnection::Append(Topic topic, std::span<const std::byte> value, Ticket* ticket) {

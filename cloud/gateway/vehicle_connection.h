@@ -69,7 +69,8 @@ class VehicleConnection final : public TlsConnection {
   void Conclude(const Judgement& judgement, std::uint8_t frame_type, std::span<const std::byte> payload);
   void SendNotice(const Judgement& judgement);
   void Send(std::span<const std::byte> frame, Priority priority);
-  void AppendSession(bool connected, std::uint64_t acked_through);
+  // False if the log had no room.
+  bool AppendSession(bool connected, std::uint64_t acked_through);
   bool Append(Topic topic, std::span<const std::byte> value, Ticket* ticket);
 
   GatewayThread* const thread_;

@@ -143,5 +143,21 @@ TEST_F(GatewayHistory, AStatusWithoutRoomCutsTheConnection) {
   ExpectOneVerdictEach();
 }
 
+// Welcomed, it would stay, and the shard would never hear of it.
+TEST_F(GatewayHistory, ASessionWithoutRoomIsNotWelcomedAndComesAgain) {
+  TestVehicle other;
+  log_.SetFull(true);
+  ASSERT_TRUE(Connect(&other, 2));
+  other.SendHello();
+  EXPECT_FALSE(other.Receive());
+  EXPECT_TRUE(other.AwaitClosed());
+  EXPECT_EQ(Count(log::Verdict::Shed), 1u);
+  EXPECT_EQ(gateway_->counters().sessions_shed, 1u);
+  log_.SetFull(false);
+  ASSERT_TRUE(ConnectAndIntroduce(&other, 2));
+  EXPECT_THAT(Telemetry(log::TelemetryBody::Session), testing::ElementsAre("veh-00001", "veh-00002"));
+  ExpectOneVerdictEach();
+}
+
 }  // namespace
 }  // namespace starling::cloud
