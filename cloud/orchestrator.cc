@@ -23,6 +23,9 @@ constexpr milliseconds kShardPatience{500};
 constexpr seconds kOwnershipPatience{60};
 constexpr milliseconds kOwnershipPoll{2};
 
+// Log time never goes back: behind it, the age of a fix is wrong by the difference.
+constexpr nanoseconds kClockBehindMax = seconds(1);
+
 constexpr milliseconds kDrainTimeout{10'000};
 
 Status Advise(const Status& status, const std::string& advice) {
@@ -92,7 +95,7 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
   Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::Open(options.log);
   if (!log.ok()) {
     if (log.status().code() != ErrorCode::kUnavailable) return log.status();
-    return Advise(log.status(), "stop the other process or choose another folder with --data");
+    return Advise(log.status(), "--data names the folder");
   }
   std::unique_ptr<Orchestrator> orchestrator(new Orchestrator(options, std::move(log).value()));
   if (Status status = orchestrator->StartParts(options); !status.ok()) return status;
@@ -155,7 +158,14 @@ Status Orchestrator::Ready() {
   if (Status status = log_->status(); !status.ok()) {
     return {status.code(), "the log has failed: " + std::string(status.message())};
   }
-  if (!runner_.counters().owner) return {ErrorCode::kUnavailable, "the region is not owned yet"};
+  const ShardRunnerCounters runner = runner_.counters();
+  if (!runner.owner) return {ErrorCode::kUnavailable, "the region is not owned yet"};
+  // Ticks keep it current.
+  if (runner.lag_ns < -kClockBehindMax.count()) {
+    return {ErrorCode::kUnavailable, "this machine's clock is " + std::to_string(-runner.lag_ns / 1'000'000) +
+                                         " ms behind the log's last record, and fixes look older than they are; "
+                                         "set the clock"};
+  }
   switch (phase_.load(std::memory_order_acquire)) {
     case Phase::kStarting: return {ErrorCode::kUnavailable, "starting"};
     case Phase::kDraining: return {ErrorCode::kUnavailable, "draining"};

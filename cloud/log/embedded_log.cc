@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <ctime>
 #include <string>
 #include <utility>
 
@@ -27,6 +28,33 @@ std::uint64_t EndsBytesMax(const EmbeddedLogConfig& config) {
 // Stored records delivered between two commits, so that one that catches up does
 // not hold up those that have.
 constexpr std::size_t kCatchUpRecords = 4'096;
+
+// Log time never goes back.  Were it far ahead of the clock, every record would look
+// as old as the difference, until the clock has caught up.  A step of a clock that is
+// being disciplined is much shorter.
+constexpr seconds kClockBehindMax{60};
+
+// "2026-01-31T12:00:00Z"
+std::string UtcOf(CloudTime time) {
+  const std::time_t seconds_of_unix =
+      static_cast<std::time_t>(std::chrono::floor<seconds>(time).time_since_epoch().count());
+  struct tm parts = {};
+  char text[32] = "";
+  if (::gmtime_r(&seconds_of_unix, &parts) != nullptr) {
+    (void)std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
+  }
+  return text;
+}
+
+Status CheckClock(const std::string& directory, const std::vector<PartitionEnd>& ends, CloudTime now) {
+  for (const PartitionEnd& end : ends) {
+    if (end.time <= now + kClockBehindMax) continue;
+    return {ErrorCode::kUnavailable, "the last record of the log in " + directory + " is of " +
+                                         UtcOf(end.time) + ", this machine's clock says " + UtcOf(now) +
+                                         ": set the clock, or use another data folder"};
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -53,6 +81,9 @@ Result<std::unique_ptr<EmbeddedLog>> EmbeddedLog::Open(const EmbeddedLogConfig& 
   if (Status status = config.Validate(); !status.ok()) return status;
   auto store = GroupStore::Open(config, now);
   if (!store.ok()) return store.status();
+  if (Status status = CheckClock(config.directory, store.value()->recovered(), now()); !status.ok()) {
+    return status;
+  }
   return std::unique_ptr<EmbeddedLog>(
       new EmbeddedLog(config, std::move(now), std::move(store).value()));
 }

@@ -52,7 +52,8 @@ class EmbeddedLog final : public Log {
   // Opens the log, or creates it, and recovers.
   //
   // Errors: kInvalidArgument if the configuration or the stored format is wrong;
-  //         kUnavailable if another process has the directory open; kCorruption if
+  //         kUnavailable if another process has the directory open, or `now` is
+  //         more than a minute before the last record; kCorruption if
   //         more than its end is damaged; kIoError if the system refuses.
   static Result<std::unique_ptr<EmbeddedLog>> Open(const EmbeddedLogConfig& config,
                                                    std::function<CloudTime()> now = CloudNow);

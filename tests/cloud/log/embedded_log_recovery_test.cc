@@ -47,6 +47,7 @@ class EmbeddedLogRecoveryTest : public LogTest {
 };
 
 TEST_F(EmbeddedLogRecoveryTest, KillLosesNothingThatWasEmitted) {
+  now_ns_ = ToNs(CloudNow() + std::chrono::hours(1));  // The other process reads the clock.
   for (int round = 0; round < 5; ++round) {
     int pipe_fds[2];
     ASSERT_EQ(::pipe(pipe_fds), 0);
@@ -258,6 +259,33 @@ TEST_F(EmbeddedLogRecoveryTest, AnotherProcessThatHoldsTheLogIsNamed) {
   EXPECT_EQ(second.status().code(), ErrorCode::kUnavailable);
   EXPECT_NE(second.status().message().find("process " + std::to_string(child)), std::string::npos)
       << second.status().message();
+}
+
+// Its records would all be stamped with the last one's time, and look late.
+TEST_F(EmbeddedLogRecoveryTest, AClockFarBehindTheLastRecordIsRefusedUntilItIsSet) {
+  constexpr std::int64_t kSecond = 1'000'000'000;
+  Open();
+  Emit(Topic::kTelemetry, "a");
+  const std::int64_t last = now_ns_;
+  Close();
+
+  now_ns_ = last - 61 * kSecond;
+  const auto refused = EmbeddedLog::Open(config_, [this] { return CloudTimeFromNs(now_ns_); });
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().code(), ErrorCode::kUnavailable);
+  // 1'700'000'000 s of Unix time, as date -u -d @1700000000 says.
+  for (const char* part : {"is of 2023-11-14T22:13:20Z", "clock says 2023-11-14T22:12:19Z", "set the clock"}) {
+    EXPECT_NE(refused.status().message().find(part), std::string::npos) << refused.status().message();
+  }
+
+  // A short step back is waited out: log time stands still.
+  now_ns_ = last - 60 * kSecond;
+  Open();
+  Emit(Topic::kTelemetry, "b");
+  Close();
+  now_ns_ = last;
+  Open();
+  EXPECT_EQ(ReadAll(Topic::kTelemetry), (Values{"a", "b"}));
 }
 
 TEST_F(EmbeddedLogRecoveryTest, ADirectoryThatCannotBeMadeIsAnErrorThatNamesIt) {
