@@ -45,6 +45,20 @@ Outbox::Closing Outbox::Close(CommandId id, Slot slot, VehicleProfile* profile) 
   return Closing::kClosed;
 }
 
+std::size_t Outbox::Drop(VehicleProfile* profile) {
+  std::size_t dropped = 0;
+  for (std::uint32_t at = profile->outbox_head; at != FlatMap::kNone; ++dropped) {
+    const std::uint32_t next = entries_[at].next;
+    by_id_.Erase(ToNumber(entries_[at].id));
+    entries_[at] = {};
+    free_.push_back(at);
+    at = next;
+  }
+  profile->outbox_head = FlatMap::kNone;
+  profile->outbox_size = 0;
+  return dropped;
+}
+
 void Outbox::Remember(CommandId id) {
   if (closed_order_.size() >= closed_remembered_) {
     closed_.Erase(ToNumber(closed_order_.front()));

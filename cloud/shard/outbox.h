@@ -44,6 +44,10 @@ class Outbox {
   // shard never issued it to this vehicle, or has forgotten.
   Closing Close(CommandId id, Slot slot, VehicleProfile* profile);
 
+  // Drops the vehicle's open commands and remembers none of them: their statuses
+  // will be kUnmatched.  Returns how many.
+  std::size_t Drop(VehicleProfile* profile);
+
   // The vehicle's open commands, oldest first.
   std::vector<const Entry*> OpenOf(const VehicleProfile& profile) const;
 

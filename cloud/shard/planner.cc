@@ -204,6 +204,14 @@ void Planner::Maintain(std::uint32_t index, std::int64_t now_ns, const Cause& ca
   }
 }
 
+void Planner::ForgetInstructions() {
+  for (std::uint32_t index = 0; index < horizon_.pairs(); ++index) {
+    Pair& pair = horizon_.pair(index);
+    pair.told = {};
+    pair.planned = false;
+  }
+}
+
 void Planner::OnClosed(const Pair& pair, std::int64_t now_ns, const Cause& cause) {
   for (std::size_t side = 0; side < 2; ++side) {
     const Instruction& told = pair.told[side];

@@ -102,12 +102,13 @@ bool ShardRunner::IsOwnOwnership(const LogRecord& record) const {
 
 void ShardRunner::ApplyOne(const LogRecord& record) {
   outputs_.Clear();
+  if (!own_counters_.owner) own_counters_.owner = IsOwnOwnership(record);
   if (!own_counters_.owner) {
-    own_counters_.owner = IsOwnOwnership(record);
     shard_.Apply(record, &outputs_);
-    if (!own_counters_.owner) ++own_counters_.records_replayed;
+    ++own_counters_.records_replayed;
     return;  // What a replayed record caused has left with the former owner.
   }
+  // From its own Ownership on, that record included: it may already plan anew.
   const auto started = std::chrono::steady_clock::now();
   shard_.Apply(record, &outputs_);
   const nanoseconds took = std::chrono::steady_clock::now() - started;

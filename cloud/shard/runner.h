@@ -62,11 +62,12 @@ struct ShardRunnerCounters {
 //
 // A start reads the last `recovery_window` of the partition again, then appends
 // an Ownership record.  Until it reads that record it acts on nothing: outputs of
-// replayed records left with the former owner.  What the former owner had in its
-// outbox is there again as far as the causes lie within the window, under the same
-// ids, because an id comes from its cause; an older command is unknown to the new
-// owner, and its status, when it comes, is written to the audit trail and counted
-// as unmatched.
+// replayed records left with the former owner.  That record also drops the former
+// owner's open commands, because vehicles refuse a former epoch's: none is emitted
+// again, and the status of one, when it comes, is written to the audit trail and
+// counted as unmatched.  Episodes stay open under the same ids; those that still
+// demand action are planned anew, under the new epoch, when they are next evaluated
+// (within about one tick).
 //
 // Threading: OnRecords is called by the log; the rest from any thread.
 class ShardRunner final : public LogConsumer {

@@ -321,7 +321,15 @@ void Shard::State::CountClosed(wire::CommandOutcome outcome) {
 
 void Shard::State::OnOwnership(Offset offset) {
   epoch = Epoch{static_cast<std::uint64_t>(offset)};
-  for (Slot slot = 0; slot < vehicles.slots(); ++slot) vehicles.profile(slot).command_sequence = 0;
+  // Vehicles refuse what a former epoch said, so it is not said again: what is still
+  // needed is decided anew, under this one.
+  for (Slot slot = 0; slot < vehicles.slots(); ++slot) {
+    VehicleProfile& profile = vehicles.profile(slot);
+    profile.command_sequence = 0;
+    profile.advised = {};
+    counters.outbox_dropped += outbox.Drop(&profile);
+  }
+  planner.ForgetInstructions();
 }
 
 CommandId Shard::State::Issue(const CommandRequest& request) {
@@ -333,6 +341,8 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   id = MixHash(id, static_cast<std::uint64_t>(request.kind));
   id = MixHash(id, ToNumber(request.episode));
   id = MixHash(id, ToNumber(request.supersedes));
+  // A tick names no sample: two owners may decide the same in the same episode.
+  if (request.cause.vehicle.empty()) id = MixHash(id, ToNumber(epoch));
   if (id == 0) id = 1;
   if (!outbox.HasRoom(profile, CommandId{id})) {
     ++counters.commands_withheld;

@@ -95,6 +95,7 @@ struct ShardCounters {
   std::uint64_t closed_unknown = 0;
   std::uint64_t closed_twice = 0;          // a status for a command that had one
   std::uint64_t closed_unmatched = 0;      // a status for a command that this shard does not know
+  std::uint64_t outbox_dropped = 0;        // open when the region got a new owner: a former epoch's
   std::uint64_t commands_reemitted = 0;    // open ones, after the vehicle came back
   std::uint64_t commands_withheld = 0;     // the vehicle's outbox was full, or knew the id
   std::uint64_t vehicles_refused = 0;      // vehicles_max reached

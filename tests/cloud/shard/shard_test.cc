@@ -1,4 +1,7 @@
 // The shard as its log sees it: leases, outbox, sessions, time to live.
+#include <algorithm>
+#include <set>
+
 #include <gtest/gtest.h>
 
 #include "cloud/shard/shard_config.h"
@@ -182,6 +185,40 @@ TEST_F(ShardTest, SequencesStartAgainWithEachEpoch) {
     EXPECT_EQ(Decode(command).sequence(), 1u);
     EXPECT_EQ(Decode(command).epoch(), 3u);
   }
+}
+
+TEST_F(ShardTest, ANewOwnerDecidesAnewAndRepeatsNothingOfAFormerEpoch) {
+  Collide(0);
+  const EpisodeId episode = driver_.shard().Conflicts().at(0).episode;
+  const auto former = driver_.outputs().commands;
+  ASSERT_EQ(former.size(), 2u);
+  std::vector<std::uint64_t> ids;
+  for (const auto& command : former) ids.push_back(Decode(command).command_id());
+  for (const double at_s : {0.02, 0.12}) {  // Twice: ids differ between new owners, too.
+    driver_.outputs().Clear();
+    const Offset claimed{driver_.shard().counters().records};
+    driver_.Apply(driver_.encoder().Ownership("next"), at_s);
+    driver_.Apply(driver_.encoder().Session("east", 1, true), at_s + 0.01);
+    driver_.Apply(driver_.encoder().Session("north", 1, true), at_s + 0.01);
+    driver_.Tick(at_s + 0.02);
+    driver_.Apply(driver_.encoder().Session("east", 1, true), at_s + 0.03);
+    std::set<VehicleId> told;
+    for (const auto& command : driver_.outputs().commands) {
+      EXPECT_EQ(Decode(command).epoch(), static_cast<std::uint64_t>(claimed));
+      EXPECT_EQ(Decode(command).kind(), wire::CommandKind::Avoidance);
+      EXPECT_EQ(Decode(command).episode_id(), ToNumber(episode));
+      EXPECT_EQ(std::count(ids.begin(), ids.end(), Decode(command).command_id()), 0);
+      told.insert(command.vehicle);
+    }
+    EXPECT_EQ(told.size(), 2u);
+    for (const auto& command : driver_.outputs().commands) ids.push_back(Decode(command).command_id());
+    EXPECT_EQ(driver_.shard().counters().outbox_open, 2u);
+  }
+  EXPECT_EQ(driver_.shard().counters().outbox_dropped, 4u);
+  const std::size_t closed = AuditRecords(log::AuditBody::CommandClosed);
+  Report(former[0].vehicle.view(), Decode(former[0]).command_id(), 0.2);
+  EXPECT_EQ(driver_.shard().counters().closed_unmatched, 1u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), closed + 1);
 }
 
 TEST_F(ShardTest, StaleFixesAreCountedAndChangeNothing) {
