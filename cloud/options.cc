@@ -116,6 +116,10 @@ void ReadGateway(Section* section, GatewayConfig* config) {
   section->Read("write_bytes_max", &config->write_bytes_max);
   section->Read("fixes_per_second", &config->fixes_per_second);
   section->Read("fixes_burst", &config->fixes_burst);
+  section->Read("bytes_per_second", &config->bytes_per_second);
+  section->Read("bytes_burst", &config->bytes_burst);
+  section->Read("statuses_per_second", &config->statuses_per_second);
+  section->Read("statuses_burst", &config->statuses_burst);
   section->Read("fix_age_max", &config->fix_age_max);
   section->Read("fix_lead_max", &config->fix_lead_max);
   section->Read("jump_base_m", &config->jump_base_m);

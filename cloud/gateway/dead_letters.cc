@@ -6,11 +6,11 @@
 
 namespace starling::cloud {
 
-bool RateLimit::Take(CloudTime now) {
-  if (now > refilled_) tokens_ = std::min(rate_, tokens_ + rate_ * ToSeconds(now - refilled_));
+bool RateLimit::Take(CloudTime now, double amount) {
+  if (now > refilled_) tokens_ = std::min(burst_, tokens_ + rate_ * ToSeconds(now - refilled_));
   refilled_ = now;
-  if (tokens_ < 1) return false;
-  tokens_ -= 1;
+  if (tokens_ < amount) return false;
+  tokens_ -= amount;
   return true;
 }
 

@@ -14,17 +14,22 @@
 
 namespace starling::cloud {
 
-// At most `rate` per second, as many in a burst.
+// At most `rate` per second, `burst` at once.
 //
 // Threading: thread-compatible.
 class RateLimit {
  public:
-  explicit RateLimit(double rate) : rate_(rate), tokens_(rate) {}
+  explicit RateLimit(double rate) : RateLimit(rate, rate) {}
+  RateLimit(double rate, double burst) : rate_(rate), burst_(burst), tokens_(burst) {}
 
-  bool Take(CloudTime now);
+  // Takes nothing if there is not enough.
+  bool Take(CloudTime now, double amount = 1);
+  // Takes what has been used already; what is missing has to come in first.
+  void Owe(double amount) { tokens_ -= amount; }
 
  private:
   double rate_;
+  double burst_;
   double tokens_;
   CloudTime refilled_;
 };

@@ -14,7 +14,9 @@
 #include <vector>
 
 #include "cloud/gateway/gateway_thread.h"
+#include "cloud/gateway/payload_check.h"
 #include "cloud/gateway/vehicle_connection.h"
+#include "common/frame/frame_format.h"
 #include "common/mutex.h"
 
 namespace starling::cloud {
@@ -27,6 +29,8 @@ constexpr int kBacklog = 4096;
 // No file or memory is left: others have to close first.
 constexpr milliseconds kAcceptBackOff{100};
 constexpr milliseconds kDrainPoll{2};
+constexpr double kBytesBurstMin = 128 << 10;
+static_assert(kBytesBurstMin >= kFrameHeaderBytes + kFramePayloadBytesMax);
 
 Status Invalid(const std::string& what) { return Status(ErrorCode::kInvalidArgument, what); }
 
@@ -64,6 +68,12 @@ Status GatewayConfig::Validate() const {
   if (write_bytes_max < (1 << 10)) return Invalid("write_bytes_max must be at least 1024");
   if (!(fixes_per_second > 0 && fixes_per_second <= 1000)) return Invalid("fixes_per_second must be in (0, 1000]");
   if (!(fixes_burst >= 1 && fixes_burst <= 10'000)) return Invalid("fixes_burst must be in [1, 10000]");
+  if (!(bytes_per_second >= 1 && bytes_per_second <= 1e9)) return Invalid("bytes_per_second must be in [1, 1e9]");
+  if (!(bytes_burst >= kBytesBurstMin && bytes_burst <= 1e9)) return Invalid("bytes_burst must be in [131072, 1e9]");
+  if (!(statuses_per_second >= 1 && statuses_per_second <= 1e6)) {
+    return Invalid("statuses_per_second must be in [1, 1e6]");
+  }
+  if (!(statuses_burst >= kStatusesMax && statuses_burst <= 1e6)) return Invalid("statuses_burst must be in [256, 1e6]");
   if (fix_age_max <= milliseconds(0)) return Invalid("fix_age_max must be positive");
   if (fix_lead_max < milliseconds(0)) return Invalid("fix_lead_max must not be negative");
   if (!(jump_base_m >= 0 && jump_base_m <= 1e6)) return Invalid("jump_base_m must be in [0, 1e6]");

@@ -33,6 +33,13 @@ struct GatewayConfig {
   // Token bucket for each vehicle, in live fixes.
   double fixes_per_second = 15;           // (0, 1000]
   double fixes_burst = 30;
+  // And in bytes of all frames, as sent or decompressed, whichever is more: live takes
+  // 1 KB/s, and an hour's backlog, sent at once, some hundred KB.
+  double bytes_per_second = 64 << 10;     // [1, 1e9]
+  double bytes_burst = 2 << 20;           // [128 KiB, 1e9]: each frame has to fit
+  // And in command statuses that the log does not have yet.
+  double statuses_per_second = 200;       // [1, 1e6]
+  double statuses_burst = 2'000;          // [256, 1e6]: each report has to fit
 
   // Plausibility, after clock translation.  C2C-CC profile.
   milliseconds fix_age_max{2'000};

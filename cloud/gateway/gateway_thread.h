@@ -41,7 +41,7 @@ struct GatewayShared {
   HistoryLedger* const ledger;
   const LocalFrame frame;
   DeadLetters dead_letters;
-  VehicleDirectory directory;
+  VehicleDirectory directory{config};
   SslContextPtr tls;                      // set before the threads run
   std::atomic<std::uint64_t> epoch{0};    // stored by the shard's runner; order does not matter
 };

@@ -167,8 +167,13 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
     return Refuse(Verdict::BeforeHello, NoticeCode::Malformed,
                   std::string(FrameTypeName(frame.type)) + " before hello");
   }
+  if (Judgement rate = JudgeRate(frame); !rate.accepted()) return rate;
   const Result<std::span<const std::byte>> payload = thread_->codec.Decode(frame);
   if (!payload.ok()) return Undecodable(std::string(payload.status().message()));
+  if (payload.value().size() > frame.bytes) {
+    MutexLock lock(record_->mutex);
+    record_->bytes.Owe(static_cast<double>(payload.value().size() - frame.bytes));
+  }
   switch (frame.type) {
     case FrameType::kHello: return OnHello(payload.value());
     case FrameType::kLive: return OnLive(payload.value());
@@ -176,6 +181,21 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
     case FrameType::kCommandReport: return OnReport(payload.value());
     case FrameType::kClockProbe: return OnProbe(payload.value());
     default: return OnClock(payload.value());
+  }
+}
+
+Judgement VehicleConnection::JudgeRate(const FrameView& frame) {
+  {
+    MutexLock lock(record_->mutex);
+    if (record_->bytes.Take(received_, static_cast<double>(frame.bytes))) return {};
+  }
+  // What an agent sends again is shed as by a full log.
+  const char* const detail = "over the rate of bytes";
+  switch (frame.type) {
+    case FrameType::kHistory: return Refuse(Verdict::Shed, NoticeCode::SlowHistory, detail, kSlowHistoryMs);
+    case FrameType::kHello:
+    case FrameType::kCommandReport: return Refuse(Verdict::Shed, NoticeCode::OverRate, detail);
+    default: return Refuse(Verdict::OverRate, NoticeCode::OverRate, detail);
   }
 }
 
@@ -286,6 +306,8 @@ Judgement VehicleConnection::OnReport(std::span<const std::byte> payload) {
     if (fresh.empty()) {
       ack.ticket = record_->reports_ticket;
       judgement = Refuse(Verdict::Duplicate, NoticeCode::None, "held already");
+    } else if (!record_->statuses.Take(received_, static_cast<double>(fresh.size()))) {
+      judgement = Refuse(Verdict::Shed, NoticeCode::OverRate, "over the rate of statuses");
     } else if (Append(Topic::kTelemetry, thread_->records.Report(vehicle_.id, boot, fresh), &ack.ticket)) {
       record_->reports_boot = boot;
       record_->reports_through = through;

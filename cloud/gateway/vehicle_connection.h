@@ -58,6 +58,7 @@ class VehicleConnection final : public TlsConnection {
   std::size_t TakeFrames(std::span<const std::byte> stream);
   void TakeFrame(const FrameView& frame);
   Judgement Judge(const FrameView& frame);
+  Judgement JudgeRate(const FrameView& frame);
   Judgement OnHello(std::span<const std::byte> payload);
   Judgement OnLive(std::span<const std::byte> payload);
   Judgement OnHistory(std::span<const std::byte> payload);

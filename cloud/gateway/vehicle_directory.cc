@@ -9,6 +9,7 @@ namespace starling::cloud {
 VehicleDirectory::Claimed VehicleDirectory::Claim(const VehicleId& vehicle, const Route& route) {
   MutexLock lock(mutex_);
   Entry& entry = entries_[vehicle];
+  if (entry.record == nullptr) entry.record = std::make_shared<VehicleRecord>(config_);
   entry.connection = route.connection.lock().get();
   return {entry.record, std::exchange(entry.route, route)};
 }

@@ -20,9 +20,15 @@ class VehicleConnection;
 // Threading: lock `mutex` to use it; while a connection replaces another one, both
 // of their threads do.
 struct VehicleRecord {
+  explicit VehicleRecord(const GatewayConfig& config)
+      : bytes(config.bytes_per_second, config.bytes_burst),
+        statuses(config.statuses_per_second, config.statuses_burst) {}
+
   Mutex mutex;
   FixGate gate STARLING_GUARDED_BY(mutex);
   RateLimit dead_letters STARLING_GUARDED_BY(mutex){kDeadLettersPerVehicleAndSecond};
+  RateLimit bytes STARLING_GUARDED_BY(mutex);
+  RateLimit statuses STARLING_GUARDED_BY(mutex);
 
   // Command statuses that the log has: those of this boot up to this one.
   BootId reports_boot STARLING_GUARDED_BY(mutex){};
@@ -42,6 +48,9 @@ struct Route {
 // Threading: thread-safe.
 class VehicleDirectory {
  public:
+  // `config` must outlive the directory.
+  explicit VehicleDirectory(const GatewayConfig& config) : config_(config) {}
+
   struct Claimed {
     std::shared_ptr<VehicleRecord> record;
     Route former;  // empty if there was no connection
@@ -57,11 +66,12 @@ class VehicleDirectory {
 
  private:
   struct Entry {
-    std::shared_ptr<VehicleRecord> record = std::make_shared<VehicleRecord>();
+    std::shared_ptr<VehicleRecord> record;
     Route route;
     const VehicleConnection* connection = nullptr;  // to compare only
   };
 
+  const GatewayConfig& config_;
   mutable Mutex mutex_;
   std::unordered_map<VehicleId, Entry> entries_ STARLING_GUARDED_BY(mutex_);
 };

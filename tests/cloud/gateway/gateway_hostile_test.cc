@@ -185,6 +185,79 @@ TEST_F(GatewayHostile, AHundredRefusalsCutTheConnectionAndFewAreWritten) {
   EXPECT_LE(DeadLetters().size(), 20u);
 }
 
+// Over the rate of bytes: the bucket is 128 KiB and practically never refilled, and
+// two frames of 60,000 leave too little for a third.
+class GatewayFlood : public GatewayHostile {
+ protected:
+  void SetUp() override {
+    config_.bytes_per_second = 1;
+    config_.bytes_burst = 128 << 10;
+    GatewayHostile::SetUp();
+    Flood(FrameType::kClockReport);
+    Flood(FrameType::kClockReport);
+    EXPECT_THAT(vehicle_.NoticesUntilBarrier(), ElementsAre(wire::NoticeCode::Malformed));
+    EXPECT_EQ(Count(Verdict::Undecodable), 2u);
+  }
+  void Flood(FrameType type) {
+    vehicle_.SendBytes(Frame(kFrameVersion, static_cast<std::uint8_t>(type), 0,
+                             std::vector<std::byte>(60'000, std::byte{0xEE})));
+  }
+};
+
+TEST_F(GatewayFlood, IsRefusedBeforeItIsDecoded) {
+  Flood(FrameType::kClockReport);
+  EXPECT_THAT(vehicle_.NoticesUntilBarrier(), ElementsAre(wire::NoticeCode::OverRate));
+  EXPECT_EQ(Count(Verdict::OverRate), 1u);
+  EXPECT_EQ(Count(Verdict::Undecodable), 2u);
+  ExpectOneVerdictEach();
+}
+
+TEST_F(GatewayFlood, OfHistoryIsToldToSlowDown) {
+  Flood(FrameType::kHistory);
+  EXPECT_THAT(vehicle_.NoticesUntilBarrier(), ElementsAre(wire::NoticeCode::SlowHistory));
+  EXPECT_EQ(Count(Verdict::Shed), 1u);
+}
+
+TEST_F(GatewayFlood, OfReportsIsCut) {
+  Flood(FrameType::kCommandReport);
+  EXPECT_TRUE(vehicle_.AwaitClosed());
+  EXPECT_EQ(Count(Verdict::Shed), 1u);
+}
+
+TEST_F(GatewayFlood, GoesOnWithTheNextConnection) {
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle_, 1));
+  Flood(FrameType::kClockReport);
+  EXPECT_THAT(vehicle_.NoticesUntilBarrier(), ElementsAre(wire::NoticeCode::OverRate));
+  TestVehicle other;  // has a bucket of its own
+  ASSERT_TRUE(ConnectAndIntroduce(&other, 2));
+}
+
+TEST_F(GatewayHostile, StatusesOverTheRateCutTheConnectionAndNoneIsLost) {
+  config_.statuses_per_second = 1;
+  config_.statuses_burst = 256;
+  SetUp();
+  vehicle_.SendReport(1, 200);
+  ASSERT_TRUE(vehicle_.Barrier());
+  vehicle_.SendReport(201, 400);
+  EXPECT_TRUE(vehicle_.AwaitClosed());
+  EXPECT_EQ(Count(Verdict::Shed), 1u);
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle_, 1));
+  vehicle_.SendReport(1, 200);  // Held: takes nothing from the bucket.
+  vehicle_.SendReport(201, 220);
+  ASSERT_TRUE(vehicle_.Barrier());
+  EXPECT_EQ(Count(Verdict::Duplicate), 1u);
+  EXPECT_EQ(Telemetry(log::TelemetryBody::CommandReport).size(), 2u);
+}
+
+// 36,000 samples, ten a second for an hour, in batches of the agent's size.
+TEST_F(GatewayHostile, AnHoursBacklogAtOnceIsNoFlood) {
+  for (std::uint64_t batch = 0; batch < 360; ++batch) vehicle_.SendHistory(1 + batch * 100, 100);
+  vehicle_.SendReport(1, 256);
+  EXPECT_THAT(vehicle_.NoticesUntilBarrier(), ElementsAre());
+  EXPECT_EQ(log_.Records(Topic::kHistory).size(), 360u);
+  EXPECT_EQ(Count(Verdict::Shed) + Count(Verdict::OverRate), 0u);
+}
+
 // Valid frames with one byte changed, and a right checksum again: a verdict each, no
 // crash, and the connection works or was cut by the rule.
 TEST_F(GatewayHostile, EveryMutatedPayloadGetsAVerdict) {

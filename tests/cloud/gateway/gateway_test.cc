@@ -306,6 +306,10 @@ TEST(GatewayConfigTest, EachLimitIsChecked) {
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->threads = 0; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->fixes_per_second = 0; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->fixes_per_second = 1001; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->bytes_per_second = 0; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->bytes_burst = 64 << 10; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->statuses_per_second = 0; }));
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->statuses_burst = 255; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->idle_timeout = milliseconds(100); }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->handshakes_max = 0; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->handshake_slot_timeout = milliseconds(0); }));

@@ -112,7 +112,7 @@ void TestVehicle::SendFix(std::uint32_t sequence, nanoseconds ahead, double nort
 void TestVehicle::SendHistory(std::uint64_t first_sequence, std::uint16_t count, std::uint64_t boot) {
   std::vector<wire::Fix> fixes;
   for (std::uint16_t i = 0; i < count; ++i) {
-    fixes.emplace_back(1'000'000'000u + 100'000'000u * i, static_cast<std::uint32_t>(first_sequence + i), 0, 0, 0,
+    fixes.emplace_back(1'000'000'000ull + 100'000'000ull * i, static_cast<std::uint32_t>(first_sequence + i), 0, 0, 0,
                        1000, 0, 0, 10, wire::Intent::Idle);
   }
   std::vector<std::byte> columns;
