@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -67,12 +68,16 @@ class GatewayFixture : public testing::Test {
   std::uint64_t Count(log::Verdict verdict) const {
     return gateway_->counters().verdicts[static_cast<std::size_t>(verdict)];
   }
-  // Every message has exactly one verdict.
-  void ExpectOneVerdictEach() const {
+  // Every frame that these vehicles sent, and the gateway has read, has exactly one
+  // verdict.  REQUIRES: there were no other vehicles.
+  void ExpectOneVerdictEach(std::initializer_list<const TestVehicle*> vehicles) const {
+    std::uint64_t sent = 0;
+    for (const TestVehicle* vehicle : vehicles) sent += vehicle->frames_sent();
     const GatewayCounters counters = gateway_->counters();
     std::uint64_t verdicts = 0;
     for (const std::uint64_t count : counters.verdicts) verdicts += count;
-    EXPECT_EQ(verdicts, counters.frames_in);
+    EXPECT_EQ(verdicts, sent);
+    EXPECT_EQ(counters.frames_in, sent);
   }
   // The bodies of one type in the telemetry log, as "vehicle".
   std::vector<std::string> Telemetry(log::TelemetryBody type) const {

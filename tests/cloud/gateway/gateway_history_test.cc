@@ -140,7 +140,7 @@ TEST_F(GatewayHistory, AStatusWithoutRoomCutsTheConnection) {
   ASSERT_TRUE(vehicle_.Barrier());
   EXPECT_EQ(Telemetry(log::TelemetryBody::CommandReport).size(), 1u);
   EXPECT_GE(gateway_->counters().sessions_shed, 1u);
-  ExpectOneVerdictEach();
+  ExpectOneVerdictEach({&vehicle_});
 }
 
 // Welcomed, it would stay, and the shard would never hear of it.
@@ -156,7 +156,7 @@ TEST_F(GatewayHistory, ASessionWithoutRoomIsNotWelcomedAndComesAgain) {
   log_.SetFull(false);
   ASSERT_TRUE(ConnectAndIntroduce(&other, 2));
   EXPECT_THAT(Telemetry(log::TelemetryBody::Session), testing::ElementsAre("veh-00001", "veh-00002"));
-  ExpectOneVerdictEach();
+  ExpectOneVerdictEach({&vehicle_, &other});
 }
 
 }  // namespace

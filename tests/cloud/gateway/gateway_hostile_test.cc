@@ -54,13 +54,13 @@ class GatewayHostile : public GatewayFixture {
     vehicle_.SendFix(1);
     EXPECT_TRUE(vehicle_.Barrier());
     EXPECT_EQ(Telemetry(log::TelemetryBody::Fix).size(), 1u);
-    ExpectOneVerdictEach();
+    ExpectOneVerdictEach({&vehicle_});
   }
   void ExpectCut(std::span<const std::byte> bytes, Verdict verdict) {
     vehicle_.SendBytes(bytes);
     EXPECT_TRUE(vehicle_.AwaitClosed());
     EXPECT_EQ(Count(verdict), 1u);
-    ExpectOneVerdictEach();
+    ExpectOneVerdictEach({&vehicle_});
   }
   std::vector<Verdict> DeadLetters() const {
     std::vector<Verdict> verdicts;
@@ -209,7 +209,7 @@ TEST_F(GatewayFlood, IsRefusedBeforeItIsDecoded) {
   EXPECT_THAT(vehicle_.NoticesUntilBarrier(), ElementsAre(wire::NoticeCode::OverRate));
   EXPECT_EQ(Count(Verdict::OverRate), 1u);
   EXPECT_EQ(Count(Verdict::Undecodable), 2u);
-  ExpectOneVerdictEach();
+  ExpectOneVerdictEach({&vehicle_});
 }
 
 TEST_F(GatewayFlood, OfHistoryIsToldToSlowDown) {
@@ -273,11 +273,12 @@ TEST_F(GatewayHostile, EveryMutatedPayloadGetsAVerdict) {
     mutated[i] ^= static_cast<std::byte>(1 + random() % 255);
     vehicle_.SendBytes(Frame(kFrameVersion, 2, 0, mutated));
     if (i % 40 == 39) {
+      ASSERT_TRUE(vehicle_.Barrier()) << i;
       ASSERT_TRUE(ConnectAndIntroduce(&vehicle_, 1)) << i;
     }
   }
   ASSERT_TRUE(vehicle_.Barrier());
-  ExpectOneVerdictEach();
+  ExpectOneVerdictEach({&vehicle_});
 }
 
 }  // namespace

@@ -52,7 +52,7 @@ TEST_F(GatewayConnections, AVehicleIsWelcomedAndItsFixReachesTheLog) {
   EXPECT_THAT(Telemetry(log::TelemetryBody::Session), ElementsAre("veh-00001"));
   EXPECT_THAT(Telemetry(log::TelemetryBody::Fix), ElementsAre("veh-00001"));
   EXPECT_EQ(Count(log::Verdict::Accepted), 4u);  // hello, clock, fix, probe
-  ExpectOneVerdictEach();
+  ExpectOneVerdictEach({&vehicle});
 }
 
 // A boot clock counts from 0; what the vehicle's wall clock says plays no part.

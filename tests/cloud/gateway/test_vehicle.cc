@@ -69,6 +69,7 @@ void TestVehicle::Close() {
 }
 
 void TestVehicle::SendBytes(std::span<const std::byte> bytes) {
+  ++frames_sent_;
   while (!bytes.empty()) {
     ERR_clear_error();
     const int count = SSL_write(ssl_.get(), bytes.data(), static_cast<int>(bytes.size()));

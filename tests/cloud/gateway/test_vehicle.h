@@ -36,7 +36,10 @@ class TestVehicle {
   // The newest ticket; there is one once something was read.
   SslSessionPtr TakeSession() { return std::move(session_); }
 
+  // One frame, or what has to get one verdict.
   void SendBytes(std::span<const std::byte> bytes);
+  // On all its connections.
+  std::uint64_t frames_sent() const { return frames_sent_; }
   void SendPayload(FrameType type, std::span<const std::byte> payload);
   void SendHello(std::uint64_t boot = 7);
   void SendProbe();
@@ -77,6 +80,7 @@ class TestVehicle {
   SslSessionPtr session_;
   SslPtr ssl_;
   int socket_ = -1;
+  std::uint64_t frames_sent_ = 0;
   std::vector<std::byte> received_;
 };
 
