@@ -175,6 +175,7 @@ void ReadHorizon(Section* section, HorizonConfig* config) {
   section->Read("silent_max", &config->silent_max);
   section->Read("clear_after", &config->clear_after);
   section->Read("pairs_max", &config->pairs_max);
+  section->Read("pairs_per_vehicle_max", &config->pairs_per_vehicle_max);
 }
 
 void ReadPlanner(Section* section, PlannerConfig* config) {
