@@ -27,7 +27,7 @@ constexpr flatbuffers::uoffset_t kVerifyTablesMax = 64;
 constexpr Slot kRotationTicks = 5;
 // A tick starts a round over all pairs: so many at once, and a few with each record
 // after it, so that no record waits for all of them.
-constexpr std::size_t kPairsAtTick = 16;
+constexpr std::size_t kPairsAtTick = 128;
 constexpr std::size_t kPairsPerRecord = 2;
 // A vehicle silent for longer than its track allows gets a new one.
 constexpr std::int64_t kTrackFreshNs = 1'000'000'000;
