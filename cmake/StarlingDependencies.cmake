@@ -8,6 +8,7 @@ find_package(RocksDB REQUIRED)
 find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.5)
+pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.0)
 
 # Asio, Beast and JSON are used header-only; 1.81 is the first release whose
 # Asio has what we use of C++20.

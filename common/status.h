@@ -17,6 +17,7 @@ enum class ErrorCode : std::uint8_t {
   kExhausted,        // A stated limit was reached; shed load or wait.
   kUnavailable,      // A peer or device is away; retry with backoff.
   kIoError,          // The operating system refused; see the message.
+  kFenced,           // Another owner has taken over; stop acting, stand by.
 };
 
 // The outcome of an operation that returns no value.

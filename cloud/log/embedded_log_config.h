@@ -39,6 +39,12 @@ struct EmbeddedLogConfig {
       {.bytes_max = 1ull << 30, .age_max = std::chrono::hours(24)},
       {.bytes_max = 1ull << 30, .age_max = std::chrono::hours(7 * 24)},
       {.bytes_max = 1ull << 28, .age_max = std::chrono::hours(7 * 24)},
+      // Of the next two the embedded log writes nothing: the state is in the store
+      // beside it, and commands are handed to the gateway in the same process.
+      {.bytes_max = 1ull << 22, .age_max = std::chrono::hours(1), .memtable_bytes = 64 << 10},
+      {.bytes_max = 1ull << 22, .age_max = std::chrono::hours(1), .memtable_bytes = 64 << 10},
+      {.bytes_max = 1ull << 24, .age_max = std::chrono::hours(10 * 365 * 24), .memtable_bytes = 64 << 10},
+      {.bytes_max = 1ull << 24, .age_max = std::chrono::hours(7 * 24), .memtable_bytes = 256 << 10},
   }};
 
   // Bound of the queue between Append and the writer, bytes as stored and

@@ -10,6 +10,10 @@ std::string_view TopicName(Topic topic) {
     case Topic::kHeatmap: return "heatmap";
     case Topic::kConflicts: return "conflicts";
     case Topic::kDeadLetter: return "dead-letter";
+    case Topic::kVehicleState: return "vehicle-state";
+    case Topic::kDispatch: return "dispatch";
+    case Topic::kOwnership: return "ownership";
+    case Topic::kProgress: return "progress";
   }
   return "unknown";
 }

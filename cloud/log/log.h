@@ -21,11 +21,15 @@ enum class Topic : std::uint8_t {
   kHeatmap,
   kConflicts,
   kDeadLetter,
+  kVehicleState,  // changelog of the shards' state, compacted; Kafka alone
+  kDispatch,      // commands on their way to the gateway that has the vehicle; Kafka alone
+  kOwnership,     // who owns which region under which epoch, and the region map; compacted
+  kProgress,      // up to where a region's outputs are written; the embedded log alone
 };
-inline constexpr std::size_t kTopicCount = 6;
+inline constexpr std::size_t kTopicCount = 10;
 std::string_view TopicName(Topic topic);  // "telemetry", "dead-letter", ...
 
-enum class Offset : std::uint64_t {};         // Of a record in its partition, from 0, dense.
+enum class Offset : std::uint64_t {};         // Of a record in its partition, from 0, rising; may skip numbers.
 enum class Partition : std::uint32_t {};      // Of "telemetry": the region's number.
 
 // Order in which the log took the records of all partitions, from 1.
@@ -40,7 +44,7 @@ struct LogRecord {
   std::span<const std::byte> value;  // aligned to 8 bytes, for FlatBuffers
 };
 
-// Receives a partition's records, in order, without gaps.
+// Receives a partition's records, in order, none left out.
 class LogConsumer {
  public:
   virtual ~LogConsumer() = default;

@@ -2,8 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,7 @@ struct ShardOutputs {
     Topic topic{};
     std::vector<std::byte> key;
     std::vector<std::byte> value;
+    std::optional<RegionId> region = std::nullopt;  // whose partition; none: the shard's own
   };
   std::vector<Command> commands;
   std::vector<Record> records;             // audit, heatmap, conflicts
@@ -118,8 +121,24 @@ class Shard {
   // that cannot be decoded is counted and changes nothing else.
   void Apply(const LogRecord& record, ShardOutputs* outputs);
 
+  // All that the shard knows, as entries in the order of their keys: the same state
+  // gives the same bytes.  Format: docs/formats/state.md.
+  using StateVisitor =
+      std::function<void(std::span<const std::byte> key, std::span<const std::byte> value)>;
+  void Save(const StateVisitor& visit) const;
+
+  // Takes over the state that Save gave to its visitor: from there on the same records
+  // give the same outputs, byte for byte.  Entries may come in any order; Finish ends
+  // them.
+  //
+  // Errors: kCorruption if an entry cannot be read; kInvalidArgument if it is of
+  //         another format or region.  The shard is then of no use.
+  // REQUIRES: no record was applied
+  Status RestoreEntry(std::span<const std::byte> key, std::span<const std::byte> value);
+  Status FinishRestore();
+
   RegionId region() const;
-  Epoch epoch() const;                     // offset of the last Ownership record
+  Epoch epoch() const;                     // of the last Ownership record that counted
   CloudTime time() const;                  // log time of the last record
   const ShardCounters& counters() const;
   std::size_t vehicles() const;
