@@ -379,6 +379,10 @@ BootTime Agent::next_timer() const {
 
 std::optional<ControlAction> Agent::TakeAction(BootTime now) { return state_->inbox.Take(now); }
 
+void Agent::ObserveClosed(std::function<void(const wire::CommandStatus&)> observer) {
+  state_->inbox.ObserveClosed(std::move(observer));
+}
+
 DesiredState Agent::desired(BootTime now) const {
   const State& s = *state_;
   // A vehicle that never said how fast it is may need every lease.

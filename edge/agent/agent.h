@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -125,6 +126,9 @@ class Agent {
   // becomes Applied, or Expired if its lease has ended, and then it is not given
   // out.  nullopt: nothing to hand over.  Call after OnBytes.
   std::optional<ControlAction> TakeAction(BootTime now);
+
+  // As Inbox::ObserveClosed.
+  void ObserveClosed(std::function<void(const wire::CommandStatus&)> observer);
 
   // What the controller has to respect at `now`.
   DesiredState desired(BootTime now) const;

@@ -14,6 +14,8 @@ struct ControlAction {
   wire::CommandKind kind{};
   CommandId command{};
   EpisodeId episode{};
+  RegionId region{};
+  Epoch epoch{};                              // of the shard that issued it
   double speed_ceiling_mps = 0;
   double decel_mps2 = 0;                      // at which to get there
   BootTime expires;

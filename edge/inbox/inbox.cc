@@ -37,6 +37,8 @@ ControlAction ActionOf(const wire::Command& command) {
   action.kind = command.kind();
   action.command = CommandId{command.command_id()};
   action.episode = EpisodeId{command.episode_id()};
+  action.region = RegionId{command.region()};
+  action.epoch = Epoch{command.epoch()};
   action.speed_ceiling_mps = command.speed_ceiling_cmps() * 0.01;
   action.decel_mps2 = command.decel_cmps2() * 0.01;
   action.expires = ExpiryOf(command);
@@ -344,6 +346,7 @@ void Inbox::Close(const Known& known) {
     default: ++counters_.rejected; break;
   }
   Queue(known);
+  if (observer_) observer_(reports_.back().status);
 }
 
 void Inbox::Queue(const Known& known) {

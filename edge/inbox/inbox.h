@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/ids.h"
@@ -87,6 +89,12 @@ class Inbox {
   // Deletes statuses up to `through`, as far as they were ever given out.
   void Acknowledge(std::uint32_t through);
 
+  // Called with each command's terminal status when it becomes final, once for each;
+  // for who keeps a book of its own.  `observer` must not call the inbox.
+  void ObserveClosed(std::function<void(const wire::CommandStatus&)> observer) {
+    observer_ = std::move(observer);
+  }
+
   // Nothing waits and every status is acknowledged.
   bool idle() const { return pending_.empty() && reports_.empty(); }
   std::size_t reports() const { return reports_.size(); }
@@ -154,6 +162,7 @@ class Inbox {
   std::size_t unsent_ = 0;
   std::uint32_t last_report_sequence_ = 0;
   InboxCounters counters_;
+  std::function<void(const wire::CommandStatus&)> observer_;  // May be empty.
 };
 
 }  // namespace starling::edge

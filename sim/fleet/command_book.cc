@@ -9,6 +9,11 @@ CommandBook::CommandBook(const Schedule* schedule, std::span<const BootId> boots
 
 std::optional<CloudTime> CommandBook::InstantOfCause(const edge::ControlAction& action) const {
   const std::size_t cause = VehicleIndexOf(action.cause_vehicle.view(), boots_.size());
+  if (const auto later = later_boots_.find(ToNumber(action.cause_boot));
+      later != later_boots_.end() && later->second.vehicle == cause) {
+    return start_ + schedule_->InstantOf(later->second.vehicle,
+                                         later->second.round + action.cause_sequence - 1);
+  }
   if (cause == boots_.size() || boots_[cause] != action.cause_boot) return std::nullopt;
   return start_ + schedule_->SampleInstant(static_cast<std::uint32_t>(cause), action.cause_sequence);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -47,11 +48,16 @@ class CommandBook {
   // The kinds as the wire numbers them; 0 holds all of them together.
   static constexpr std::size_t kKinds = static_cast<std::size_t>(wire::CommandKind::MAX) + 1;
 
-  // `schedule` and `boots` (one for each vehicle) must outlive the book.
+  // `schedule` and `boots` (the first of each vehicle) must outlive the book.
   CommandBook(const Schedule* schedule, std::span<const BootId> boots);
 
   // The schedule begins: a vehicle's sample in its first round is its sequence 1.
   void Start(CloudTime start) { start_ = start; }
+
+  // A later boot of a vehicle: its sample in `round` of the schedule is its sequence 1.
+  void AddBoot(std::uint32_t vehicle, BootId boot, std::uint64_t round) {
+    later_boots_[ToNumber(boot)] = {vehicle, round};
+  }
 
   // `vehicle`'s controller was handed `action` at `now`, which is `boot_now` by the
   // vehicle's own clock.
@@ -74,6 +80,11 @@ class CommandBook {
   const Schedule* const schedule_;
   const std::span<const BootId> boots_;
   CloudTime start_{};
+  struct LaterBoot {
+    std::uint32_t vehicle = 0;
+    std::uint64_t round = 0;
+  };
+  std::unordered_map<std::uint64_t, LaterBoot> later_boots_;
   std::array<KindFigures, kKinds> figures_;
   std::vector<std::unordered_set<std::uint64_t>> acted_;  // for each vehicle, the ids
   std::uint64_t acted_late_ = 0;

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/telemetry/fix_codec.h"
 #include "edge/source/sample_json.h"
 #include "edge/spool/memory_spool.h"
 #include "sim/city/random.h"
@@ -24,6 +25,9 @@ constexpr std::size_t kJudgementsAtOnce = 16;
 constexpr std::uint64_t kGatherEveryRounds = 5;
 // A connection attempt that takes longer no longer holds up those behind it.
 constexpr milliseconds kAdmissionMax{5'000};
+// From power to the first attempt to connect.
+constexpr milliseconds kRebootMin{300};
+constexpr std::uint64_t kRebootSpreadMs = 400;
 constexpr std::size_t kSpoolBytesMax = 4 << 20;  // An hour at 10 Hz takes about 200 KB.
 
 // Set by a signal handler; nothing else is handed over with it: relaxed.
@@ -35,6 +39,11 @@ nanoseconds SteadyNow() {
       std::chrono::steady_clock::now().time_since_epoch());
 }
 
+std::uint64_t Entropy() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
 }  // namespace
 
 FleetClock::FleetClock() : offset_(CloudNow().time_since_epoch() - SteadyNow()) {}
@@ -42,14 +51,16 @@ FleetClock::FleetClock() : offset_(CloudNow().time_since_epoch() - SteadyNow()) 
 CloudTime FleetClock::Now() const { return CloudTime(SteadyNow() + offset_); }
 
 Fleet::Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic,
-             const FleetClock* clock, FleetExchange* exchange)
+             const FleetClock* clock, FleetExchange* exchange, const FleetHooks& hooks)
     : config_(config),
       frame_(origin),
       traffic_(traffic),
       clock_(clock),
       exchange_(exchange),
+      hooks_(hooks),
       schedule_(static_cast<std::uint32_t>(config.vehicles)),
       boots_(config.vehicles),
+      journal_(config.journal.empty() ? nullptr : std::make_unique<JournalKeeper>(config.vehicles)),
       vehicles_(config.vehicles),
       book_(&schedule_, boots_),
       prediction_(traffic) {}
@@ -60,9 +71,9 @@ void Fleet::RequestStop() { stop_requested.store(true, std::memory_order_relaxed
 
 Result<std::unique_ptr<Fleet>> Fleet::Create(const FleetConfig& config, FrameOrigin origin,
                                              Traffic* traffic, const FleetClock* clock,
-                                             FleetExchange* exchange) {
+                                             FleetExchange* exchange, const FleetHooks& hooks) {
   STARLING_CHECK(config.Validate().ok() && traffic->size() == config.vehicles);
-  std::unique_ptr<Fleet> fleet(new Fleet(config, origin, traffic, clock, exchange));
+  std::unique_ptr<Fleet> fleet(new Fleet(config, origin, traffic, clock, exchange, hooks));
   const CertificateFolder folder{config.certificates};
   Result<SslContextPtr> tls = MakeClientContext(folder.ca());
   if (!tls.ok()) return tls.status();
@@ -82,36 +93,52 @@ Status Fleet::AddVehicle(std::size_t index, const CertificateFolder& folder) {
   if (!credentials.ok()) return credentials.status();
   vehicle.credentials = std::move(credentials).value();
 
-  // Boots are new in every run, whatever its seed: the cloud would take the
-  // samples of one that it knows for repeats.
-  std::random_device device;
-  const std::uint64_t entropy = (std::uint64_t{device()} << 32) | device();
-  Random random(entropy);
-  boots_[index] = BootId{random.Next() | 1};
   // Up to eleven days ago, so that no two vehicles' clocks look alike.
+  Random random(Entropy());
   vehicle.booted = clock_->Now() - seconds(60) -
                    nanoseconds(static_cast<std::int64_t>(random.Unit() * 1e15));
+  Boot(index);
+  boots_[index] = vehicle.boot;
+  return Status();
+}
+
+void Fleet::Boot(std::size_t index) {
+  SimVehicle& vehicle = vehicles_[index];
+  // Boots are new in every run, whatever its seed: the cloud would take the
+  // samples of one that it knows for repeats.
+  vehicle.boot = BootId{Entropy() | 1};
+  vehicle.sequence = 0;
 
   edge::AgentConfig agent;
   agent.raw = config_.raw;
-  edge::MemorySpoolConfig spool;
-  spool.bytes_max = kSpoolBytesMax;
-  vehicle.agent = std::make_unique<edge::Agent>(
-      agent, boots_[index], std::make_unique<edge::MemorySpool>(spool), &codec_);
+  edge::MemorySpoolConfig spool_config;
+  spool_config.bytes_max = kSpoolBytesMax;
+  std::unique_ptr<edge::Spool> spool = std::make_unique<edge::MemorySpool>(spool_config);
+  if (journal_) {
+    const Result<VehicleId> id = VehicleId::Parse(VehicleName(index));
+    spool = journal_->Begin(index, id.value(), vehicle.boot, std::move(spool));
+  }
+  vehicle.agent = std::make_unique<edge::Agent>(agent, vehicle.boot, std::move(spool), &codec_);
+  if (journal_) {
+    vehicle.agent->ObserveClosed(
+        [this, index](const wire::CommandStatus& status) { journal_->OnClosed(index, status); });
+  }
 
+  // The clock is read anew: the agent's own idea of the time decided already.
+  edge::Uplink::Controller controller = [this, index, booted = vehicle.booted](
+                                            const edge::ControlAction& action, BootTime) {
+    const CloudTime now = clock_->Now();
+    book_.OnAction(static_cast<std::uint32_t>(index), action, BootTime(now - booted), now);
+    if (journal_) journal_->OnAction(index, action, BootTime(now - booted), now);
+  };
+  if (hooks_.controller) controller = hooks_.controller(index, &context_, std::move(controller));
   edge::UplinkConfig uplink;
   uplink.host = config_.host;
   uplink.port = config_.port;
   vehicle.uplink = std::make_unique<edge::Uplink>(
       uplink, &context_, tls_.get(), &vehicle.credentials, vehicle.agent.get(),
       [this, booted = vehicle.booted] { return BootTime(clock_->Now() - booted); },
-      // The clock is read anew: the agent's own idea of the time decided already.
-      [this, index, booted = vehicle.booted](const edge::ControlAction& action, BootTime) {
-        const CloudTime now = clock_->Now();
-        book_.OnAction(static_cast<std::uint32_t>(index), action, BootTime(now - booted), now);
-      },
-      MixHash(config_.seed, index));
-  return Status();
+      std::move(controller), MixHash(config_.seed, index));
 }
 
 void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
@@ -153,7 +180,7 @@ void Fleet::Tend(SimVehicle* vehicle, BootTime now) {
 
 void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
   SimVehicle& vehicle = vehicles_[turn.vehicle];
-  edge::Agent& agent = *vehicle.agent;
+  const edge::Agent& agent = *vehicle.agent;
   CloudTime now = clock_->Now();
   if (config_.obey) {
     const edge::DesiredState desired = agent.desired(vehicle.BootNow(now));
@@ -171,8 +198,7 @@ void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
       SampleOf(traffic_->Truth(turn.vehicle), frame_, vehicle.BootNow(scheduled));
   now = clock_->Now();
   outcome_.lateness.Record(now - scheduled);
-  // A refusal is counted by the agent, and fails the run in its report.
-  static_cast<void>(agent.OnSample(sample, vehicle.BootNow(now)));
+  TakeSample(turn, sample, now);
   // So late that the vehicle's next sample is due already: nothing is sent in
   // between, and the live lane conflates, as behind a link that is full.
   if (now - scheduled < kSampleInterval) Tend(&vehicle, vehicle.BootNow(now));
@@ -181,6 +207,15 @@ void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
   }
   ++outcome_.samples;
   Gather(vehicle, turn);
+}
+
+void Fleet::TakeSample(const Schedule::Turn& turn, const Sample& sample, CloudTime now) {
+  SimVehicle& vehicle = vehicles_[turn.vehicle];
+  if (vehicle.rebooted && vehicle.sequence == 0) book_.AddBoot(turn.vehicle, vehicle.boot, turn.round);
+  // A refusal is counted by the agent, and fails the run in its report.
+  if (!vehicle.agent->OnSample(sample, vehicle.BootNow(now)).ok()) return;
+  ++vehicle.sequence;
+  if (journal_) journal_->OnSample(turn.vehicle, ToWire(sample, vehicle.sequence));
 }
 
 void Fleet::VisitIdle(const Schedule::Turn& turn, CloudTime) {
@@ -201,7 +236,7 @@ void Fleet::Gather(const SimVehicle& vehicle, const Schedule::Turn& turn) {
 }
 
 void Fleet::Publish() {
-  gathered_ = std::exchange(gathering_, FleetTotals());
+  gathered_ = std::exchange(gathering_, ended_);
   ++rounds_gathered_;
   FleetSnapshot snapshot;
   snapshot.phase = phase_;
@@ -252,10 +287,10 @@ void Fleet::Connect() {
     ++admitted_;
   }
   outcome_.connect_s = ToSeconds(clock_->Now() - phase_start_);
-  FleetTotals totals;
+  FleetTotals totals = ended_;
   for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
   outcome_.connected = totals;
-  gathering_ = FleetTotals();
+  gathering_ = ended_;
 }
 
 void Fleet::CutSome() {
@@ -263,6 +298,25 @@ void Fleet::CutSome() {
   for (std::size_t i = 0; i < config_.cut_vehicles; ++i) {
     vehicles_[i * vehicles_.size() / config_.cut_vehicles].uplink->Cut();
   }
+}
+
+void Fleet::RebootSome() {
+  reboot_done_ = true;
+  for (std::size_t i = 0; i < config_.reboot_vehicles; ++i) {
+    // Others than those whose links are cut.
+    const std::size_t index = (2 * i + 1) * vehicles_.size() / (2 * config_.reboot_vehicles);
+    SimVehicle& vehicle = vehicles_[index];
+    vehicle.uplink->Stop();
+    ended_.AddEnded(*vehicle.agent, *vehicle.uplink);
+    if (journal_) journal_->End(index, vehicle.agent->ledger(), true);
+    vehicle.uplink.reset();
+    vehicle.booted = clock_->Now();
+    vehicle.rebooted = true;
+    Boot(index);
+    vehicle.uplink->Start(kRebootMin + milliseconds(Entropy() % kRebootSpreadMs));
+  }
+  // The present round's totals miss them; the next one has them.
+  gathering_ = ended_;
 }
 
 void Fleet::Drive() {
@@ -278,14 +332,16 @@ void Fleet::Drive() {
   const std::uint64_t turns =
       std::uint64_t{config_.vehicles} * (rounds_sampled() + Schedule::kJoinRounds - 1);
   const CloudTime cut_at = drive_start_ + seconds(config_.cut_at_s);
+  const CloudTime reboot_at = drive_start_ + seconds(config_.reboot_at_s);
   RunWheel(drive_start_, turns, &Fleet::VisitSampling, [&](CloudTime now) {
     if (config_.cut_vehicles > 0 && !cut_done_ && now >= cut_at) CutSome();
+    if (config_.reboot_vehicles > 0 && !reboot_done_ && now >= reboot_at) RebootSome();
     return stop_requested.load(std::memory_order_relaxed);
   });
   outcome_.sampling_s = ToSeconds(clock_->Now() - drive_start_);
   outcome_.interrupted = stop_requested.exchange(false, std::memory_order_relaxed);
   if (outcome_.interrupted) prediction_.End(clock_->Now());
-  gathering_ = FleetTotals();
+  gathering_ = ended_;
 }
 
 void Fleet::Drain() {
@@ -295,6 +351,7 @@ void Fleet::Drain() {
   const CloudTime limit = phase_start_ + config_.drain_timeout;
   std::uint64_t looks = exchange_->cloud_looks();
   std::uint64_t looks_wanted = UINT64_MAX;
+  CloudTime agents_done_at{};
   RunWheel(phase_start_, UINT64_MAX, &Fleet::VisitFlushing, [&](CloudTime now) {
     if (now > limit || stop_requested.load(std::memory_order_relaxed)) return true;
     // The first round flushes; only one after it sees what is left.
@@ -304,7 +361,10 @@ void Fleet::Drain() {
       return false;
     }
     // The look that is under way may have begun before: the next one counts.
-    if (looks_wanted == UINT64_MAX) looks_wanted = exchange_->cloud_looks() + 2;
+    if (looks_wanted == UINT64_MAX) {
+      looks_wanted = exchange_->cloud_looks() + 2;
+      agents_done_at = now;
+    }
     if (exchange_->cloud_looks() == looks) return false;
     looks = exchange_->cloud_looks();
     if (looks < looks_wanted) return false;
@@ -313,10 +373,11 @@ void Fleet::Drain() {
     // The shard goes on: it may command vehicles that it does not hear any more.
     // This look is the one at which both sides were through.
     if (outcome_.drained) outcome_.cloud_drained = std::move(look.figures);
+    if (outcome_.drained && journal_) journal_->Drained(agents_done_at);
     return outcome_.drained;
   });
   outcome_.drain_s = ToSeconds(clock_->Now() - phase_start_);
-  FleetTotals totals;
+  FleetTotals totals = ended_;
   for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
   outcome_.total = totals;
   outcome_.prediction = prediction_.error();
@@ -324,6 +385,14 @@ void Fleet::Drain() {
   phase_ = FleetPhase::kDone;
   gathering_ = totals;
   Publish();
+}
+
+Journal Fleet::TakeJournal() {
+  STARLING_CHECK(journal_ != nullptr);
+  for (std::size_t i = 0; i < vehicles_.size(); ++i) {
+    journal_->End(i, vehicles_[i].agent->ledger(), false);
+  }
+  return journal_->Take();
 }
 
 }  // namespace starling::sim

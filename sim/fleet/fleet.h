@@ -17,6 +17,7 @@
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/fleet_snapshot.h"
 #include "sim/fleet/histogram.h"
+#include "sim/fleet/journal_keeper.h"
 #include "sim/fleet/observer.h"
 #include "sim/fleet/prediction_check.h"
 #include "sim/fleet/schedule.h"
@@ -54,6 +55,14 @@ struct FleetOutcome {
   nanoseconds clock_stepped{};
 };
 
+// What a test puts between the parts of a vehicle; empty in a real run.
+struct FleetHooks {
+  // Gives what stands before the controller of a vehicle, which is `controller`.
+  std::function<edge::Uplink::Controller(std::size_t vehicle, boost::asio::io_context* context,
+                                         edge::Uplink::Controller controller)>
+      controller;
+};
+
 // The fleet: every vehicle with the real agent and its own connection, all on one
 // thread, which never waits for anything but the next sample's instant.
 //
@@ -67,7 +76,8 @@ class Fleet {
   // Errors: as MakeClientContext and LoadCredentials; the message names the file.
   static Result<std::unique_ptr<Fleet>> Create(const FleetConfig& config, FrameOrigin origin,
                                                Traffic* traffic, const FleetClock* clock,
-                                               FleetExchange* exchange);
+                                               FleetExchange* exchange,
+                                               const FleetHooks& hooks = {});
   ~Fleet();
 
   // The phases of a run, in this order.
@@ -82,11 +92,15 @@ class Fleet {
   const CommandBook& book() const { return book_; }
   const ByteBaseline& baseline() const { return baseline_; }
 
+  // What happened, if config.journal asked for it.  Once, after Drain.
+  Journal TakeJournal();
+
  private:
   Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic, const FleetClock* clock,
-        FleetExchange* exchange);
+        FleetExchange* exchange, const FleetHooks& hooks);
 
   Status AddVehicle(std::size_t index, const CertificateFolder& folder);
+  void Boot(std::size_t index);
 
   using Visit = void (Fleet::*)(const Schedule::Turn& turn, CloudTime scheduled);
   // Calls `visit` for each turn at its instant, turns the reactor in between, until
@@ -105,6 +119,8 @@ class Fleet {
     return std::uint64_t{config_.seconds} * (seconds(1) / kSampleInterval);
   }
   void CutSome();
+  void RebootSome();
+  void TakeSample(const Schedule::Turn& turn, const Sample& sample, CloudTime now);
   void Gather(const SimVehicle& vehicle, const Schedule::Turn& turn);
   void Publish();
 
@@ -113,11 +129,13 @@ class Fleet {
   Traffic* const traffic_;
   const FleetClock* const clock_;
   FleetExchange* const exchange_;
+  const FleetHooks hooks_;
   const Schedule schedule_;
   SslContextPtr tls_;
   PayloadCodec codec_;
   boost::asio::io_context context_{1};
-  std::vector<BootId> boots_;
+  std::vector<BootId> boots_;             // the first of each vehicle
+  std::unique_ptr<JournalKeeper> journal_;  // null: none is kept
   std::vector<SimVehicle> vehicles_;      // after all that they use
   CommandBook book_;
   ByteBaseline baseline_;
@@ -134,6 +152,8 @@ class Fleet {
   std::deque<Admission> admitting_;
   std::uint32_t admitted_ = 0;            // vehicles that have been told to connect
   bool cut_done_ = false;
+  bool reboot_done_ = false;
+  FleetTotals ended_;                     // boots that are over
 
   FleetTotals gathering_;                 // over the present round
   FleetTotals gathered_;                  // over the last whole one

@@ -29,6 +29,11 @@ Status FleetConfig::Validate() const {
   if (cut_vehicles > 0 && (cut_at_s == 0 || cut_at_s >= seconds)) {
     return Refuse("cut_at_s is " + std::to_string(cut_at_s) + ", must be within 1 and seconds - 1");
   }
+  if (reboot_vehicles > vehicles) return Refuse("reboot_vehicles is above vehicles");
+  if (reboot_vehicles > 0 && (reboot_at_s == 0 || reboot_at_s >= seconds)) {
+    return Refuse("reboot_at_s is " + std::to_string(reboot_at_s) +
+                  ", must be within 1 and seconds - 1");
+  }
   if (connect_timeout.count() <= 0) return Refuse("connect_timeout must be above 0");
   if (drain_timeout.count() < 0) return Refuse("drain_timeout is negative");
   if (handshakes_max < 1 || handshakes_max > 1000) {

@@ -26,6 +26,10 @@ struct FleetConfig {
 
   std::uint32_t cut_at_s = 0;                 // second at which links are cut; 0: never
   std::size_t cut_vehicles = 0;               // how many of them
+  std::uint32_t reboot_at_s = 0;              // second at which vehicles reboot; 0: never
+  std::size_t reboot_vehicles = 0;            // how many of them
+
+  std::string journal;                        // file for the journal; empty: none is kept
 
   milliseconds connect_timeout{120'000};      // then the run starts with those that are there
   std::size_t handshakes_max = 64;            // [1, 1000] connecting at once

@@ -6,7 +6,17 @@ void FleetTotals::Add(const edge::Agent& agent, const edge::Uplink& uplink) {
   if (uplink.connected()) ++connected;
   if (agent.welcomed()) ++welcomed;
   if (!agent.drained()) ++undrained;
+  Count(agent, uplink);
+}
 
+void FleetTotals::AddEnded(const edge::Agent& agent, const edge::Uplink& uplink) {
+  const std::uint64_t in_flight = agent.ledger().in_flight;
+  Count(agent, uplink);
+  ledger.in_flight -= in_flight;
+  dropped_reboot += in_flight;
+}
+
+void FleetTotals::Count(const edge::Agent& agent, const edge::Uplink& uplink) {
   const edge::AgentLedger one = agent.ledger();
   ledger.sampled += one.sampled;
   ledger.delivered += one.delivered;

@@ -15,8 +15,14 @@ struct FleetTotals {
   edge::AgentLedger ledger;
   edge::AgentCounters agents;
   edge::UplinkCounters uplinks;
+  std::uint64_t dropped_reboot = 0;    // samples that were in memory at a reboot
 
   void Add(const edge::Agent& agent, const edge::Uplink& uplink);
+  // Of a boot that is over: what was in flight is lost.
+  void AddEnded(const edge::Agent& agent, const edge::Uplink& uplink);
+
+ private:
+  void Count(const edge::Agent& agent, const edge::Uplink& uplink);
 };
 
 }  // namespace starling::sim

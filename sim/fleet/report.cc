@@ -96,7 +96,8 @@ json::object DescribeLedger(const FleetOutcome& outcome, const ReportFigures& fi
           {"dropped",
            {{"spool_full", ledger.dropped_spool_full},
             {"refused", ledger.dropped_refused},
-            {"io", ledger.dropped_io}}},
+            {"io", ledger.dropped_io},
+            {"reboot", outcome.total.dropped_reboot}}},
           {"in_flight", ledger.in_flight},
           {"cloud_held", figures.cloud_held},
           {"balanced", balanced}};

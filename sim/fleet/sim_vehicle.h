@@ -23,6 +23,9 @@ struct SimVehicle {
   std::unique_ptr<edge::Agent> agent;
   std::unique_ptr<edge::Uplink> uplink;    // after the agent, which it uses
   bool limited = false;                    // a lease holds its driver
+  BootId boot{};
+  std::uint32_t sequence = 0;              // of its last sample in this boot
+  bool rebooted = false;                   // this boot is not its first one
 
   BootTime BootNow(CloudTime now) const { return BootTime(now - booted); }
 };

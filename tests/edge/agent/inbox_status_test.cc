@@ -217,5 +217,21 @@ TEST_F(InboxTest, WhateverArrivesEachCommandHasOneOutcome) {
   }
 }
 
+TEST_F(InboxTest, ObserverHearsOfEachTerminalStatusOnceWhateverIsRepeated) {
+  std::vector<wire::CommandStatus> heard;
+  inbox_->ObserveClosed([&](const wire::CommandStatus& status) { heard.push_back(status); });
+  Accept(Spec(1, 1, 10));
+  EXPECT_TRUE(heard.empty());
+  EXPECT_EQ(Take(), 1u);
+  ASSERT_EQ(heard.size(), 1u);
+  EXPECT_EQ(heard[0].command_id(), 1u);
+  EXPECT_EQ(heard[0].outcome(), CommandOutcome::Applied);
+  Report();
+  inbox_->Acknowledge(1);
+  Accept(Spec(1, 1, 10));  // Its status is sent once more, and is the same.
+  EXPECT_EQ(Reports().size(), 1u);
+  EXPECT_EQ(heard.size(), 1u);
+}
+
 }  // namespace
 }  // namespace starling::edge

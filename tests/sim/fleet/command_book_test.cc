@@ -55,6 +55,18 @@ TEST_F(Book, CommandsByTickAreTimedFromTheLogAndKeptApart) {
   EXPECT_DOUBLE_EQ(Ms(figures.by_tick.end_to_end), 6);
 }
 
+TEST_F(Book, SamplesOfALaterBootAreTimedFromTheRoundInWhichItBegan) {
+  // The second vehicle's twentieth round is 2 s and its phase after the start.
+  book_.AddBoot(1, BootId{23}, 20);
+  edge::ControlAction action = Command(1, wire::CommandKind::Avoidance);
+  action.cause_boot = BootId{23};
+  action.cause_sequence = 1;
+  action.cause_log_time_ns = ToNs(kStart + milliseconds(2'053));
+  book_.OnAction(0, action, BootTime(seconds(1)), kStart + milliseconds(2'060));
+  EXPECT_DOUBLE_EQ(Ms(book_.figures(wire::CommandKind::Avoidance).by_sample.uplink), 3);
+  EXPECT_EQ(book_.causes_unknown(), 0u);
+}
+
 TEST_F(Book, ALeaseThatHasEndedIsActedOnLate) {
   edge::ControlAction action = Command(1, wire::CommandKind::Avoidance);
   book_.OnAction(0, action, action.expires, kStart + seconds(1));

@@ -1,4 +1,5 @@
-// starling-sim: a city of vehicles with real agents against a running orchestrator.
+#include "sim/simulator.h"
+
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
@@ -101,7 +102,7 @@ Status WritePicture(const std::string& path, const City& city, const RunRecord& 
 
 void OnSignal(int) { Fleet::RequestStop(); }
 
-int Run(const Options& options) {
+int Run(const Options& options, const FleetHooks& hooks) {
   const FleetConfig& config = options.fleet;
   FrameOrigin origin = kDefaultOrigin;
   if (!options.origin.empty() && !ParseOrigin(options.origin, &origin)) {
@@ -137,7 +138,8 @@ int Run(const Options& options) {
 
   const FleetClock clock;
   FleetExchange exchange;
-  Result<std::unique_ptr<Fleet>> created = Fleet::Create(config, origin, &traffic, &clock, &exchange);
+  Result<std::unique_ptr<Fleet>> created = 
+      Fleet::Create(config, origin, &traffic, &clock, &exchange, hooks);
   if (!created.ok()) {
     return Fail(kExitUsage, std::string(created.status().message()) +
                                 " (starling init DIR --vehicles N makes certificates)");
@@ -165,6 +167,11 @@ int Run(const Options& options) {
   run.cloud = observer.record();
   run.traffic = traffic.counters();
 
+  if (!config.journal.empty()) {
+    if (Status status = SaveJournal(config.journal, fleet.TakeJournal()); !status.ok()) {
+      return Fail(kExitFailed, std::string(status.message()));
+    }
+  }
   const FleetOutcome& outcome = fleet.outcome();
   std::fputs(SummaryTable(run, outcome, fleet.book(), fleet.baseline()).c_str(), stdout);
   if (!options.report.empty()) {
@@ -200,7 +207,7 @@ int Train(const Options& options) {
 
 }  // namespace
 
-int Main(int argc, char** argv) {
+int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   Options options;
   FleetConfig& fleet = options.fleet;
   std::string connect = "127.0.0.1:7443";
@@ -233,6 +240,9 @@ int Main(int argc, char** argv) {
   app.add_option("--picture", options.picture, "file for the picture of the city, PNG");
   app.add_option("--cut-at", fleet.cut_at_s, "second at which links are cut");
   app.add_option("--cut-vehicles", fleet.cut_vehicles, "how many of them");
+  app.add_option("--reboot-at", fleet.reboot_at_s, "second at which vehicles reboot");
+  app.add_option("--reboot-vehicles", fleet.reboot_vehicles, "how many of them");
+  app.add_option("--journal", fleet.journal, "file for what happened on the vehicles");
   app.add_option("--train-dictionary", options.train_dictionary,
                  "file for the frames' dictionary; connects to nothing (common/frame/dictionary.zdict)");
   app.add_option("--dictionary-bytes", options.dictionary_bytes, "how large it gets")
@@ -262,9 +272,7 @@ int Main(int argc, char** argv) {
   if (Status status = fleet.Validate(); !status.ok()) {
     return Fail(kExitUsage, std::string(status.message()));
   }
-  return options.train_dictionary.empty() ? Run(options) : Train(options);
+  return options.train_dictionary.empty() ? Run(options, hooks) : Train(options);
 }
 
 }  // namespace starling::sim
-
-int main(int argc, char** argv) { return starling::sim::Main(argc, argv); }
