@@ -101,6 +101,7 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments) {
   options.certificates = arguments.certificates;
   options.data = arguments.data;
   options.log.directory = arguments.data;
+  options.state.directory = arguments.data + "/state";
   options.port_file = arguments.port_file;
   options.region = starling::RegionId{arguments.region};
   if (arguments.listen) {

@@ -226,7 +226,7 @@ std::uint64_t CloudOptions::OpenFilesNeeded() const {
 
 Status CloudOptions::Validate() const {
   for (const Status& status :
-       {gateway.Validate(), log.Validate(), shard.Validate(), console.Validate()}) {
+       {gateway.Validate(), log.Validate(), state.Validate(), shard.Validate(), console.Validate()}) {
     if (!status.ok()) return status;
   }
   return {};

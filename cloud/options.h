@@ -8,6 +8,7 @@
 #include "cloud/gateway/gateway.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/shard/shard_config.h"
+#include "cloud/store/rocks_state_store_config.h"
 #include "common/geo/local_frame.h"
 #include "common/ids.h"
 #include "common/status.h"
@@ -24,6 +25,7 @@ struct CloudOptions {
 
   GatewayConfig gateway;               // its region and origin are the above
   EmbeddedLogConfig log;               // its directory is `data`
+  RocksStateStoreConfig state;         // its directory is `data`/state
   ShardConfig shard;
   ConsoleConfig console;
 

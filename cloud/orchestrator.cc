@@ -72,10 +72,12 @@ void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
   }
 }
 
-Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log)
+Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log,
+                           std::unique_ptr<RocksStateStore> store)
     : region_(options.region),
       started_at_(std::chrono::steady_clock::now()),
       log_(std::move(log)),
+      store_(std::move(store)),
       gateway_(options.gateway, log_.get(), &ledger_),
       sink_(&gateway_),
       runner_(ShardRunnerConfig(), options.shard, options.region, options.origin, log_.get(), &sink_),
@@ -97,7 +99,10 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
     if (log.status().code() != ErrorCode::kUnavailable) return log.status();
     return Advise(log.status(), "--data names the folder");
   }
-  std::unique_ptr<Orchestrator> orchestrator(new Orchestrator(options, std::move(log).value()));
+  Result<std::unique_ptr<RocksStateStore>> store = RocksStateStore::Open(options.state);
+  if (!store.ok()) return store.status();
+  std::unique_ptr<Orchestrator> orchestrator(
+      new Orchestrator(options, std::move(log).value(), std::move(store).value()));
   if (Status status = orchestrator->StartParts(options); !status.ok()) return status;
   return orchestrator;
 }
@@ -187,6 +192,7 @@ std::vector<Figure> Orchestrator::Figures() {
   const auto durable = static_cast<double>(ToNumber(log_->durable()));
   figures.push_back({"log", "emitted_ticket", "Last ticket emitted", FigureKind::kGauge, emitted});
   figures.push_back({"log", "durable_ticket", "Last ticket durable", FigureKind::kGauge, durable});
+  AppendFigures(store_->Stats(), &figures);
   AppendFigures(ledger_.totals(), &figures);
   figures.push_back({"ledger", "rebuild_damaged", "History records the start could not read",
                      FigureKind::kCounter, static_cast<double>(ledger_.rebuild_damage().records)});

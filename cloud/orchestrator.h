@@ -14,6 +14,7 @@
 #include "cloud/log/embedded_log.h"
 #include "cloud/options.h"
 #include "cloud/shard/runner.h"
+#include "cloud/store/rocks_state_store.h"
 #include "common/status.h"
 
 namespace starling::cloud {
@@ -77,7 +78,8 @@ class Orchestrator final : public ConsoleSource {
  private:
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
 
-  Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log);
+  Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log,
+               std::unique_ptr<RocksStateStore> store);
 
   Status StartParts(const CloudOptions& options);
   Status AwaitOwnership();
@@ -98,6 +100,7 @@ class Orchestrator final : public ConsoleSource {
 
   // In this order: each uses those before it.
   const std::unique_ptr<EmbeddedLog> log_;
+  const std::unique_ptr<RocksStateStore> store_;
   HistoryLedger ledger_;
   Gateway gateway_;
   GatewaySink sink_;

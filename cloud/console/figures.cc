@@ -108,6 +108,24 @@ void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* fig
   add("refused", counters.refused, "Appends refused: the queue was full");
 }
 
+void AppendFigures(const StateStoreStats& stats, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help,
+                       FigureKind kind = FigureKind::kCounter) {
+    figures->push_back({"state", name, help, kind, value});
+  };
+  add("disk_bytes", static_cast<double>(stats.bytes_on_disk), "Bytes of the stored state on disk",
+      FigureKind::kGauge);
+  add("entries", static_cast<double>(stats.entries), "Entries stored; an overwritten one counts until it is compacted",
+      FigureKind::kGauge);
+  add("memory_bytes", static_cast<double>(stats.memory_bytes), "Memory of the state's database", FigureKind::kGauge);
+  add("writes", static_cast<double>(stats.writes), "Points in time stored");
+  add("write_failures", static_cast<double>(stats.write_failures), "Points in time that could not be stored");
+  add("given_bytes", static_cast<double>(stats.bytes_given), "Bytes of the entries given to be stored");
+  add("written_bytes", static_cast<double>(stats.bytes_written), "Bytes written for them, compactions included");
+  add("compactions", static_cast<double>(stats.compactions), "Compactions of the stored state");
+  add("write_amplification", stats.write_amplification(), "Bytes written for each byte given", FigureKind::kGauge);
+}
+
 void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures) {
   const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help,
                        FigureKind kind) {

@@ -9,6 +9,7 @@
 #include <span>
 
 #include "cloud/log/log.h"
+#include "cloud/store/byte_order.h"
 #include "common/crc32c.h"
 
 namespace starling::cloud {
@@ -47,18 +48,6 @@ static_assert(kRecordHeaderBytes % kRecordAlignment == 0, "values are aligned");
 constexpr std::size_t RecordBytes(std::size_t key_bytes, std::size_t value_bytes) {
   const std::size_t bytes = kRecordHeaderBytes + value_bytes + key_bytes;
   return (bytes + kRecordAlignment - 1) / kRecordAlignment * kRecordAlignment;
-}
-
-template <typename Word>
-void StoreLittleEndian(Word word, std::byte* target) {
-  for (std::size_t i = 0; i < sizeof(Word); ++i) target[i] = static_cast<std::byte>(word >> (8 * i));
-}
-
-template <typename Word>
-Word LoadLittleEndian(const std::byte* source) {
-  Word word = 0;
-  for (std::size_t i = 0; i < sizeof(Word); ++i) word |= static_cast<Word>(source[i]) << (8 * i);
-  return word;
 }
 
 using GroupKey = std::array<std::byte, kGroupKeyBytes>;

@@ -1,0 +1,86 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include <rocksdb/db.h>
+#include <rocksdb/env.h>
+#include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
+
+#include "cloud/store/rocks_state_store_config.h"
+#include "cloud/store/state_store.h"
+#include "cloud/store/state_store_stats.h"
+
+namespace starling::cloud {
+
+// The state store on a RocksDB database of its own.  Format: docs/formats/state_store.md.
+//
+// A point in time is one sorted file that the database takes in with one edit of its
+// manifest: it is there whole or not at all, it does not pass through memory, and a
+// write that fails leaves the database as it was (docs/decisions/0007-state-store.md).
+// The file is synced before, so a point in time survives the machine on return.
+//
+// Threading: as StateStore; a thread of its own compacts.
+class RocksStateStore final : public StateStore {
+ public:
+  // Opens or creates the store.
+  // REQUIRES: config.Validate().ok()
+  //
+  // Errors: kUnavailable if another process has it open; kCorruption if it is
+  //         damaged; kInvalidArgument if it is of another format; kIoError
+  //         otherwise.  The message says what to do.
+  static Result<std::unique_ptr<RocksStateStore>> Open(const RocksStateStoreConfig& config);
+  ~RocksStateStore() override;
+  RocksStateStore(const RocksStateStore&) = delete;
+  RocksStateStore& operator=(const RocksStateStore&) = delete;
+
+  Status Write(Topic topic, Partition partition, Offset next,
+               std::span<const StateChange> changes) override;
+  Result<std::optional<Offset>> Load(Topic topic, Partition partition,
+                                     const Visitor& visit) const override;
+  Status Clear(Topic topic, Partition partition) override;
+
+  StateStoreStats Stats() const;
+
+  // Waits until everything is compacted that is due.  For tests and measurements.
+  void AwaitCompaction();
+
+ private:
+  explicit RocksStateStore(const RocksStateStoreConfig& config);
+
+  Status OpenDatabase();
+  Status CheckFormat();
+  // Takes in a file that `fill` has filled, in rising order of the keys.
+  Status Ingest(const std::function<rocksdb::Status(rocksdb::SstFileWriter*)>& fill);
+  void CompactLoop();
+  bool CompactionDue() const;
+  std::size_t NewFiles() const;  // Written since the last compaction.
+
+  const RocksStateStoreConfig config_;
+  std::atomic<std::uint64_t> compacted_bytes_{0};  // Counts; so do the next ones.
+  std::atomic<std::uint64_t> ingested_bytes_{0};
+  std::atomic<std::uint64_t> given_bytes_{0};
+  std::atomic<std::uint64_t> writes_{0};
+  std::atomic<std::uint64_t> write_failures_{0};
+  std::atomic<std::uint64_t> compactions_{0};
+  std::atomic<std::uint64_t> files_made_{0};       // Names them.
+
+  rocksdb::Options options_;
+  std::unique_ptr<rocksdb::DB> db_;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool look_ = false;        // Guarded by mutex_, as the next two: something was written.
+  bool compacting_ = false;
+  bool stop_ = false;
+  std::thread compactor_;
+};
+
+}  // namespace starling::cloud
