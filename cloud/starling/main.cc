@@ -1,0 +1,45 @@
+// The operator's program.
+
+#include <cstdio>
+#include <exception>
+
+#include "cloud/starling/subcommand.h"
+
+namespace {
+
+using starling::cloud::Subcommand;
+
+constexpr const char* kExamples = R"(
+Examples:
+  starling init certs --vehicles 10000          a fleet: veh-00001 to veh-10000
+  starling init certs --vehicles 12000          later: adds the last 2,000
+  starling init certs --server-name gw.example.org
+  starling request taxi-7 --out /etc/starling   on the vehicle: makes its key and a request
+  starling sign certs --request taxi-7.csr      where the authority is: certs/vehicles/taxi-7.pem
+
+Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.)";
+
+}  // namespace
+
+int starling::cloud::Fail(const Status& status) {
+  std::fprintf(stderr, "starling: %.*s\n", static_cast<int>(status.message().size()),
+               status.message().data());
+  return kExitFailed;
+}
+
+int main(int argc, char** argv) {
+  CLI::App program("Starling's operator program.", "starling");
+  program.footer(kExamples);
+  program.require_subcommand(1);
+  std::vector<Subcommand> commands;
+  starling::cloud::AddFleetCommands(&program, &commands);
+  try {
+    program.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return program.exit(error) == 0 ? 0 : starling::cloud::kExitUsage;
+  }
+  for (const Subcommand& command : commands) {
+    if (*command.app) return command.run();
+  }
+  return starling::cloud::kExitUsage;
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <vector>
+
+#include "common/status.h"
+
+namespace starling::cloud {
+
+inline constexpr int kExitFailed = 1;
+inline constexpr int kExitUsage = 2;
+
+// Says on standard error why the program failed.
+int Fail(const Status& status);
+
+// One of the operator program's commands: what was parsed, and what it then does.  `run`
+// returns the program's exit code.
+struct Subcommand {
+  CLI::App* app;
+  std::function<int()> run;
+};
+
+// Each adds its commands to the program, and to the list.
+void AddFleetCommands(CLI::App* program, std::vector<Subcommand>* commands);   // init, request, sign
+
+}  // namespace starling::cloud
