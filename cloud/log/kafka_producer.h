@@ -1,0 +1,146 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "cloud/log/kafka_client.h"
+#include "cloud/log/kafka_config.h"
+#include "cloud/log/log.h"
+#include "cloud/log/ticket_window.h"
+#include "common/status.h"
+
+namespace starling::cloud {
+
+// How long records took from Append to their acknowledgement: bucket i counts those
+// below 2^i * 64 us, the last one the rest.
+inline constexpr std::size_t kProduceBuckets = 16;
+
+struct KafkaProducerCounters {
+  std::uint64_t delivered = 0;       // acknowledged by all replicas in sync
+  std::uint64_t delivered_bytes = 0;
+  std::uint64_t resent = 0;          // after the client had to be made anew; may be in the log twice
+  std::uint64_t clients_renewed = 0;
+  std::uint64_t refused = 0;         // answered with kExhausted
+  std::uint64_t queue_records = 0;   // appended and not acknowledged, now
+  std::uint64_t queue_bytes = 0;
+  std::array<std::uint64_t, kProduceBuckets> produce_latency{};
+  std::uint64_t broker_errors = 0;
+};
+
+// Appends records to Kafka in order, each at least once, and until further notice
+// exactly once: the producer is idempotent, waits for all replicas, and never gives up
+// a record because of its age.  Where librdkafka gives up as a whole (a "fatal"
+// idempotence error, false ones among them) the client is replaced and all that is not
+// acknowledged is sent again in the same order; what was written and not yet
+// acknowledged is then there twice.
+//
+// Threading: thread-safe.  The observers run on the producer's thread.
+class KafkaProducer final : private KafkaEvents {
+ public:
+  static Result<std::unique_ptr<KafkaProducer>> Open(const KafkaConfig& config, KafkaReport report);
+  ~KafkaProducer() override;
+  KafkaProducer(const KafkaProducer&) = delete;
+  KafkaProducer& operator=(const KafkaProducer&) = delete;
+
+  // As Log::Append.
+  Result<Ticket> Append(Topic topic, Partition partition, std::span<const std::byte> key,
+                        std::span<const std::byte> value);
+
+  // All records up to this one are acknowledged.
+  Ticket durable() const { return window_.done(); }
+
+  // REQUIRES: nothing was appended yet
+  void ObserveDurable(std::function<void(Ticket)> observer);
+  // Called once, when a record could not be delivered.
+  void ObserveFailure(std::function<void(const Status&)> observer);
+
+  // Nothing is appended any more; what was appended is acknowledged or not by whoever
+  // is asked.  `why` is what Append answers.
+  void Refuse(const std::string& why);
+
+  // Waits for acknowledgements, at most until `deadline`, and ends.  Idempotent.
+  //
+  // Errors: kUnavailable with the number of records that were not acknowledged.
+  Status Close(milliseconds timeout);
+
+  KafkaProducerCounters counters() const;
+
+  // For tests: the client fails as it does after an error of idempotence.
+  void FailClientForTest();
+
+ private:
+  struct Parked {
+    Ticket ticket{};
+    Topic topic{};
+    Partition partition{};
+    std::string key;
+    std::string value;
+  };
+
+  KafkaProducer(const KafkaConfig& config, KafkaReport report);
+
+  void OnDelivery(const rd_kafka_message_t& message) override;
+  void OnBrokerError(rd_kafka_resp_err_t error, std::string_view reason) override;
+  void OnLine(std::string_view line) override { report_(line); }
+
+  Status OpenClient();
+  void PollLoop();
+  void RenewClient();
+  void CallObservers();
+  void Finish(const rd_kafka_message_t& message);
+  void Keep(const rd_kafka_message_t& message);
+  void Fail(const Status& status);
+  // REQUIRES: mutex_ is held
+  rd_kafka_resp_err_t Produce(Topic topic, Partition partition, std::span<const std::byte> key,
+                              std::span<const std::byte> value, Ticket ticket);
+
+  const KafkaConfig config_;
+  const KafkaReport report_;
+  TicketWindow window_;
+
+  mutable std::mutex mutex_;
+  // Guarded by mutex_:
+  std::array<KafkaTopicHandle, kTopicCount> topics_;  // Before client_: destroyed by hand in this order.
+  bool renewing_ = false;                             // Appended records are parked.
+  std::vector<Parked> parked_;
+  std::string closed_why_;
+
+  // Replaced by the poll thread under mutex_.
+  KafkaHandle client_;
+
+  // Appenders add, the poll thread subtracts; a bound may be missed by one record.
+  std::atomic<std::uint64_t> queue_records_{0};
+  std::atomic<std::uint64_t> queue_bytes_{0};
+  // Set by the poll thread or a callback on it, or by tests.
+  std::atomic<bool> renew_{false};
+  std::atomic<bool> stop_{false};  // Close stores, the poll thread loads.
+  // Counters, each with one writer or added to in no order.
+  std::atomic<std::uint64_t> refused_{0};
+  std::atomic<std::uint64_t> delivered_{0};
+  std::atomic<std::uint64_t> delivered_bytes_{0};
+  std::atomic<std::uint64_t> resent_{0};
+  std::atomic<std::uint64_t> clients_renewed_{0};
+  std::atomic<std::uint64_t> broker_errors_{0};
+  std::array<std::atomic<std::uint64_t>, kProduceBuckets> produce_latency_{};
+
+  // The poll thread's.
+  std::vector<Parked> undelivered_;
+  std::vector<std::function<void(Ticket)>> durable_observers_;
+  std::function<void(const Status&)> failure_observer_;
+  bool failed_ = false;
+  Ticket observed_{};
+
+  std::mutex close_mutex_;
+  bool closed_ = false;  // Guarded by close_mutex_.
+  std::thread poller_;
+};
+
+}  // namespace starling::cloud
