@@ -243,6 +243,10 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   app.add_option("--reboot-at", fleet.reboot_at_s, "second at which vehicles reboot");
   app.add_option("--reboot-vehicles", fleet.reboot_vehicles, "how many of them");
   app.add_option("--journal", fleet.journal, "file for what happened on the vehicles");
+  app.add_option("--kills", fleet.kills, "how often the orchestrator is killed (SIGKILL)");
+  app.add_option("--kill-at", fleet.kill_at_s, "second of the first kill")->capture_default_str();
+  app.add_option("--kill-every", fleet.kill_every_s, "seconds between two")->capture_default_str();
+  app.add_option("--kill-pid-file", fleet.kill_pid_file, "holds the orchestrator's process number");
   app.add_option("--train-dictionary", options.train_dictionary,
                  "file for the frames' dictionary; connects to nothing (common/frame/dictionary.zdict)");
   app.add_option("--dictionary-bytes", options.dictionary_bytes, "how large it gets")

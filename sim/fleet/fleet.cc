@@ -63,6 +63,7 @@ Fleet::Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic,
       journal_(config.journal.empty() ? nullptr : std::make_unique<JournalKeeper>(config.vehicles)),
       vehicles_(config.vehicles),
       book_(&schedule_, boots_),
+      outages_(&config_),
       prediction_(traffic) {}
 
 Fleet::~Fleet() = default;
@@ -129,6 +130,7 @@ void Fleet::Boot(std::size_t index) {
                                             const edge::ControlAction& action, BootTime) {
     const CloudTime now = clock_->Now();
     book_.OnAction(static_cast<std::uint32_t>(index), action, BootTime(now - booted), now);
+    outages_.OnAction(action, now);
     if (journal_) journal_->OnAction(index, action, BootTime(now - booted), now);
   };
   if (hooks_.controller) controller = hooks_.controller(index, &context_, std::move(controller));
@@ -325,6 +327,7 @@ void Fleet::Drive() {
   // A moment ahead, so that the first samples are not late already.
   drive_start_ = phase_start_ + milliseconds(50);
   book_.Start(drive_start_);
+  outages_.Start(drive_start_);
   prediction_.Start(drive_start_);
   // Until the last vehicle to join has taken its last sample; the cloud's picture is
   // judged while all are in it.
@@ -334,6 +337,7 @@ void Fleet::Drive() {
   const CloudTime cut_at = drive_start_ + seconds(config_.cut_at_s);
   const CloudTime reboot_at = drive_start_ + seconds(config_.reboot_at_s);
   RunWheel(drive_start_, turns, &Fleet::VisitSampling, [&](CloudTime now) {
+    outages_.Poll(now, vehicles_);
     if (config_.cut_vehicles > 0 && !cut_done_ && now >= cut_at) CutSome();
     if (config_.reboot_vehicles > 0 && !reboot_done_ && now >= reboot_at) RebootSome();
     return stop_requested.load(std::memory_order_relaxed);
@@ -353,6 +357,7 @@ void Fleet::Drain() {
   std::uint64_t looks_wanted = UINT64_MAX;
   CloudTime agents_done_at{};
   RunWheel(phase_start_, UINT64_MAX, &Fleet::VisitFlushing, [&](CloudTime now) {
+    outages_.Poll(now, vehicles_);
     if (now > limit || stop_requested.load(std::memory_order_relaxed)) return true;
     // The first round flushes; only one after it sees what is left.
     const bool agents_done = rounds_gathered_ > 1 && gathered_.undrained == 0;
@@ -382,6 +387,8 @@ void Fleet::Drain() {
   outcome_.total = totals;
   outcome_.prediction = prediction_.error();
   outcome_.clock_stepped = clock_->Stepped();
+  outcome_.outages = outages_.outages();
+  outcome_.kill_failure = outages_.failure();
   phase_ = FleetPhase::kDone;
   gathering_ = totals;
   Publish();

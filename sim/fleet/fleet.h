@@ -19,6 +19,7 @@
 #include "sim/fleet/histogram.h"
 #include "sim/fleet/journal_keeper.h"
 #include "sim/fleet/observer.h"
+#include "sim/fleet/outage_watch.h"
 #include "sim/fleet/prediction_check.h"
 #include "sim/fleet/schedule.h"
 #include "sim/fleet/sim_vehicle.h"
@@ -53,6 +54,8 @@ struct FleetOutcome {
   Histogram lateness;                   // of each sample behind its instant
   PredictionError prediction;
   nanoseconds clock_stepped{};
+  std::vector<Outage> outages;          // kills of the orchestrator
+  std::string kill_failure;             // why one did not come about
 };
 
 // What a test puts between the parts of a vehicle; empty in a real run.
@@ -138,6 +141,7 @@ class Fleet {
   std::unique_ptr<JournalKeeper> journal_;  // null: none is kept
   std::vector<SimVehicle> vehicles_;      // after all that they use
   CommandBook book_;
+  OutageWatch outages_;
   ByteBaseline baseline_;
   PredictionCheck prediction_;
 

@@ -34,6 +34,12 @@ Status FleetConfig::Validate() const {
     return Refuse("reboot_at_s is " + std::to_string(reboot_at_s) +
                   ", must be within 1 and seconds - 1");
   }
+  if (kills > 1000) return Refuse("kills must be within 0 and 1000");
+  if (kills > 0 && kill_pid_file.empty()) return Refuse("kills need kill_pid_file");
+  if (kills > 0 && (kill_at_s < 1 || kill_every_s < 1 || kill_every_s > 3600 ||
+                    kill_at_s + (kills - 1) * std::uint64_t{kill_every_s} >= seconds)) {
+    return Refuse("the last kill is after the end: kill_at_s + (kills - 1) * kill_every_s must be below seconds");
+  }
   if (connect_timeout.count() <= 0) return Refuse("connect_timeout must be above 0");
   if (drain_timeout.count() < 0) return Refuse("drain_timeout is negative");
   if (handshakes_max < 1 || handshakes_max > 1000) {

@@ -109,6 +109,22 @@ json::object DescribeVerdicts(const ReportFigures& figures) {
   return verdicts;
 }
 
+json::value Milliseconds(const std::optional<nanoseconds>& span) {
+  if (!span) return nullptr;
+  return Rounded(ToSeconds(*span) * 1e3);
+}
+
+json::array DescribeOutages(const FleetOutcome& outcome) {
+  json::array outages;
+  for (const Outage& outage : outcome.outages) {
+    outages.push_back({{"killed_process", outage.process},
+                       {"first_command_ms", Milliseconds(outage.first_command)},
+                       {"live_50_ms", Milliseconds(outage.live_50)},
+                       {"live_99_ms", Milliseconds(outage.live_99)}});
+  }
+  return outages;
+}
+
 void WritePretty(const json::value& value, std::size_t depth, std::string* out) {
   if (!value.is_object() || value.as_object().empty()) {
     out->append(json::serialize(value));
@@ -195,6 +211,7 @@ std::string ReportDocument(const RunRecord& run, const FleetOutcome& outcome,
   report["drain_seconds"] = Rounded(outcome.drain_s);
   report["drained"] = outcome.drained;
   report["cloud_restarts"] = run.cloud.restarts;
+  report["outages"] = DescribeOutages(outcome);
   report["clock_stepped_ms"] = Rounded(ToSeconds(outcome.clock_stepped) * 1e3);
 
   std::string text;

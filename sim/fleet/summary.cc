@@ -25,6 +25,20 @@ void LatencyLine(std::string* out, const std::string& name, const Quantiles& q) 
        q.count);
 }
 
+void OutageLines(std::string* out, const std::vector<Outage>& outages) {
+  const auto span = [](const std::optional<nanoseconds>& measured) {
+    std::array<char, 32> text;
+    if (!measured) return std::string("never");
+    std::snprintf(text.data(), text.size(), "%.3f s", ToSeconds(*measured));
+    return std::string(text.data());
+  };
+  Line(out, "%-18s %16s %16s %16s", "killed, then", "first command", "half live", "99 % live");
+  for (std::size_t i = 0; i < outages.size(); ++i) {
+    Line(out, "  kill %-11zu %16s %16s %16s", i + 1, span(outages[i].first_command).c_str(),
+         span(outages[i].live_50).c_str(), span(outages[i].live_99).c_str());
+  }
+}
+
 double Mebibytes(double bytes) { return bytes / (1 << 20); }
 
 double PerSecond(double amount, double seconds) { return seconds > 0 ? amount / seconds : 0; }
@@ -71,6 +85,9 @@ Verdict Judge(const RunRecord& run, const FleetOutcome& outcome, const CommandBo
   expect(book.causes_unknown() == 0, number(book.causes_unknown()) + " commands name a cause that was never sampled");
   expect(CountOf(run.after.cloud, "shard.outbox_open") == 0,
          number(CountOf(run.after.cloud, "shard.outbox_open")) + " commands have no terminal status");
+  expect(outcome.kill_failure.empty(), "the orchestrator could not be killed: " + outcome.kill_failure);
+  const auto away = std::ranges::count_if(outcome.outages, [](const Outage& outage) { return !outage.live_99; });
+  expect(away == 0, number(static_cast<std::uint64_t>(away)) + " kills after which the fleet was not back before the next");
   expect(book.acted_late() == 0, number(book.acted_late()) + " commands were acted on too late");
   expect(book.acted_twice() == 0, number(book.acted_twice()) + " commands were acted on twice");
   return verdict;
@@ -141,6 +158,7 @@ std::string SummaryTable(const RunRecord& run, const FleetOutcome& outcome,
   Line(&out, "memory        simulator %.0f MB, cloud %.0f MB at most",
        Mebibytes(static_cast<double>(run.after.sim.rss_peak_bytes)),
        Mebibytes(FigureOf(cloud, "process.rss_peak_bytes")));
+  if (!outcome.outages.empty()) OutageLines(&out, outcome.outages);
   for (const std::string& failure : verdict.failures) Line(&out, "FAILED: %s", failure.c_str());
   if (verdict.failures.empty()) Line(&out, "passed");
   return out;

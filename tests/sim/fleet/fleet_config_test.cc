@@ -46,4 +46,17 @@ TEST(FleetConfig, NamesTheFieldThatIsOutOfRange) {
 }
 
 }  // namespace
+TEST(FleetConfig, EveryKillHasToComeBeforeTheEnd) {
+  FleetConfig config;
+  config.seconds = 40;
+  config.kills = 3;
+  config.kill_pid_file = "cloud.pid";
+  EXPECT_TRUE(config.Validate().ok());  // at 10, 20 and 30 s
+  config.kills = 4;
+  EXPECT_FALSE(config.Validate().ok());
+  config.kills = 1;
+  config.kill_pid_file.clear();
+  EXPECT_NE(config.Validate().message().find("kill_pid_file"), std::string_view::npos);
+}
+
 }  // namespace starling::sim

@@ -1,0 +1,61 @@
+#include "sim/fleet/outage_watch.h"
+
+#include <signal.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+
+namespace starling::sim {
+namespace {
+
+constexpr milliseconds kLookEvery{10};
+
+}  // namespace
+
+void OutageWatch::Poll(CloudTime now, std::span<const SimVehicle> vehicles) {
+  if (outages_.size() < config_.kills && failure_.empty()) {
+    const auto due = start_ + seconds(config_.kill_at_s) +
+                     seconds(config_.kill_every_s) * static_cast<std::int64_t>(outages_.size());
+    if (now >= due) Kill(now, vehicles);
+  }
+  if (outages_.empty() || outages_.back().live_99 || now < next_look_) return;
+  next_look_ = now + kLookEvery;
+  CountBack(now, vehicles);
+}
+
+void OutageWatch::Kill(CloudTime now, std::span<const SimVehicle> vehicles) {
+  std::int64_t process = 0;
+  std::ifstream file(config_.kill_pid_file);
+  if (!(file >> process) || process <= 1) {
+    failure_ = config_.kill_pid_file + " holds no process number";
+    return;
+  }
+  connects_.resize(vehicles.size());
+  for (std::size_t i = 0; i < vehicles.size(); ++i) connects_[i] = vehicles[i].uplink->counters().connects;
+  if (::kill(static_cast<pid_t>(process), SIGKILL) != 0) {
+    failure_ = "process " + std::to_string(process) + " of " + config_.kill_pid_file + ": " + std::strerror(errno);
+    return;
+  }
+  outages_.push_back({.killed = now, .process = process, .first_command = {}, .live_50 = {}, .live_99 = {}});
+}
+
+void OutageWatch::CountBack(CloudTime now, std::span<const SimVehicle> vehicles) {
+  Outage& outage = outages_.back();
+  std::size_t back = 0;
+  for (std::size_t i = 0; i < vehicles.size(); ++i) {
+    // Until a vehicle has noticed, it still takes itself for connected.
+    if (vehicles[i].uplink->counters().connects > connects_[i] && vehicles[i].agent->welcomed()) ++back;
+  }
+  if (!outage.live_50 && back * 100 >= vehicles.size() * 50) outage.live_50 = now - outage.killed;
+  if (back * 100 >= vehicles.size() * 99) outage.live_99 = now - outage.killed;
+}
+
+void OutageWatch::OnAction(const edge::ControlAction& action, CloudTime now) {
+  if (outages_.empty()) return;
+  Outage& outage = outages_.back();
+  if (outage.first_command || CloudTimeFromNs(action.cause_log_time_ns) <= outage.killed) return;
+  outage.first_command = now - outage.killed;
+}
+
+}  // namespace starling::sim
