@@ -176,12 +176,16 @@ Status Orchestrator::Ready() {
     case Phase::kDraining: return {ErrorCode::kUnavailable, "draining"};
     case Phase::kServing: break;
   }
+  if (gateway_.certificates().server_expires <= CloudNow()) {
+    return {ErrorCode::kUnavailable, "the server's certificate has expired, and vehicles refuse it; replace it"};
+  }
   return {};
 }
 
 std::vector<Figure> Orchestrator::Figures() {
   std::vector<Figure> figures;
   AppendFigures(GatewayStarted() ? gateway_.counters() : GatewayCounters(), &figures);
+  if (GatewayStarted()) AppendFigures(gateway_.certificates(), CloudNow(), &figures);
   const ShardRunnerCounters runner = runner_.counters();
   AppendFigures(runner.shard, &figures);
   AppendFigures(runner, &figures);

@@ -63,6 +63,9 @@ class Orchestrator final : public ConsoleSource {
   // The failure that this process cannot work with; ok while there is none.
   Status Health() const;
 
+  // Reads the certificates' folder again, soon.
+  void ReloadCertificates() { gateway_.ReloadCertificates(); }
+
   // Drains the gateway, then closes the log.  Idempotent.
   //
   // Errors: those of Log::Close.

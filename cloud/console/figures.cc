@@ -16,6 +16,8 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("handshakes_resumed", counters.handshakes_resumed, "TLS handshakes resumed from a ticket");
   add("handshakes_failed", counters.handshakes_failed,
       "TLS handshakes that failed: a wrong or missing certificate, or a cut link");
+  add("revoked_refused", counters.revoked_refused, "TLS handshakes with a revoked certificate");
+  add("revoked_cut", counters.revoked_cut, "Connections cut because their certificate was revoked");
   add("refused_connections", counters.refused_connections,
       "Connections refused: connections_max reached or no file left");
   add("replaced_connections", counters.replaced_connections,
@@ -34,6 +36,29 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
                         FigureKind::kCounter, static_cast<double>(counters.verdicts[i]),
                         log::EnumNameVerdict(static_cast<log::Verdict>(i))});
   }
+}
+
+void AppendFigures(const CertificateFigures& certificates, CloudTime now, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help, FigureKind kind) {
+    figures->push_back({"certificates", name, help, kind, value});
+  };
+  const auto left = [now](CloudTime expires) { return ToSeconds(expires - now); };
+  add("server_seconds_left", left(certificates.server_expires), "Until the server's certificate expires",
+      FigureKind::kGauge);
+  add("authority_seconds_left", left(certificates.authority_expires),
+      "Until the first authority's certificate expires", FigureKind::kGauge);
+  add("revoked", static_cast<double>(certificates.revoked), "Entries of the revocation list", FigureKind::kGauge);
+  add("crl_number", static_cast<double>(certificates.crl_number), "Number of the revocation list, 0 if there is none",
+      FigureKind::kGauge);
+  if (certificates.crl_next_update) {
+    add("crl_seconds_left", left(*certificates.crl_next_update),
+        "Until the revocation list is overdue; it stays in force after that", FigureKind::kGauge);
+  }
+  add("reloads", static_cast<double>(certificates.reloads), "Changes of the folder that were taken over",
+      FigureKind::kCounter);
+  add("reloads_refused", static_cast<double>(certificates.reloads_refused),
+      "Changes of the folder that were not, or not all: a broken file, a foreign or older revocation list",
+      FigureKind::kCounter);
 }
 
 void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) {

@@ -32,6 +32,7 @@ struct Figure {
 };
 
 void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures);
+void AppendFigures(const CertificateFigures& certificates, CloudTime now, std::vector<Figure>* figures);
 void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* figures);

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "cloud/fleet_ca/pem_files.h"
+#include "cloud/fleet_ca/revocation.h"
 
 namespace starling::cloud {
 namespace {
@@ -86,6 +87,14 @@ Status MakeTicketKey(const CertificateFolder& folder) {
                    Secrecy::kSecret);
 }
 
+// Before another certificate takes its place.
+Status RememberFormer(const CertificateFolder& folder, const VehicleId& vehicle) {
+  if (!Exists(folder.vehicle(vehicle))) return Status();
+  const Result<X509Ptr> former = LoadCertificate(folder.vehicle(vehicle));
+  if (!former.ok()) return former.status();
+  return RememberReplaced(folder, vehicle, former.value().get());
+}
+
 Status MakeVehicle(const CertificateFolder& folder, const Authority& authority, const VehicleId& vehicle,
                    int days, CloudTime now, FleetReport* report) {
   const fs::path path = folder.vehicle(vehicle);
@@ -102,7 +111,8 @@ Status MakeVehicle(const CertificateFolder& folder, const Authority& authority, 
   const Result<X509Ptr> certificate =
       authority.IssueVehicle(vehicle, key.value().get(), Validity::StartingAt(now, days));
   if (!certificate.ok()) return certificate.status();
-  Status status = WriteKey(folder.vehicle_key(vehicle), key.value().get());
+  Status status = RememberFormer(folder, vehicle);
+  if (status.ok()) status = WriteKey(folder.vehicle_key(vehicle), key.value().get());
   if (status.ok()) status = WriteCertificate(path, certificate.value().get());
   if (status.ok()) ++report->vehicles_made;
   return status;
@@ -187,13 +197,14 @@ Result<VehicleId> SignRequest(const CertificateFolder& folder, const fs::path& r
   if (Exists(path) && !replace) {
     return Status(ErrorCode::kInvalidArgument,
                   path.string() + " is there already; --replace issues another one, and the old one "
-                                  "stays good until it expires");
+                                  "stays good until it expires or the vehicle is revoked");
   }
   const Result<X509Ptr> certificate =
       authority.value().IssueVehicle(vehicle.value(), X509_REQ_get0_pubkey(loaded.value().get()),
                                      Validity::StartingAt(now, days));
   if (!certificate.ok()) return certificate.status();
   if (Status status = MakeFolder(folder.root / "vehicles"); !status.ok()) return status;
+  if (Status status = RememberFormer(folder, vehicle.value()); !status.ok()) return status;
   if (Status status = WriteCertificate(path, certificate.value().get()); !status.ok()) return status;
   return vehicle;
 }

@@ -77,6 +77,15 @@ Status WriteRequest(const std::filesystem::path& path, X509_REQ* request) {
                   [request](BIO* bio) { return PEM_write_bio_X509_REQ(bio, request); });
 }
 
+Status WriteCrls(const std::filesystem::path& path, const std::vector<X509_CRL*>& crls) {
+  return WritePem(path, Secrecy::kPublic, [&crls](BIO* bio) {
+    for (X509_CRL* crl : crls) {
+      if (PEM_write_bio_X509_CRL(bio, crl) != 1) return 0;
+    }
+    return 1;
+  });
+}
+
 Result<RequestPtr> LoadRequest(const std::filesystem::path& path) {
   ERR_clear_error();
   errno = 0;

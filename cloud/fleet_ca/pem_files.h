@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "common/status.h"
 
@@ -28,6 +29,7 @@ Status WriteFile(const std::filesystem::path& path, std::span<const char> conten
 Status WriteCertificate(const std::filesystem::path& path, X509* certificate);
 Status WriteKey(const std::filesystem::path& path, EVP_PKEY* key);
 Status WriteRequest(const std::filesystem::path& path, X509_REQ* request);
+Status WriteCrls(const std::filesystem::path& path, const std::vector<X509_CRL*>& crls);
 
 // Errors: kIoError if the file cannot be read; kInvalidArgument if it holds no
 //         certificate request.

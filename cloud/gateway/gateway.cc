@@ -5,6 +5,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <csignal>
+#include <cstdio>
 #include <future>
 #include <mutex>
 #include <optional>
@@ -118,22 +119,31 @@ Gateway::~Gateway() {
   state_->StopThreads();
 }
 
-Status Gateway::Start(const CertificateFolder& certificates) {
+Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::Say say) {
   State& s = *state_;
   STARLING_CHECK(s.threads.empty());
   if (Status status = s.shared.config.Validate(); !status.ok()) return status;
-  Result<SslContextPtr> tls = MakeServerContext(certificates);
-  if (!tls.ok()) return tls.status();
-  s.shared.tls = std::move(tls).value();
-  // OpenSSL writes to the descriptor by write(): a vehicle that is gone must be an
-  // error there, not the end of the process.
-  std::signal(SIGPIPE, SIG_IGN);
+  if (!say) say = [](const std::string& line) { std::fprintf(stderr, "starling-cloud: %s\n", line.c_str()); };
+  s.shared.certificates.emplace(certificates, std::move(say));
+  const auto cut_revoked = [&s] {
+    for (const auto& thread : s.threads) {
+      boost::asio::post(thread->context(), [each = thread.get()] { each->CutRevoked(); });
+    }
+  };
   for (std::size_t i = 0; i < s.shared.config.threads; ++i) {
     s.threads.push_back(std::make_unique<GatewayThread>(&s.shared, i));
   }
+  if (Status status = s.shared.certificates->Start(cut_revoked); !status.ok()) {
+    s.threads.clear();
+    return status;
+  }
+  // OpenSSL writes to the descriptor by write(): a vehicle that is gone must be an
+  // error there, not the end of the process.
+  std::signal(SIGPIPE, SIG_IGN);
   if (Status status = s.Listen(); !status.ok()) {
     s.acceptor.reset();
     s.accept_timer.reset();
+    s.shared.certificates->Stop();
     s.threads.clear();
     return status;
   }
@@ -213,6 +223,7 @@ void Gateway::State::StopAccepting() {
 
 void Gateway::State::StopThreads() {
   relay->Set({});
+  if (shared.certificates) shared.certificates->Stop();  // It posts to the threads.
   for (const auto& thread : threads) thread->Stop();
   acceptor.reset();
   accept_timer.reset();
@@ -275,6 +286,12 @@ void Gateway::Drain(milliseconds timeout) {
 
 bool Gateway::Connected(const VehicleId& vehicle) const {
   return !state_->shared.directory.Find(vehicle).connection.expired();
+}
+
+void Gateway::ReloadCertificates() { state_->shared.certificates->Reload(); }
+
+CertificateFigures Gateway::certificates() const {
+  return state_->shared.certificates ? state_->shared.certificates->figures() : CertificateFigures();
 }
 
 std::uint16_t Gateway::port() const { return state_->port; }

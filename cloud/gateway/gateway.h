@@ -3,12 +3,14 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 
 #include "cloud/log/log.h"
 #include "cloud/shard/shard.h"
+#include "cloud/tls/certificate_watch.h"
 #include "common/geo/local_frame.h"
 #include "common/ids.h"
 #include "common/status.h"
@@ -62,6 +64,8 @@ struct GatewayCounters {
   std::uint64_t handshakes_full = 0;
   std::uint64_t handshakes_resumed = 0;
   std::uint64_t handshakes_failed = 0;    // and connections that ended before theirs
+  std::uint64_t revoked_refused = 0;      // of those: the certificate is revoked
+  std::uint64_t revoked_cut = 0;          // living connections whose certificate was revoked
   std::uint64_t refused_connections = 0;  // over connections_max, or no file left
   std::uint64_t replaced_connections = 0; // a newer connection of the same vehicle
   std::uint64_t frames_in = 0;
@@ -85,8 +89,15 @@ class Gateway {
   Gateway(const GatewayConfig& config, Log* log, HistoryLedger* ledger);
   ~Gateway();
 
+  // Watches the folder from now on: what changes there holds for new connections, and
+  // whose certificate is revoked is cut.  `say` gets lines for people, from another
+  // thread; null: standard error.
+  //
   // Errors: kUnavailable if the port is taken, naming it; kIoError otherwise.
-  Status Start(const CertificateFolder& certificates);
+  Status Start(const CertificateFolder& certificates, CertificateWatch::Say say = nullptr);
+
+  // Reads the certificates' folder again, soon.  REQUIRES: Start was ok.
+  void ReloadCertificates();
 
   // Sends commands to the vehicles that are connected, stamping emitted_time_ns.
   void Deliver(std::span<const ShardOutputs::Command> commands);
@@ -103,6 +114,7 @@ class Gateway {
 
   std::uint16_t port() const;
   GatewayCounters counters() const;
+  CertificateFigures certificates() const;
 
  private:
   struct State;

@@ -13,6 +13,9 @@ namespace {
 constexpr milliseconds kSweepInterval{100};
 constexpr std::size_t kSweepParts = 10;
 
+// Connections looked at in one turn of the loop: about a millisecond.
+constexpr std::size_t kRevocationsPerTurn = 500;
+
 }  // namespace
 
 void ThreadCounters::AddTo(GatewayCounters* sum) const {
@@ -21,6 +24,8 @@ void ThreadCounters::AddTo(GatewayCounters* sum) const {
   sum->handshakes_full += get(handshakes_full);
   sum->handshakes_resumed += get(handshakes_resumed);
   sum->handshakes_failed += get(handshakes_failed);
+  sum->revoked_refused += get(revoked_refused);
+  sum->revoked_cut += get(revoked_cut);
   sum->replaced_connections += get(replaced_connections);
   sum->frames_in += get(frames_in);
   sum->bytes_in += get(bytes_in);
@@ -79,7 +84,7 @@ void GatewayThread::StartHandshakes() {
     waiting_.pop_front();
     if (connection->closed()) continue;
     ++handshakes_;
-    connection->BeginHandshake(shared->tls.get());
+    connection->BeginHandshake(shared->certificates->current()->context());
   }
 }
 
@@ -121,6 +126,23 @@ void GatewayThread::SendAcks() {
     if (const auto connection = ack.connection.lock()) connection->SendAck(ack);
   }
   acks_due_.store(acks_.size(), std::memory_order_release);
+}
+
+void GatewayThread::CutRevoked() {
+  auto connections = std::make_shared<std::vector<std::weak_ptr<VehicleConnection>>>(connections_.begin(),
+                                                                                     connections_.end());
+  CutRevokedFrom(std::move(connections), 0);
+}
+
+void GatewayThread::CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections,
+                                   std::size_t first) {
+  const std::shared_ptr<const ServerTls> tls = shared->certificates->current();
+  const std::size_t end = std::min(connections->size(), first + kRevocationsPerTurn);
+  for (std::size_t i = first; i < end; ++i) {
+    if (const auto connection = (*connections)[i].lock()) connection->CutIfRevoked(*tls);
+  }
+  if (end == connections->size() || stopping_) return;
+  boost::asio::post(context_, [this, rest = std::move(connections), end] { CutRevokedFrom(rest, end); });
 }
 
 void GatewayThread::Drain() {

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "cloud/gateway/record_builder.h"
 #include "cloud/gateway/vehicle_directory.h"
 #include "cloud/log/log.h"
+#include "cloud/tls/certificate_watch.h"
 #include "common/frame/payload_codec.h"
 #include "common/telemetry/sample.h"
 
@@ -42,7 +44,7 @@ struct GatewayShared {
   const LocalFrame frame;
   DeadLetters dead_letters;
   VehicleDirectory directory{config};
-  SslContextPtr tls;                      // set before the threads run
+  std::optional<CertificateWatch> certificates;  // set before the threads run
   std::atomic<std::uint64_t> epoch{0};    // stored by the shard's runner; order does not matter
 };
 
@@ -50,6 +52,7 @@ struct GatewayShared {
 struct ThreadCounters {
   using Counter = std::atomic<std::uint64_t>;
   Counter connections{0}, handshakes_full{0}, handshakes_resumed{0}, handshakes_failed{0};
+  Counter revoked_refused{0}, revoked_cut{0};
   Counter replaced_connections{0}, frames_in{0}, bytes_in{0}, frames_out{0}, bytes_out{0};
   Counter commands_sent{0}, commands_unroutable{0}, sessions_shed{0};
   std::array<Counter, kVerdictCount> verdicts{};
@@ -80,6 +83,10 @@ class GatewayThread {
 
   // Acknowledgements whose moment has come are sent, soon.
   void PostAcks();
+
+  // Looks at every connection that is there now, some in each turn, and cuts those whose
+  // certificate is revoked.
+  void CutRevoked();
 
   // Says Notice Draining to all, and reads no more.
   void Drain();
@@ -118,6 +125,7 @@ class GatewayThread {
   void Sweep();
   void SendAcks();
   void StartHandshakes();
+  void CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections, std::size_t first);
 
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};

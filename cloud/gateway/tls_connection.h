@@ -41,6 +41,8 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
 
   enum class Priority : bool { kUrgent, kNormal };
 
+  const SSL* tls() const { return ssl_.get(); }  // null before Start
+
   // Called from the io_context.  Each of them may close the connection.
   virtual void OnFirstByte() = 0;
   virtual void OnEstablished(const SSL* ssl) = 0;

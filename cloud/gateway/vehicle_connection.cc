@@ -52,10 +52,17 @@ void VehicleConnection::OnFirstByte() {
 void VehicleConnection::OnEstablished(const SSL* ssl) {
   stage_ = Stage::kIdentified;
   thread_->OnHandshakeOver();
-  const Result<VehicleId> vehicle = PeerVehicle(ssl);
+  // As it stands now: the handshake may have begun before a change.
+  const std::shared_ptr<const ServerTls> tls = thread_->shared->certificates->current();
+  const Result<VehicleId> vehicle = tls->Identify(ssl, CloudNow());
   if (!vehicle.ok()) {
     Tally::Add(&thread_->tally().handshakes_failed);
     return Close(std::string(vehicle.status().message()));
+  }
+  if (tls->Revokes(ssl)) {
+    Tally::Add(&thread_->tally().handshakes_failed);
+    Tally::Add(&thread_->tally().revoked_refused);
+    return Close("the certificate is revoked");
   }
   Tally::Add(SSL_session_reused(ssl) == 1 ? &thread_->tally().handshakes_resumed
                                           : &thread_->tally().handshakes_full);
@@ -81,6 +88,12 @@ void VehicleConnection::OnClosed(const std::string&) {
     if (was_current && vehicle_.boot != BootId{}) (void)AppendSession(false, 0);
   }
   thread_->Forget(this);
+}
+
+void VehicleConnection::CutIfRevoked(const ServerTls& server_tls) {
+  if (closed() || record_ == nullptr || !server_tls.Revokes(tls())) return;
+  Tally::Add(&thread_->tally().revoked_cut);
+  Close("the certificate was revoked");
 }
 
 void VehicleConnection::Replace() {

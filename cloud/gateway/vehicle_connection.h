@@ -37,6 +37,9 @@ class VehicleConnection final : public TlsConnection {
   // awaited too long.  Not while it waits for others' handshakes: that is our doing.
   void CheckTimeouts(std::chrono::steady_clock::time_point now);
 
+  // Closes if the vehicle's certificate is revoked.
+  void CutIfRevoked(const ServerTls& tls);
+
   // A newer connection of the same vehicle is there.
   void Replace();
 

@@ -16,6 +16,8 @@ Examples:
   starling init certs --server-name gw.example.org
   starling request taxi-7 --out /etc/starling   on the vehicle: makes its key and a request
   starling sign certs --request taxi-7.csr      where the authority is: certs/vehicles/taxi-7.pem
+  starling revoke certs taxi-7                  shuts taxi-7 out, and cuts its connection
+  starling crl certs --renew                    the revocation list for another while
 
 Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.)";
 
@@ -27,12 +29,18 @@ int starling::cloud::Fail(const Status& status) {
   return kExitFailed;
 }
 
+int starling::cloud::Misuse(const Status& status) {
+  (void)Fail(status);
+  return kExitUsage;
+}
+
 int main(int argc, char** argv) {
   CLI::App program("Starling's operator program.", "starling");
   program.footer(kExamples);
   program.require_subcommand(1);
   std::vector<Subcommand> commands;
   starling::cloud::AddFleetCommands(&program, &commands);
+  starling::cloud::AddRevocationCommands(&program, &commands);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -13,6 +13,8 @@ inline constexpr int kExitUsage = 2;
 
 // Says on standard error why the program failed.
 int Fail(const Status& status);
+// The same where the user wrote something wrong.
+int Misuse(const Status& status);
 
 // One of the operator program's commands: what was parsed, and what it then does.  `run`
 // returns the program's exit code.
@@ -23,5 +25,6 @@ struct Subcommand {
 
 // Each adds its commands to the program, and to the list.
 void AddFleetCommands(CLI::App* program, std::vector<Subcommand>* commands);   // init, request, sign
+void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
 
 }  // namespace starling::cloud

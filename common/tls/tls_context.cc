@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
-#include <fstream>
 #include <utility>
 
 namespace starling {
@@ -64,36 +63,18 @@ Result<SslContextPtr> MakeContext(const SSL_METHOD* method, const std::filesyste
   // Record header and body with one read().
   SSL_CTX_set_read_ahead(raw, 1);
   // A frame that was cut off is noticed by the frame codec.
-  SSL_CTX_set_options(raw, SSL_OP_IGNORE_UNEXPECTED_EOF);
+  SSL_CTX_set_options(raw, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
 
-  // Read as PEM first: SSL_CTX_load_verify_file does not tell an unreadable file
-  // from one that holds no certificate.
-  Result<BioPtr> file = OpenPem(ca);
-  if (!file.ok()) return file.status();
-  const X509Ptr certificate(PEM_read_bio_X509(file.value().get(), nullptr, nullptr, nullptr));
-  if (certificate == nullptr || SSL_CTX_load_verify_file(raw, ca.c_str()) != 1) {
-    return TlsFailure(ErrorCode::kInvalidArgument, ca.string() + " holds no certificate");
+  // Not SSL_CTX_load_verify_file: it does not tell an unreadable file from one that
+  // holds no certificate, and takes one that is damaged behind its first one.
+  const Result<std::vector<X509Ptr>> authorities = LoadCertificates(ca);
+  if (!authorities.ok()) return authorities.status();
+  for (const X509Ptr& authority : authorities.value()) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), authority.get()) != 1) {
+      return TlsFailure(ErrorCode::kInvalidArgument, "cannot use " + ca.string());
+    }
   }
   return context;
-}
-
-Status LoadTicketKey(const std::filesystem::path& path, SSL_CTX* context) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
-    return Status(ErrorCode::kIoError, "cannot read " + path.string() + ": " + std::strerror(errno));
-  }
-  // One byte more than there should be, to notice a file that is too long.
-  std::array<char, kTicketKeyBytes + 1> key{};
-  file.read(key.data(), static_cast<std::streamsize>(key.size()));
-  if (file.gcount() != static_cast<std::streamsize>(kTicketKeyBytes)) {
-    return Status(ErrorCode::kInvalidArgument,
-                  path.string() + " is not a ticket key: it must have " +
-                      std::to_string(kTicketKeyBytes) + " bytes");
-  }
-  const auto outcome = SSL_CTX_set_tlsext_ticket_keys(context, key.data(), kTicketKeyBytes);
-  OPENSSL_cleanse(key.data(), key.size());
-  if (outcome != 1) return TlsFailure(ErrorCode::kInvalidArgument, "cannot use " + path.string());
-  return Status();
 }
 
 }  // namespace
@@ -106,6 +87,24 @@ Result<X509Ptr> LoadCertificate(const std::filesystem::path& path) {
     return TlsFailure(ErrorCode::kInvalidArgument, path.string() + " holds no certificate");
   }
   return certificate;
+}
+
+Result<std::vector<X509Ptr>> LoadCertificates(const std::filesystem::path& path) {
+  Result<BioPtr> file = OpenPem(path);
+  if (!file.ok()) return file.status();
+  std::vector<X509Ptr> certificates;
+  for (;;) {
+    X509Ptr certificate(PEM_read_bio_X509(file.value().get(), nullptr, nullptr, nullptr));
+    if (certificate == nullptr) break;
+    certificates.push_back(std::move(certificate));
+  }
+  const bool whole = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (!whole || certificates.empty()) {
+    const std::string what = certificates.empty() ? " holds no certificate" : " is damaged behind a certificate";
+    return TlsFailure(ErrorCode::kInvalidArgument, path.string() + what);
+  }
+  ERR_clear_error();
+  return certificates;
 }
 
 Result<PrivateKeyPtr> LoadPrivateKey(const std::filesystem::path& path) {
@@ -144,7 +143,9 @@ Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder) {
   }
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
 
-  if (Status status = LoadTicketKey(folder.ticket_key(), raw); !status.ok()) return status;
+  Result<std::unique_ptr<TicketKeys>> tickets = TicketKeys::Load(folder.ticket_key(), folder.previous_ticket_key());
+  if (!tickets.ok()) return tickets.status();
+  if (Status status = TicketKeys::Use(std::move(tickets).value(), raw); !status.ok()) return status;
   SSL_CTX_set_session_id_context(raw, kSessionIdContext, sizeof(kSessionIdContext) - 1);
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // The ticket is the session.
   SSL_CTX_set_timeout(raw, static_cast<long>(kSessionLifetime.count()));

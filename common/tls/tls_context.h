@@ -8,10 +8,12 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "common/ids.h"
 #include "common/status.h"
 #include "common/time.h"
+#include "common/tls/ticket_keys.h"
 
 namespace starling {
 
@@ -43,15 +45,19 @@ struct Credentials {
 };
 
 // Files of a fleet's certificate folder, as `starling init DIR` lays it out:
-//   ca.pem ca.key server.pem server.key ticket.key vehicles/NAME.pem vehicles/NAME.key
+//   ca.pem ca.key ca.crl server.pem server.key ticket.key ticket.previous.key
+//   replaced.txt vehicles/NAME.pem vehicles/NAME.key
 struct CertificateFolder {
   std::filesystem::path root;
 
   std::filesystem::path ca() const { return root / "ca.pem"; }
   std::filesystem::path ca_key() const { return root / "ca.key"; }
+  std::filesystem::path crl() const { return root / "ca.crl"; }
   std::filesystem::path server() const { return root / "server.pem"; }
   std::filesystem::path server_key() const { return root / "server.key"; }
   std::filesystem::path ticket_key() const { return root / "ticket.key"; }
+  std::filesystem::path previous_ticket_key() const { return root / "ticket.previous.key"; }
+  std::filesystem::path replaced() const { return root / "replaced.txt"; }
   std::filesystem::path vehicle(const VehicleId& id) const {
     return root / "vehicles" / (id.ToString() + ".pem");
   }
@@ -60,15 +66,14 @@ struct CertificateFolder {
   }
 };
 
-// Bytes of ticket.key: name, MAC key and cipher key of RFC 5077's recommended ticket.
-inline constexpr std::size_t kTicketKeyBytes = 80;
-
 // How long a session can be resumed.
 inline constexpr std::chrono::seconds kSessionLifetime = std::chrono::hours(12);
 
 // Errors: kIoError if the file cannot be read; kInvalidArgument if it is not PEM of
 //         the right kind.  The message names the file.
 Result<X509Ptr> LoadCertificate(const std::filesystem::path& path);
+// All certificates of a file, one behind the other; at least one.
+Result<std::vector<X509Ptr>> LoadCertificates(const std::filesystem::path& path);
 Result<PrivateKeyPtr> LoadPrivateKey(const std::filesystem::path& path);
 
 // Errors: kIoError if a file cannot be read; kInvalidArgument if it is not PEM of
@@ -77,11 +82,12 @@ Result<PrivateKeyPtr> LoadPrivateKey(const std::filesystem::path& path);
 Result<Credentials> LoadCredentials(const std::filesystem::path& certificate,
                                     const std::filesystem::path& key);
 
-// TLS 1.3 only, mutual: a vehicle without a certificate of `ca` is refused.
-// Resumption by stateless tickets, encrypted with the 80 bytes of `ticket_key`
-// (shared by gateways, survives restarts); read buffers are released when idle.
-// A resumed session skips the certificate's verification, so expiry is checked on
-// every connection by PeerVehicle.
+// TLS 1.3 only, mutual: a vehicle without a certificate of an authority in `ca` is
+// refused.  Resumption by stateless tickets under the keys of `ticket_key` and
+// `previous_ticket_key` (shared by gateways, survive restarts); read buffers are
+// released when idle.  No early data, no renegotiation.  A resumed session skips the
+// certificate's verification, so each connection needs PeerVehicle, and whoever
+// revokes needs to look at the certificate too.
 //
 // Errors: as LoadCredentials.
 Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder);

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <openssl/x509.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -58,6 +59,12 @@ bool TestVehicle::Connect(std::uint16_t port, const std::filesystem::path& ca, c
   SSL_set_fd(ssl_.get(), socket_);
   ERR_clear_error();
   return SSL_do_handshake(ssl_.get()) == 1;
+}
+
+std::string TestVehicle::PeerSerial() const {
+  const ASN1_INTEGER* const serial = X509_get0_serialNumber(SSL_get0_peer_certificate(ssl_.get()));
+  return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
+          static_cast<std::size_t>(ASN1_STRING_length(serial))};
 }
 
 void TestVehicle::Close() {

@@ -33,6 +33,8 @@ class TestVehicle {
                SSL_SESSION* session = nullptr);
   void Close();
   bool resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+  // Serial number of the server's certificate.
+  std::string PeerSerial() const;
   // The newest ticket; there is one once something was read.
   SslSessionPtr TakeSession() { return std::move(session_); }
 
