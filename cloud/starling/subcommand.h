@@ -26,5 +26,6 @@ struct Subcommand {
 // Each adds its commands to the program, and to the list.
 void AddFleetCommands(CLI::App* program, std::vector<Subcommand>* commands);   // init, request, sign
 void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
+void AddTopicsCommands(CLI::App* program, std::vector<Subcommand>* commands);  // topics apply, topics acl
 
 }  // namespace starling::cloud

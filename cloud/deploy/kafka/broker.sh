@@ -24,6 +24,7 @@ usage() {
 usage: ./run kafka [--nodes 1|3] [--port P] [--data DIR] [--sasl] [--fresh] [--foreground]
        ./run kafka --stop | --status | --env            [--data DIR]
        ./run kafka --kill-node N | --stop-node N | --start-node N   [--data DIR]
+       ./run kafka --tool CLASS ARGUMENT...
 
 Starts Apache Kafka 3.9 on 127.0.0.1 and returns when every node is ready, with its
 address as KAFKA_BOOTSTRAP=... on standard output.
@@ -37,6 +38,7 @@ address as KAFKA_BOOTSTRAP=... on standard output.
   --foreground   stays, and stops the nodes when it is told to end or killed
   --stop         ends every node: asks, waits 20 s, kills
   --kill-node N  kill -9 of one node; --start-node N brings it back
+  --tool CLASS   one of Kafka's own tools, as kafka.admin.AclCommand (kafka-acls)
 
 Exit codes: 0 done, 1 failed (the last line says why), 2 wrong usage, 3 --status: not running.
 TEXT
@@ -359,6 +361,12 @@ while (($# > 0)); do
       (($# >= 2)) || fail 2 "$1 needs a node's number"
       action=${1#--} node=$2; shift ;;
     --stop | --status | --env) action=${1#--} ;;
+    --tool)
+      (($# >= 2)) || fail 2 "--tool needs a class"
+      shift
+      fetch
+      java_kafka -Xmx256m "$@"
+      exit ;;
     --sasl) sasl=yes ;;
     --fresh) fresh=yes ;;
     --foreground) foreground=yes ;;
