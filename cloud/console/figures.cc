@@ -162,6 +162,8 @@ void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures) {
   add("duplicates", totals.duplicates, "Batches that were held already", FigureKind::kCounter);
   add("gaps", totals.gaps, "Batches that began past the next sample of their boot", FigureKind::kCounter);
   add("gaps_forgotten", totals.gaps_forgotten, "Gaps taken for lost", FigureKind::kCounter);
+  add("vehicles_expired", totals.vehicles_expired, "Vehicles forgotten: not heard of for history.vehicle_ttl",
+      FigureKind::kCounter);
 }
 
 void AppendFigures(const ProcessUsage& usage, std::vector<Figure>* figures) {
