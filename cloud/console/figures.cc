@@ -89,7 +89,7 @@ void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) 
   add("closed_rejected", counters.closed_rejected, "Commands that the vehicle refused");
   add("closed_unknown", counters.closed_unknown, "Commands whose vehicle rebooted before it could say");
   add("closed_twice", counters.closed_twice, "Statuses for a command that already had one");
-  add("outbox_dropped", counters.outbox_dropped, "Open commands of a former owner, left to the audit trail");
+  add("commands_reissued", counters.commands_reissued, "Open commands issued again under a new owner's epoch");
   add("closed_unmatched", counters.closed_unmatched, "Statuses for a command that the shard does not know");
   add("commands_reemitted", counters.commands_reemitted, "Open commands sent again to a vehicle that came back");
   add("commands_withheld", counters.commands_withheld, "Commands not issued: the vehicle's outbox was full");
