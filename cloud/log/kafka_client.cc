@@ -105,6 +105,8 @@ void OnLogLine(const rd_kafka_t* client, int level, const char* facility, const 
   constexpr int kWarning = 4;
   // An operator's property that this kind of client has no use for is no news.
   if (level > kWarning || std::strcmp(facility, "CONFWARN") == 0) return;
+  // A claim waits until the former owner's transaction is aborted: so it should be.
+  if (std::strcmp(facility, "GETPID") == 0 && std::strstr(text, "retrying") != nullptr) return;
   void* opaque = rd_kafka_opaque(client);
   if (opaque != nullptr) EventsOf(opaque)->OnLine(std::string("kafka: ") + facility + ": " + text);
 }
@@ -148,6 +150,12 @@ Result<KafkaHandle> OpenKafka(const KafkaConfig& config, KafkaUse use, const std
   if (client == nullptr) return Status(ErrorCode::kIoError, std::string("kafka: no client: ") + why);
   (void)conf.release();  // The client's now.
   return KafkaHandle(client);
+}
+
+void Discard(rd_kafka_t* producer) {
+  (void)rd_kafka_purge(producer, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  const KafkaDeadline deadline(milliseconds(200));
+  while (rd_kafka_outq_len(producer) > 0 && !deadline.passed()) (void)rd_kafka_poll(producer, 5);
 }
 
 int KafkaDeadline::Left(milliseconds most) const {

@@ -60,6 +60,9 @@ enum class KafkaUse : std::uint8_t {
 // Errors: kInvalidArgument if a property is refused; kIoError if the system refuses.
 Result<KafkaHandle> OpenKafka(const KafkaConfig& config, KafkaUse use, const std::string& id, KafkaEvents* events);
 
+// Gives up what a producer has not delivered; without it destroying one waits, or complains.
+void Discard(rd_kafka_t* producer);
+
 // Time by which something has to be done.
 class KafkaDeadline {
  public:

@@ -94,6 +94,7 @@ class KafkaLog final : public Log {
 
   KafkaLogCounters counters() const;
   const KafkaConfig& config() const { return config_; }
+  void Report(std::string_view line) const { report_(line); }
 
   // For tests: as KafkaProducer's.
   void FailClientForTest() { producer_->FailClientForTest(); }

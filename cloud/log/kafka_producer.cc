@@ -151,6 +151,7 @@ void KafkaProducer::ObserveFailure(std::function<void(const Status&)> observer) 
 
 void KafkaProducer::OnDelivery(const rd_kafka_message_t& message) {
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) return Finish(message);
+  if (closing_) return;
   Keep(message);
   if (ClientIsSpent(message.err)) {
     renew_.store(true, std::memory_order_release);
@@ -277,8 +278,8 @@ Status KafkaProducer::Close(milliseconds timeout) {
   poller_.join();
   CallObservers();
   const std::uint64_t lost = queue_records_.load(std::memory_order_relaxed);
-  // Destroying waits for what is queued otherwise.
-  (void)rd_kafka_purge(client_.get(), RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+  closing_ = true;
+  Discard(client_.get());
   for (KafkaTopicHandle& topic : topics_) topic.reset();
   client_.reset();
   if (lost == 0) return {};

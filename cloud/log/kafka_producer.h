@@ -136,6 +136,7 @@ class KafkaProducer final : private KafkaEvents {
   std::vector<std::function<void(Ticket)>> durable_observers_;
   std::function<void(const Status&)> failure_observer_;
   bool failed_ = false;
+  bool closing_ = false;  // What comes back now is given up.
   Ticket observed_{};
 
   std::mutex close_mutex_;
