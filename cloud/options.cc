@@ -199,6 +199,11 @@ void ReadShard(Section* section, ShardConfig* config) {
   section->ReadSectionOf("planner", [&](Section* of) { ReadPlanner(of, &config->planner); });
 }
 
+void ReadHistory(Section* section, HistoryKeeperConfig* config) {
+  section->Read("interval", &config->interval);
+  section->Read("vehicle_ttl", &config->vehicle_ttl);
+}
+
 void ReadConsole(Section* section, ConsoleConfig* config) {
   section->Read("host", &config->host);
   section->Read("port", &config->port);
@@ -226,8 +231,11 @@ std::uint64_t CloudOptions::OpenFilesNeeded() const {
 
 Status CloudOptions::Validate() const {
   for (const Status& status :
-       {gateway.Validate(), log.Validate(), state.Validate(), shard.Validate(), console.Validate()}) {
+       {gateway.Validate(), log.Validate(), state.Validate(), history.Validate(), shard.Validate(), console.Validate()}) {
     if (!status.ok()) return status;
+  }
+  if (history.vehicle_ttl < log.topics[static_cast<std::size_t>(Topic::kHistory)].age_max) {
+    return {ErrorCode::kInvalidArgument, "history.vehicle_ttl must be at least log.topics.history.age_max"};
   }
   return {};
 }
@@ -241,6 +249,7 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options) {
   file.ReadSectionOf("gateway", [&](Section* of) { ReadGateway(of, &options->gateway); });
   file.ReadSectionOf("log", [&](Section* of) { ReadLog(of, &options->log); });
   file.ReadSectionOf("shard", [&](Section* of) { ReadShard(of, &options->shard); });
+  file.ReadSectionOf("history", [&](Section* of) { ReadHistory(of, &options->history); });
   file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
   file.Finish();
   return mistake;

@@ -6,6 +6,7 @@
 
 #include "cloud/console/console.h"
 #include "cloud/gateway/gateway.h"
+#include "cloud/gateway/history_keeper.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/shard/shard_config.h"
 #include "cloud/store/rocks_state_store_config.h"
@@ -26,6 +27,7 @@ struct CloudOptions {
   GatewayConfig gateway;               // its region and origin are the above
   EmbeddedLogConfig log;               // its directory is `data`
   RocksStateStoreConfig state;         // its directory is `data`/state
+  HistoryKeeperConfig history;
   ShardConfig shard;
   ConsoleConfig console;
 

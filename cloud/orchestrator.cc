@@ -78,6 +78,8 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<Embedded
       started_at_(std::chrono::steady_clock::now()),
       log_(std::move(log)),
       store_(std::move(store)),
+      keeper_(options.history, HistoryLedger::PartitionOf(options.region), {HistoryLedger::PartitionOf(options.region)},
+              log_.get(), &ledger_, store_.get()),
       gateway_(options.gateway, log_.get(), &ledger_),
       sink_(&gateway_),
       runner_(ShardRunnerConfig(), options.shard, options.region, options.origin, log_.get(), &sink_),
@@ -111,10 +113,7 @@ Status Orchestrator::StartParts(const CloudOptions& options) {
   if (Status status = console_.Start(); !status.ok()) {
     return Advise(status, "choose another port with --http HOST:PORT");
   }
-  if (Status status = ledger_.Rebuild(*log_, HistoryLedger::PartitionOf(region_)); !status.ok()) {
-    return status;
-  }
-  ReportDamage(ledger_.rebuild_damage());
+  if (Status status = StartLedger(); !status.ok()) return status;
   if (Status status = runner_.Start(OwnerName()); !status.ok()) return status;
   if (Status status = AwaitOwnership(); !status.ok()) return status;
   gateway_.SetEpoch(Epoch{runner_.counters().epoch});
@@ -124,6 +123,21 @@ Status Orchestrator::StartParts(const CloudOptions& options) {
   }
   sink_.SetOpen(true);
   phase_.store(Phase::kServing, std::memory_order_release);
+  return {};
+}
+
+Status Orchestrator::StartLedger() {
+  const Partition partition = HistoryLedger::PartitionOf(region_);
+  Status status = ledger_.Load(*store_, partition);
+  if (!status.ok() && status.code() != ErrorCode::kInvalidArgument) {
+    return Advise(status, "the ledger can be read from the whole history instead: move the folder state away");
+  }
+  if (!status.ok()) {
+    std::fprintf(stderr, "starling-cloud: %s; reading the whole history\n", std::string(status.message()).c_str());
+  }
+  if (status = ledger_.Rebuild(*log_, partition); !status.ok()) return status;
+  ReportDamage(ledger_.rebuild_damage());
+  keeper_.Start();
   return {};
 }
 
@@ -154,6 +168,7 @@ Status Orchestrator::Stop() {
   gateway_.Drain(log_->status().ok() ? kDrainTimeout : milliseconds(0));
   sink_.SetOpen(false);
   runner_.Stop();
+  keeper_.Stop();
   outcome_ = log_->Close();
   console_.Stop();
   return outcome_;
@@ -200,6 +215,13 @@ std::vector<Figure> Orchestrator::Figures() {
   AppendFigures(ledger_.totals(), &figures);
   figures.push_back({"ledger", "rebuild_damaged", "History records the start could not read",
                      FigureKind::kCounter, static_cast<double>(ledger_.rebuild_damage().records)});
+  const HistoryKeeperCounters keeper = keeper_.counters();
+  figures.push_back({"ledger", "stored", "Times that the ledger was stored", FigureKind::kCounter,
+                     static_cast<double>(keeper.writes)});
+  figures.push_back({"ledger", "stored_entries", "Vehicles' entries stored", FigureKind::kCounter,
+                     static_cast<double>(keeper.entries)});
+  figures.push_back({"ledger", "store_failures", "Times that the ledger could not be stored", FigureKind::kCounter,
+                     static_cast<double>(keeper.write_failures)});
   AppendFigures(ReadProcessUsage(), &figures);
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;
   figures.push_back({"process", "uptime_s", "Since the log was open", FigureKind::kGauge, uptime.count()});

@@ -10,6 +10,7 @@
 #include "cloud/console/console.h"
 #include "cloud/console/console_source.h"
 #include "cloud/gateway/gateway.h"
+#include "cloud/gateway/history_keeper.h"
 #include "cloud/gateway/history_ledger.h"
 #include "cloud/log/embedded_log.h"
 #include "cloud/options.h"
@@ -41,7 +42,7 @@ class GatewaySink final : public CommandSink {
 // The orchestrator: log, ledger, shard, gateway and console, composed.
 //
 //   log ── opened, recovered
-//   ledger ── rebuilt from the log's history
+//   ledger ── loaded from the state store, then read on from the log's history
 //   shard ── reads the last seconds again, claims its region
 //   gateway ── only now takes vehicles
 //   console ── from the start, to say how far it has come
@@ -85,6 +86,7 @@ class Orchestrator final : public ConsoleSource {
                std::unique_ptr<RocksStateStore> store);
 
   Status StartParts(const CloudOptions& options);
+  Status StartLedger();
   Status AwaitOwnership();
   // Until then the gateway is its starter's alone.
   bool GatewayStarted() const;
@@ -105,6 +107,7 @@ class Orchestrator final : public ConsoleSource {
   const std::unique_ptr<EmbeddedLog> log_;
   const std::unique_ptr<RocksStateStore> store_;
   HistoryLedger ledger_;
+  HistoryKeeper keeper_;
   Gateway gateway_;
   GatewaySink sink_;
   ShardRunner runner_;

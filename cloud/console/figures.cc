@@ -89,7 +89,7 @@ void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) 
   add("closed_rejected", counters.closed_rejected, "Commands that the vehicle refused");
   add("closed_unknown", counters.closed_unknown, "Commands whose vehicle rebooted before it could say");
   add("closed_twice", counters.closed_twice, "Statuses for a command that already had one");
-  add("outbox_dropped", counters.outbox_dropped, "Open commands of a former owner, left to the audit trail");
+  add("commands_reissued", counters.commands_reissued, "Open commands issued again under a new owner's epoch");
   add("closed_unmatched", counters.closed_unmatched, "Statuses for a command that the shard does not know");
   add("commands_reemitted", counters.commands_reemitted, "Open commands sent again to a vehicle that came back");
   add("commands_withheld", counters.commands_withheld, "Commands not issued: the vehicle's outbox was full");
@@ -162,6 +162,8 @@ void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures) {
   add("duplicates", totals.duplicates, "Batches that were held already", FigureKind::kCounter);
   add("gaps", totals.gaps, "Batches that began past the next sample of their boot", FigureKind::kCounter);
   add("gaps_forgotten", totals.gaps_forgotten, "Gaps taken for lost", FigureKind::kCounter);
+  add("vehicles_expired", totals.vehicles_expired, "Vehicles forgotten: not heard of for history.vehicle_ttl",
+      FigureKind::kCounter);
 }
 
 void AppendFigures(const ProcessUsage& usage, std::vector<Figure>* figures) {

@@ -2,11 +2,14 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "cloud/gateway/history_entry.h"
 #include "cloud/log/log.h"
 #include "common/ids.h"
 #include "common/mutex.h"
@@ -14,13 +17,7 @@
 
 namespace starling::cloud {
 
-// Samples of one boot, [first, last], both included.
-struct SequenceRange {
-  std::uint64_t first = 0;
-  std::uint64_t last = 0;
-
-  friend constexpr bool operator==(SequenceRange, SequenceRange) = default;
-};
+class StateStore;  // cloud/store/state_store.h
 
 // What the cloud holds of one vehicle's history.
 struct HeldHistory {
@@ -38,6 +35,7 @@ struct HistoryTotals {
   std::uint64_t duplicates = 0;       // batches that were held already
   std::uint64_t gaps = 0;             // batches that began past the next sample of their boot
   std::uint64_t gaps_forgotten = 0;   // see kRangesMax
+  std::uint64_t vehicles_expired = 0; // not heard of for longer than history is retained
 };
 
 // Records that Rebuild could not read.
@@ -54,26 +52,45 @@ struct RebuildDamage {
 // was shed and will be sent again.  So the ledger keeps ranges and calls a batch a
 // duplicate only if all of it is held.
 //
+// It is a function of the topic: a batch counts once, whether it was recorded when it
+// was appended, is seen in the topic, or both, in any order.  So it can be stored at any
+// time with offsets of records that it has seen (HistoryKeeper does), and go on from
+// there.
+//
 // Threading: thread-safe.  Two batches of one vehicle must not be between Holds and
 // Record at the same time; the gateway holds the vehicle's lock.
 class HistoryLedger {
  public:
-  // Ranges kept for one boot.  When there are more, the gap between the lowest two
-  // is taken for lost: agents drop, and resend, their oldest first.
-  static constexpr std::size_t kRangesMax = 64;
-  // Boots kept with their ranges; older ones are only counted.
-  static constexpr std::size_t kBootsMax = 4;
+  static constexpr std::size_t kRangesMax = VehicleHistory::kRangesMax;
+  static constexpr std::size_t kBootsMax = VehicleHistory::kBootsMax;
 
   // Partition of Topic::kHistory that holds a region's batches.
   static constexpr Partition PartitionOf(RegionId region) { return Partition{ToNumber(region)}; }
 
-  // Counts what the log retains; call once, before the gateway starts.  A record
-  // that cannot be decoded is skipped.  Damage is stepped over and counted: what
-  // the ledger does not know it takes again, so a hole costs repeated batches and no
-  // sample.
+  // Takes over what HistoryKeeper stored under `home`; nothing if there is nothing.
+  // Call before Rebuild and before anything was recorded.
+  // Errors: those of StateStore::Load; kInvalidArgument for another format.  The ledger
+  //         is then empty, and can be rebuilt.
+  Status Load(const StateStore& store, Partition home);
+
+  // Counts what the log retains from Next(partition) on; call before the gateway
+  // starts.  A record that cannot be decoded is skipped.  Damage is stepped over and
+  // counted: what the ledger does not know it takes again, so a hole costs repeated
+  // batches and no sample.  If the log ends before Next(partition) it is not the one that
+  // the ledger was stored with, and the ledger begins anew.
   // Errors: as Log::Read, but for kCorruption.
   Status Rebuild(const Log& log, Partition partition);
   RebuildDamage rebuild_damage() const;
+
+  // As Rebuild, up to `end`, while the gateway runs.
+  Status ReadUpTo(const Log& log, Partition partition, Offset end);
+
+  // Counts records as a consumer of the partition is handed them.
+  void Follow(Partition partition, std::span<const LogRecord> records);
+
+  // All records before it have been counted.
+  Offset Next(Partition partition) const;
+  HistoryOffsets offsets() const;
 
   // If all of the samples are held: the ticket at which they are durable.
   std::optional<Ticket> Holds(const VehicleId& vehicle, BootId boot, SequenceRange samples);
@@ -88,28 +105,44 @@ class HistoryLedger {
   std::optional<HeldHistory> Find(const VehicleId& vehicle) const;
   HistoryTotals totals() const;
 
- private:
-  struct Boot {
-    BootId boot{};
-    std::vector<SequenceRange> ranges;   // rising, with gaps between them
-    std::uint64_t samples = 0;
-    Ticket ticket{};                     // of the last batch
-    std::uint64_t through() const {
-      return ranges.empty() || ranges.front().first != 1 ? 0 : ranges.front().last;
-    }
+  // What changed since it was last taken.
+  struct Changes {
+    struct Change {
+      VehicleId vehicle;
+      std::vector<std::byte> entry;   // empty: forgotten
+    };
+    std::vector<Change> vehicles;
+    Ticket through{};                 // what the entries rest on is durable with it
   };
+  // Copies in slices, so that no vehicle waits for more than a fraction of a millisecond.
+  Changes TakeChanges();
+  // They could not be stored.
+  void PutBack(const Changes& changes);
+
+  // Forgets vehicles whose last batch is older than `before`, looking at about
+  // `vehicles` of them, at the next ones in each call.
+  void Expire(CloudTime before, std::size_t vehicles);
+
+ private:
   struct Vehicle {
-    std::vector<Boot> boots;             // in order of arrival
-    std::uint64_t samples_forgotten = 0; // of boots that are no longer kept
+    VehicleHistory history;
+    bool changed = false;             // is in changed_
   };
 
+  Status Read(const Log& log, Partition partition, Offset end, RebuildDamage* damage);
   void RecordStored(const LogRecord& record);
-  Boot* FindOrAdd(const VehicleId& vehicle, BootId boot) STARLING_ANNOTATION(requires_capability(mutex_));
+  void Advance(Partition partition, Offset next);
+  void Add(const VehicleId& vehicle, BootId boot, SequenceRange samples, Ticket ticket, seconds heard)
+      STARLING_ANNOTATION(requires_capability(mutex_));
+  void Clear() STARLING_ANNOTATION(requires_capability(mutex_));
 
   mutable Mutex mutex_;
   std::unordered_map<VehicleId, Vehicle> vehicles_ STARLING_GUARDED_BY(mutex_);
+  std::vector<VehicleId> changed_ STARLING_GUARDED_BY(mutex_);    // forgotten ones too
+  HistoryOffsets next_ STARLING_GUARDED_BY(mutex_);
   HistoryTotals totals_ STARLING_GUARDED_BY(mutex_);
   RebuildDamage rebuild_damage_ STARLING_GUARDED_BY(mutex_);
+  std::size_t expire_at_ STARLING_GUARDED_BY(mutex_) = 0;         // a bucket of vehicles_
 };
 
 }  // namespace starling::cloud

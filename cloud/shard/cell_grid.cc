@@ -75,6 +75,28 @@ void CellGrid::Place(Slot slot, const SweepBox& box, CellRect* rect) {
   *rect = wanted;
 }
 
+std::vector<std::uint16_t> CellGrid::LeftOut(Slot slot, const CellRect& rect) const {
+  std::vector<std::uint16_t> left_out;
+  if (refused_ == 0) return left_out;
+  std::uint16_t number = 0;
+  ForEach(rect, [&](CellIndex cell) {
+    const CellSlot at = Find(cell);
+    const bool registered = at != kNoCell && std::find(members_[at].begin(), members_[at].end(), slot) !=
+                                                 members_[at].end();
+    if (!registered) left_out.push_back(number);
+    ++number;
+  });
+  return left_out;
+}
+
+void CellGrid::Restore(Slot slot, const CellRect& rect, std::span<const std::uint16_t> left_out) {
+  std::uint16_t number = 0;
+  ForEach(rect, [&](CellIndex cell) {
+    if (std::find(left_out.begin(), left_out.end(), number) == left_out.end()) Add(cell, slot);
+    ++number;
+  });
+}
+
 void CellGrid::Remove(Slot slot, CellRect* rect) {
   ForEach(*rect, [&](CellIndex cell) { Drop(cell, slot); });
   *rect = {};

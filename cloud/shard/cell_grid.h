@@ -29,10 +29,18 @@ class CellGrid {
   void Place(Slot slot, const SweepBox& box, CellRect* rect);
   void Remove(Slot slot, CellRect* rect);
 
+  // Cells of `rect`, counted row by row, in which `slot` is not registered because
+  // there were cells_max already; none before something was refused.
+  std::vector<std::uint16_t> LeftOut(Slot slot, const CellRect& rect) const;
+  // Registers a vehicle that is in no cell as it was: everywhere but where it was left
+  // out.
+  void Restore(Slot slot, const CellRect& rect, std::span<const std::uint16_t> left_out);
+
   std::span<const Slot> members(CellSlot cell) const { return members_[cell]; }
   std::size_t size() const { return by_cell_.size(); }
   // Times that a vehicle was left out of a cell because there were cells_max already.
   std::uint64_t refused() const { return refused_; }
+  void set_refused(std::uint64_t refused) { refused_ = refused; }
 
  private:
   CellSlot FindOrAdd(CellIndex cell);   // kNoCell if there are cells_max already

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
+#include "common/check.h"
 #include "common/motion/predictor.h"
 
 namespace starling::cloud {
@@ -29,6 +31,10 @@ constexpr int kIndexChange = 16;                // Of 255.
 constexpr double kAdviceSlackMps = 0.5;         // Slower than ceiling + this: no advice.
 constexpr double kAdviceAboveMeanMps = 2;       // The ceiling over the cell's mean speed.
 
+constexpr double kMillion = 1e6;  // Sums are in millionths, as whole numbers.
+
+std::int64_t Millionths(double value) { return static_cast<std::int64_t>(value * kMillion + 0.5); }
+
 std::uint8_t IndexByte(float index) { return static_cast<std::uint8_t>(index * 255 + 0.5f); }
 
 }  // namespace
@@ -40,27 +46,21 @@ bool Heatmap::Advance(CloudTime now) {
   const std::int64_t now_ns = ToNs(now);
   const std::int64_t window_ns = kWindow.count();
   if (next_end_ns_ == 0) next_end_ns_ = (now_ns / window_ns + 1) * window_ns;
-  bool completed = false;
-  if (now_ns >= next_end_ns_) {
-    if (evaluating_end_ns_ != 0) {  // Few records: the rest of the last one at once.
-      Evaluate(cursor_, vehicles_.slots());
-      Complete();
-      completed = true;
-    }
+  if (evaluating_end_ns_ == 0) {
+    if (now_ns < next_end_ns_) return false;
     evaluating_end_ns_ = now_ns / window_ns * window_ns;
     next_end_ns_ = evaluating_end_ns_ + window_ns;
     cursor_ = 0;
-    touched_.clear();
-    if (completed) return true;  // One outcome for each record.
+    until_ = vehicles_.slots();
+    counted_.assign(until_, 0);
   }
-  if (evaluating_end_ns_ == 0) return false;
-  const Slot slots = vehicles_.slots();
-  const Slot until = std::min(slots, cursor_ + std::max(kSliceMin, slots / kSlicesMax));
-  Evaluate(cursor_, until);
-  cursor_ = until;
-  if (cursor_ < slots) return false;
-  Complete();
-  return true;
+  if (now_ns >= evaluating_end_ns_ + kWindowEffect.count()) {
+    Evaluate(until_);  // Few records: the rest at once.
+    Complete();
+    return true;
+  }
+  if (cursor_ < until_) Evaluate(std::min(until_, cursor_ + std::max(kSliceMin, until_ / kSlicesMax)));
+  return false;
 }
 
 CellIndex Heatmap::CellAtEnd(Slot slot, std::int64_t end_ns) const {
@@ -114,25 +114,29 @@ CellSlot Heatmap::FindOrAdd(CellIndex cell) {
   return place;
 }
 
-void Heatmap::Evaluate(Slot from, Slot until) {
-  const std::int64_t end_ns = evaluating_end_ns_;
+void Heatmap::Evaluate(Slot until) {
+  for (; cursor_ < until; ++cursor_) {
+    if (counted_[cursor_] == 0) Count(cursor_);
+  }
+}
+
+void Heatmap::Count(Slot slot) {
+  if (!vehicles_.alive(slot)) return;
+  const VehicleState& state = vehicles_.state(slot);
   const double fading_s = ToSeconds(config_.fading_after);
   const double forgotten_s = ToSeconds(config_.forgotten_after);
-  for (Slot slot = from; slot < until; ++slot) {
-    if (!vehicles_.alive(slot)) continue;
-    const VehicleState& state = vehicles_.state(slot);
-    const double age_s = std::max(static_cast<double>(end_ns - state.sample_time_ns) * 1e-9, 0.0);
-    if (age_s > forgotten_s) continue;
-    const CellSlot cell = FindOrAdd(CellAtEnd(slot, end_ns));
-    if (cell == kNoCell) continue;
-    CellState& sums = cells_[cell];
-    if (sums.count++ == 0) touched_.push_back(cell);
-    const double speed = TravelAfter(state.speed_mps(), state.accel_mps2(), age_s).speed_mps;
-    sums.speed_sum += static_cast<float>(std::abs(speed));
-    sums.age_sum += static_cast<float>(age_s);
-    sums.confidence_sum += static_cast<float>(
-        age_s <= fading_s ? 1 : (forgotten_s - age_s) / (forgotten_s - fading_s));
-  }
+  const double age_s =
+      std::max(static_cast<double>(evaluating_end_ns_ - state.sample_time_ns) * 1e-9, 0.0);
+  if (age_s > forgotten_s) return;
+  const CellSlot cell = FindOrAdd(CellAtEnd(slot, evaluating_end_ns_));
+  if (cell == kNoCell) return;
+  CellState& sums = cells_[cell];
+  if (sums.count++ == 0) touched_.push_back(cell);
+  const double speed = TravelAfter(state.speed_mps(), state.accel_mps2(), age_s).speed_mps;
+  sums.speed_sum += Millionths(std::abs(speed));
+  sums.age_sum += Millionths(age_s);
+  sums.confidence_sum +=
+      Millionths(age_s <= fading_s ? 1 : (forgotten_s - age_s) / (forgotten_s - fading_s));
 }
 
 void Heatmap::UpdateCongestion(CellState* state) {
@@ -163,11 +167,11 @@ void Heatmap::Complete() {
   const auto finish = [this](CellSlot cell) {
     CellState& state = cells_[cell];
     const auto count = static_cast<float>(state.count);
-    const float divisor = std::max(count, 1.0f);
+    const double divisor = kMillion * std::max(state.count, 1u);
     state.vehicles = state.count;
-    state.mean_speed = state.speed_sum / divisor;
-    state.mean_age = state.age_sum / divisor;
-    state.confidence = state.confidence_sum / divisor;
+    state.mean_speed = static_cast<float>(static_cast<double>(state.speed_sum) / divisor);
+    state.mean_age = static_cast<float>(static_cast<double>(state.age_sum) / divisor);
+    state.confidence = static_cast<float>(static_cast<double>(state.confidence_sum) / divisor);
     if (state.free_speed == 0) state.free_speed = kFreeSpeedMinMps;
     if (state.vehicles > 0) {
       const float difference = state.mean_speed - state.free_speed;
@@ -243,7 +247,35 @@ std::vector<HeatmapCell> Heatmap::TakeChanged(bool* full) {
     }
   }
   changed_.clear();
+  std::sort(cells.begin(), cells.end(),
+            [](const HeatmapCell& one, const HeatmapCell& other) { return one.cell < other.cell; });
   return cells;
+}
+
+bool Heatmap::Restore(const Progress& progress, std::vector<CellState> cells,
+                      const std::vector<Slot>& counted) {
+  STARLING_CHECK(next_end_ns_ == 0 && cells_.empty());
+  if (cells.size() > config_.cells_max) return false;
+  cells_ = std::move(cells);
+  for (CellSlot cell = 0; cell < cells_.size(); ++cell) {
+    const CellState& state = cells_[cell];
+    if (by_cell_.Find(PackCell(state.at)) != kNoCell) return false;
+    by_cell_.Insert(PackCell(state.at), cell);
+    if (state.count > 0) touched_.push_back(cell);
+    if (state.vehicles > 0 || state.congestion_episode != 0) occupied_.push_back(cell);
+    if (state.vehicles > 0) ++with_vehicles_;
+    if (state.congestion_episode != 0) ++congested_;
+  }
+  next_end_ns_ = progress.next_end_ns;
+  evaluating_end_ns_ = progress.evaluating_end_ns;
+  complete_end_ns_ = progress.complete_end_ns;
+  cursor_ = progress.cursor;
+  until_ = progress.until;
+  reuse_cursor_ = progress.reuse_cursor;
+  cells_refused_ = progress.cells_refused;
+  counted_.assign(until_, 0);
+  for (const Slot slot : counted) counted_[slot] = 1;
+  return true;
 }
 
 std::optional<SpeedAdvice> Heatmap::Advise(Slot slot, CloudTime now, VehicleProfile* profile) const {

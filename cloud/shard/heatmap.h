@@ -17,6 +17,10 @@ namespace starling::cloud {
 inline constexpr nanoseconds kWindow = milliseconds(200);
 // After this much log time all cells are written, not only the changed ones.
 inline constexpr nanoseconds kFullPicture = seconds(10);
+// A window takes effect - on the cells, on what is congested - with the first record
+// this long after its end, by when it is evaluated: so it does not depend on how fast
+// records follow.
+inline constexpr nanoseconds kWindowEffect = milliseconds(50);
 
 // What a vehicle about to enter a congested cell is told.
 struct SpeedAdvice {
@@ -31,8 +35,10 @@ struct SpeedAdvice {
 //
 // A window is closed by the first record at or after its end and then evaluated
 // in slices of the vehicle table, one slice for each record, so that no record
-// waits for all vehicles.  A vehicle whose next fix arrives while the slices run
-// is counted by that fix, brought back to the window's end.
+// waits for all vehicles.  A vehicle counts as it was when the window closed: one whose
+// next fix arrives while the slices run is counted before that fix is stored, and one
+// that is new then does not count.  Sums are whole numbers.  So a window is the same
+// whatever the order of vehicles and records, and whoever else is there.
 //
 // Congestion index = min(1, n / congested_vehicles) (1 - v / v_free), 0 .. 1: the
 // speed reduction index, weighted by occupancy so that one waiting car is not
@@ -53,13 +59,20 @@ class Heatmap {
  public:
   Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles);
 
-  // Closes windows that ended by `now` and works on the open evaluation.  Returns
-  // true when a window's evaluation has just become complete: then cells() and
-  // ChangedCells() describe it.
+  // Closes the window that ended by `now`, works on its evaluation and puts it into
+  // effect.  True when one has just taken effect: then Cells() and TakeChanged()
+  // describe it, and Advance is to be called again.
   bool Advance(CloudTime now);
 
+  // The vehicle's state or track is about to change, or it is about to leave.
+  void BeforeChange(Slot slot) {
+    if (evaluating_end_ns_ == 0 || slot < cursor_ || slot >= until_ || counted_[slot] != 0) return;
+    Count(slot);
+    counted_[slot] = 1;
+  }
+
   // Cells of the window last completed that differ from what was written last, or
-  // all cells with vehicles (`*full`).  Forgets the difference.
+  // all cells with vehicles (`*full`), in the order of cells.  Forgets the difference.
   std::vector<HeatmapCell> TakeChanged(bool* full);
   std::int64_t window_end_ns() const { return complete_end_ns_; }
 
@@ -75,14 +88,14 @@ class Heatmap {
   // is slow enough.  Marks it as told.
   std::optional<SpeedAdvice> Advise(Slot slot, CloudTime now, VehicleProfile* profile) const;
 
- private:
+  // For storing and restoring.
   struct CellState {
     CellIndex at;
     // The window being evaluated.
     std::uint32_t count = 0;
-    float speed_sum = 0;
-    float age_sum = 0;
-    float confidence_sum = 0;
+    std::int64_t speed_sum = 0;          // um/s
+    std::int64_t age_sum = 0;            // us
+    std::int64_t confidence_sum = 0;     // millionths
     // The window last completed.
     std::uint32_t vehicles = 0;
     float mean_speed = 0;
@@ -99,9 +112,32 @@ class Heatmap {
     std::uint16_t written_speed_cmps = 0;
     std::uint8_t written_index = 0;
   };
+  struct Progress {
+    std::int64_t next_end_ns = 0;        // 0: no record yet
+    std::int64_t evaluating_end_ns = 0;  // 0: nothing to evaluate
+    std::int64_t complete_end_ns = 0;
+    Slot cursor = 0;                     // slots before it are counted
+    Slot until = 0;                      // slots that there were when the window closed
+    CellSlot reuse_cursor = 0;           // next cell whose place may be taken
+    std::uint64_t cells_refused = 0;
+  };
+  Progress progress() const {
+    return {next_end_ns_, evaluating_end_ns_, complete_end_ns_, cursor_, until_, reuse_cursor_,
+            cells_refused_};
+  }
+  const std::vector<CellState>& cells() const { return cells_; }  // by place
+  // Beyond the cursor, and counted in the window being evaluated.
+  bool counted(Slot slot) const {
+    return evaluating_end_ns_ != 0 && slot >= cursor_ && slot < until_ && counted_[slot] != 0;
+  }
+  // False if two cells are the same one, or there are too many.
+  // REQUIRES: no record was seen; slots of `counted` < progress.until
+  bool Restore(const Progress& progress, std::vector<CellState> cells, const std::vector<Slot>& counted);
 
+ private:
   CellSlot FindOrAdd(CellIndex cell);    // kNoCell: no place, which is counted
-  void Evaluate(Slot from, Slot until);
+  void Evaluate(Slot until);
+  void Count(Slot slot);
   void Complete();
   void UpdateCongestion(CellState* state);
   HeatmapCell Describe(CellSlot cell) const;
@@ -114,11 +150,13 @@ class Heatmap {
   std::vector<CellState> cells_;        // by CellSlot, which is not the grid's
   std::vector<CellSlot> touched_;       // have vehicles in the window being evaluated
   std::vector<CellSlot> occupied_;      // had vehicles in the window last completed, or are congested
-  std::vector<CellSlot> changed_;
+  std::vector<CellSlot> changed_;       // scratch between Advance and TakeChanged
+  std::vector<std::uint8_t> counted_;   // by slot, in the window being evaluated
   std::int64_t next_end_ns_ = 0;        // 0: no record yet
   std::int64_t evaluating_end_ns_ = 0;  // 0: nothing to evaluate
   std::int64_t complete_end_ns_ = 0;
   Slot cursor_ = 0;
+  Slot until_ = 0;                      // slots there were when the window closed
   CellSlot reuse_cursor_ = 0;           // next cell whose place may be taken
   std::uint64_t cells_refused_ = 0;
   std::size_t with_vehicles_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "cloud/shard/state_format.h"
+
 namespace starling::cloud {
 namespace {
 
@@ -165,9 +167,15 @@ void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* ev
     if (index == FlatMap::kNone) {
       if (hit) found_.push_back({low, high, *encounter});
     } else {
-      Judge(index, encounter, now_ns, events);
+      judged_.push_back({other, index, encounter});
     }
   }
+  // By name, not in the order in which neighbours came to be in their cells.
+  std::sort(judged_.begin(), judged_.end(), [this](const Judged& one, const Judged& other) {
+    return vehicles_.id(one.other) < vehicles_.id(other.other);
+  });
+  for (const Judged& judged : judged_) Judge(judged.index, judged.encounter, now_ns, events);
+  judged_.clear();
   if (!found_.empty()) AddFound(now_ns, events);
 }
 
@@ -182,20 +190,68 @@ void Horizon::AddFound(std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
   for (const Found& found : found_) {
     VehicleProfile& low = vehicles_.profile(found.low);
     VehicleProfile& high = vehicles_.profile(found.high);
-    if (pairs_.size() >= config_.pairs_max ||
+    if (order_.size() >= config_.pairs_max ||
         std::max(low.suspected_pairs, high.suspected_pairs) >= config_.pairs_per_vehicle_max) {
       ++pairs_refused_;
       continue;
     }
-    const auto index = static_cast<std::uint32_t>(pairs_.size());
-    by_slots_.Insert(KeyOf(found.low, found.high), index);
-    pairs_.emplace_back();
-    pairs_.back().slots = {found.low, found.high};
-    ++low.suspected_pairs;
-    ++high.suspected_pairs;
-    Judge(index, found.encounter, now_ns, events);
+    Judge(AddPair(found.low, found.high), found.encounter, now_ns, events);
   }
   found_.clear();
+}
+
+std::vector<std::uint32_t>::iterator Horizon::PlaceInOrder(const std::array<Slot, 2>& slots) {
+  return std::lower_bound(order_.begin(), order_.end(), slots,
+                          [this](std::uint32_t index, const std::array<Slot, 2>& wanted) {
+                            const std::array<Slot, 2>& here = pairs_[index].slots;
+                            if (here[0] != wanted[0]) return vehicles_.id(here[0]) < vehicles_.id(wanted[0]);
+                            return vehicles_.id(here[1]) < vehicles_.id(wanted[1]);
+                          });
+}
+
+std::uint32_t Horizon::AddPair(Slot low, Slot high) {
+  std::uint32_t index;
+  if (!free_.empty()) {
+    index = free_.back();
+    free_.pop_back();
+  } else {
+    index = static_cast<std::uint32_t>(pairs_.size());
+    pairs_.emplace_back();
+  }
+  pairs_[index] = {};
+  pairs_[index].slots = {low, high};
+  by_slots_.Insert(KeyOf(low, high), index);
+  order_.insert(PlaceInOrder(pairs_[index].slots), index);
+  ++vehicles_.profile(low).suspected_pairs;
+  ++vehicles_.profile(high).suspected_pairs;
+  return index;
+}
+
+bool Horizon::Restore(const Pair& pair) {
+  if (!(vehicles_.id(pair.slots[0]) < vehicles_.id(pair.slots[1]))) return false;
+  if (by_slots_.Find(KeyOf(pair.slots[0], pair.slots[1])) != FlatMap::kNone) return false;
+  for (const Slot slot : pair.slots) {
+    if (vehicles_.profile(slot).suspected_pairs >= config_.pairs_per_vehicle_max) return false;
+  }
+  pairs_[AddPair(pair.slots[0], pair.slots[1])] = pair;
+  return true;
+}
+
+void Horizon::RestoreCounters(std::uint64_t tested, std::uint64_t refined, std::uint64_t refused) {
+  pairs_tested_ = tested;
+  pairs_refined_ = refined;
+  pairs_refused_ = refused;
+}
+
+bool Horizon::RestorePlace(Slot slot, std::span<const std::uint16_t> left_out) {
+  BuildTrack(&vehicles_.state(slot), &vehicles_.track(slot), &vehicles_.box(slot));
+  const SweepBox& box = vehicles_.box(slot);
+  const double columns = (static_cast<double>(box.x_max) - box.x_min) / kCellSideM + 2;
+  const double rows = (static_cast<double>(box.y_max) - box.y_min) / kCellSideM + 2;
+  if (!(columns * rows <= kSweepCellsMax)) return false;  // Nor if it is not a number.
+  vehicles_.rect(slot) = CellsOf(vehicles_.box(slot));
+  grid_.Restore(slot, vehicles_.rect(slot), left_out);
+  return true;
 }
 
 void Horizon::Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
@@ -225,18 +281,16 @@ void Horizon::Drop(std::uint32_t index) {
   const Pair& pair = pairs_[index];
   by_slots_.Erase(KeyOf(pair.slots[0], pair.slots[1]));
   for (const Slot slot : pair.slots) --vehicles_.profile(slot).suspected_pairs;
-  if (index + 1 != pairs_.size()) {
-    pairs_[index] = pairs_.back();
-    by_slots_.Update(KeyOf(pairs_[index].slots[0], pairs_[index].slots[1]), index);
-  }
-  pairs_.pop_back();
+  order_.erase(PlaceInOrder(pair.slots));
+  free_.push_back(index);
 }
 
 void Horizon::Remove(Slot slot, std::vector<EpisodeEvent>* events) {
-  for (std::uint32_t index = 0; index < pairs_.size();) {
+  for (std::size_t place = 0; place < order_.size() && vehicles_.profile(slot).suspected_pairs > 0;) {
+    const std::uint32_t index = order_[place];
     const Pair& pair = pairs_[index];
     if (pair.slots[0] != slot && pair.slots[1] != slot) {
-      ++index;
+      ++place;
       continue;
     }
     if (pair.open) events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "cloud/shard/cell_grid.h"
@@ -71,8 +72,7 @@ class Horizon {
   // Evaluates the pair at `index` again, and closes its episode if it is over.
   void Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<EpisodeEvent>* events);
 
-  // Drops the pair at `index` if it is neither open nor suspected, and puts the
-  // last one in its place; true if so.
+  // Drops the pair at `index` if it is neither open nor suspected; true if so.
   bool DropIfIdle(std::uint32_t index);
 
   // Forgets the vehicle; its open episodes close.
@@ -90,7 +90,9 @@ class Horizon {
   // True if this encounter demands action.
   bool IsHit(const Encounter& encounter) const;
 
-  std::size_t pairs() const { return pairs_.size(); }
+  // Indices of all pairs, in the order of their vehicles' names; a pair keeps its index.
+  std::span<const std::uint32_t> pairs() const { return order_; }
+  std::size_t indices() const { return pairs_.size(); }  // all are below this
   Pair& pair(std::uint32_t index) { return pairs_[index]; }
   const Pair& pair(std::uint32_t index) const { return pairs_[index]; }
 
@@ -98,7 +100,21 @@ class Horizon {
   std::uint64_t pairs_refined() const { return pairs_refined_; }
   std::uint64_t pairs_refused() const { return pairs_refused_; }
 
+  // For a horizon that is restored.  False if the pair is there already, its vehicles
+  // are not in the order of their names, or one of them has no room for it.
+  bool Restore(const Pair& pair);
+  void RestoreCounters(std::uint64_t tested, std::uint64_t refined, std::uint64_t refused);
+  // As Place, for a vehicle that was in the grid before.  False if its sweep touches more
+  // than kSweepCellsMax cells.
+  bool RestorePlace(Slot slot, std::span<const std::uint16_t> left_out);
+
  private:
+  // A pair under suspicion that was evaluated in a scan.
+  struct Judged {
+    Slot other = kNoSlot;
+    std::uint32_t index = 0;
+    std::optional<Encounter> encounter;
+  };
   // A hit of two vehicles that are not under suspicion yet.
   struct Found {
     Slot low = kNoSlot;
@@ -114,7 +130,10 @@ class Horizon {
              std::vector<EpisodeEvent>* events);
   // Takes the most urgent of `found_` under suspicion, as far as there is room.
   void AddFound(std::int64_t now_ns, std::vector<EpisodeEvent>* events);
+  std::uint32_t AddPair(Slot low, Slot high);
   void Drop(std::uint32_t index);
+  // Where the pair is in order_, or belongs.
+  std::vector<std::uint32_t>::iterator PlaceInOrder(const std::array<Slot, 2>& slots);
   std::uint64_t KeyOf(Slot low, Slot high) const {
     return (static_cast<std::uint64_t>(low) << 32) | high;
   }
@@ -124,9 +143,12 @@ class Horizon {
   VehicleTable& vehicles_;
   CellGrid& grid_;
   FlatMap by_slots_;
-  std::vector<Pair> pairs_;
+  std::vector<Pair> pairs_;             // by index; free ones too
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> order_;
   std::vector<Slot> neighbours_;        // scratch
   std::vector<Found> found_;            // scratch
+  std::vector<Judged> judged_;          // scratch
   std::uint64_t pairs_tested_ = 0;
   std::uint64_t pairs_refined_ = 0;
   std::uint64_t pairs_refused_ = 0;

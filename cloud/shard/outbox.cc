@@ -45,24 +45,27 @@ Outbox::Closing Outbox::Close(CommandId id, Slot slot, VehicleProfile* profile) 
   return Closing::kClosed;
 }
 
-std::size_t Outbox::Drop(VehicleProfile* profile) {
-  std::size_t dropped = 0;
-  for (std::uint32_t at = profile->outbox_head; at != FlatMap::kNone; ++dropped) {
-    const std::uint32_t next = entries_[at].next;
-    by_id_.Erase(ToNumber(entries_[at].id));
-    entries_[at] = {};
-    free_.push_back(at);
-    at = next;
+void Outbox::Restamp(CommandId id, std::uint64_t epoch, std::vector<std::byte> wire_command) {
+  const std::uint32_t at = by_id_.Find(ToNumber(id));
+  STARLING_CHECK(at != FlatMap::kNone);
+  entries_[at].epoch = epoch;
+  entries_[at].wire_command = std::move(wire_command);
+}
+
+bool Outbox::RestoreClosed(std::uint64_t before, std::span<const CommandId> ids) {
+  closed_before_ = before;
+  for (const CommandId id : ids) {
+    if (closed_.Find(ToNumber(id)) != FlatMap::kNone) return false;
+    Remember(id);
   }
-  profile->outbox_head = FlatMap::kNone;
-  profile->outbox_size = 0;
-  return dropped;
+  return true;
 }
 
 void Outbox::Remember(CommandId id) {
   if (closed_order_.size() >= closed_remembered_) {
     closed_.Erase(ToNumber(closed_order_.front()));
     closed_order_.pop_front();
+    ++closed_before_;
   }
   closed_.Insert(ToNumber(id), 0);
   closed_order_.push_back(id);

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <span>
 #include <vector>
 
 #include "cloud/shard/flat_map.h"
@@ -44,14 +45,21 @@ class Outbox {
   // shard never issued it to this vehicle, or has forgotten.
   Closing Close(CommandId id, Slot slot, VehicleProfile* profile);
 
-  // Drops the vehicle's open commands and remembers none of them: their statuses
-  // will be kUnmatched.  Returns how many.
-  std::size_t Drop(VehicleProfile* profile);
-
   // The vehicle's open commands, oldest first.
   std::vector<const Entry*> OpenOf(const VehicleProfile& profile) const;
 
+  // An open command is sent under another epoch from now on.
+  void Restamp(CommandId id, std::uint64_t epoch, std::vector<std::byte> wire_command);
+
+  bool IsOpen(CommandId id) const { return by_id_.Find(ToNumber(id)) != FlatMap::kNone; }
   std::size_t open() const { return by_id_.size(); }
+
+  // For storing and restoring: ids that were closed, oldest first, and how many there
+  // were before them.
+  const std::deque<CommandId>& closed() const { return closed_order_; }
+  std::uint64_t closed_before() const { return closed_before_; }
+  // False if an id is there twice.
+  bool RestoreClosed(std::uint64_t before, std::span<const CommandId> ids);
 
  private:
   void Remember(CommandId id);
@@ -63,6 +71,7 @@ class Outbox {
   std::vector<std::uint32_t> free_;
   FlatMap closed_;
   std::deque<CommandId> closed_order_;
+  std::uint64_t closed_before_ = 0;
 };
 
 }  // namespace starling::cloud

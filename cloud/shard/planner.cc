@@ -27,15 +27,14 @@ Planner::Planner(const PlannerConfig& config, const VehicleTable* vehicles, Hori
 
 std::vector<std::uint32_t> Planner::ComponentOf(std::uint32_t index) {
   std::vector<std::uint32_t> component = {index};
-  const auto pairs = static_cast<std::uint32_t>(horizon_.pairs());
-  in_component_.assign(pairs, false);
+  in_component_.assign(horizon_.indices(), false);
   in_component_[index] = true;
   if (reached_.size() < vehicles_.slots()) reached_.resize(vehicles_.slots());
   for (const Slot slot : horizon_.pair(index).slots) reached_[slot] = true;
   // As many rounds as the component is wide; a crowd around one vehicle takes two.
   for (bool grown = true; grown;) {
     grown = false;
-    for (std::uint32_t other = 0; other < pairs; ++other) {
+    for (const std::uint32_t other : horizon_.pairs()) {
       const Pair& pair = horizon_.pair(other);
       if (!pair.open || in_component_[other]) continue;
       if (!reached_[pair.slots[0]] && !reached_[pair.slots[1]]) continue;
@@ -68,13 +67,17 @@ std::optional<SpeedProfile> Planner::Constraint(Slot slot, EpisodeId except,
                                                 std::int64_t now_ns) const {
   std::optional<SpeedProfile> strictest;
   if (vehicles_.profile(slot).suspected_pairs == 0) return strictest;
-  for (std::uint32_t index = 0; index < horizon_.pairs(); ++index) {
+  for (const std::uint32_t index : horizon_.pairs()) {
     const Pair& pair = horizon_.pair(index);
     if (!pair.open || pair.episode == except) continue;
     for (std::size_t side = 0; side < 2; ++side) {
       const Instruction& told = pair.told[side];
       if (pair.slots[side] != slot || told.command == CommandId{} || told.expires_ns <= now_ns) continue;
-      if (!strictest || told.profile.ceiling_mps < strictest->ceiling_mps) strictest = told.profile;
+      const SpeedProfile& profile = told.profile;
+      if (!strictest || profile.ceiling_mps < strictest->ceiling_mps ||
+          (profile.ceiling_mps == strictest->ceiling_mps && profile.decel_mps2 > strictest->decel_mps2)) {
+        strictest = profile;
+      }
     }
   }
   return strictest;
@@ -201,14 +204,6 @@ void Planner::Maintain(std::uint32_t index, std::int64_t now_ns, const Cause& ca
     if (told.expires_ns - now_ns <= config_.renew_before.count()) {
       Tell(&pair, side, told.profile, now_ns, cause);
     }
-  }
-}
-
-void Planner::ForgetInstructions() {
-  for (std::uint32_t index = 0; index < horizon_.pairs(); ++index) {
-    Pair& pair = horizon_.pair(index);
-    pair.told = {};
-    pair.planned = false;
   }
 }
 

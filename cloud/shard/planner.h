@@ -63,10 +63,6 @@ class Planner {
   void OnOpened(std::uint32_t pair, std::int64_t now_ns, const Cause& cause);
   void OnClosed(const Pair& pair, std::int64_t now_ns, const Cause& cause);
 
-  // Nothing that was said counts any more; open pairs that still meet are planned
-  // anew when they are next maintained.
-  void ForgetInstructions();
-
   // Renews leases and sharpens what no longer suffices, if the pair is open.
   void Maintain(std::uint32_t index, std::int64_t now_ns, const Cause& cause);
 

@@ -6,13 +6,9 @@
 #include <cstring>
 #include <utility>
 
-#include "cloud/shard/heatmap.h"
-#include "cloud/shard/horizon.h"
-#include "cloud/shard/outbox.h"
-#include "cloud/shard/planner.h"
-#include "cloud/shard/shard_config.h"
 #include "cloud/shard/shard_records.h"
-#include "cloud/shard/vehicle_table.h"
+#include "cloud/shard/shard_state.h"
+#include "cloud/shard/state_reader.h"
 #include "common/telemetry/fix_codec.h"
 #include "schemas/log/telemetry_generated.h"
 
@@ -22,13 +18,9 @@ namespace {
 constexpr flatbuffers::uoffset_t kVerifyDepthMax = 8;
 constexpr flatbuffers::uoffset_t kVerifyTablesMax = 64;
 
-// Every vehicle is looked at once in so many ticks (half a second): for its time
-// to live, and for a new track if it is silent.
-constexpr Slot kRotationTicks = 5;
-// A tick starts a round over all pairs: so many at once, and a few with each record
-// after it, so that no record waits for all of them.
-constexpr std::size_t kPairsAtTick = 128;
-constexpr std::size_t kPairsPerRecord = 2;
+// The next phase of vehicles is due after so long; each vehicle is looked at every half
+// second, for its time to live, and for a new track if it is silent.
+constexpr std::int64_t kPhaseNs = 100'000'000;
 // A vehicle silent for longer than its track allows gets a new one.
 constexpr std::int64_t kTrackFreshNs = 1'000'000'000;
 
@@ -53,57 +45,17 @@ bool StandsAsBefore(const VehicleState& before, const VehicleState& now) {
 
 }  // namespace
 
-struct Shard::State final : CommandIssuer {
-  State(const ShardConfig& shard_config, RegionId shard_region, FrameOrigin origin)
-      : config(shard_config),
-        region(shard_region),
-        frame(origin),
-        vehicles(config.vehicles_max),
-        grid(config.heatmap.cells_max),
-        heatmap(config.heatmap, &vehicles),
-        horizon(config.horizon, &vehicles, &grid),
-        planner(config.planner, &vehicles, &horizon, this),
-        outbox(config.outbox_per_vehicle_max, config.closed_remembered) {}
-
-  void OnFix(const log::Fix& record);
-  void OnTick();
-  void WorkOnPairs(std::size_t limit);
-  void OnSession(const log::Session& record);
-  void OnReport(const log::CommandReport& record);
-  void OnOwnership(Offset offset);
-
-  bool Store(const log::Fix& record, Slot slot);
-  void Expire(Slot slot);
-  void CloseOldBoot(Slot slot, std::uint64_t boot_id);
-  void Settle(Slot slot, std::uint64_t boot_id, const wire::CommandStatus& status);
-  void CountClosed(wire::CommandOutcome outcome);
-  void HandleEvents(const Cause& cause);
-  void Advise(Slot slot, const Cause& cause);
-  void WriteWindow();
-  CommandId Issue(const CommandRequest& request) override;
-
-  std::int64_t now_ns() const { return ToNs(now); }
-  // The tick that made the pairs due, also for those that a later record works on.
-  Cause TickCause() const { return {{}, 0, 0, round_started_ns != 0 ? round_started_ns : now_ns()}; }
-
-  const ShardConfig config;
-  const RegionId region;
-  const LocalFrame frame;
-  CloudTime now;
-  Epoch epoch{};
-  std::int64_t round_started_ns = 0;    // log time of the last tick
-  ShardCounters counters;
-  VehicleTable vehicles;
-  CellGrid grid;
-  cloud::Heatmap heatmap;               // Shard::Heatmap is a function
-  Horizon horizon;
-  Planner planner;
-  Outbox outbox;
-  std::uint32_t pair_cursor = 0;        // next pair of this tick's round
-  Slot rotation = 0;                    // next slot to look at on a tick
-  ShardOutputs* outputs = nullptr;      // of the record being applied
-  std::vector<EpisodeEvent> events;     // scratch
-};
+Shard::State::State(const ShardConfig& shard_config, RegionId shard_region, FrameOrigin origin)
+    : config(shard_config),
+      region(shard_region),
+      frame(origin),
+      vehicles(config.vehicles_max),
+      grid(config.heatmap.cells_max),
+      heatmap(config.heatmap, &vehicles),
+      horizon(config.horizon, &vehicles, &grid),
+      planner(config.planner, &vehicles, &horizon, this),
+      outbox(config.outbox_per_vehicle_max, config.closed_remembered) {}
+Shard::State::~State() = default;
 
 bool Shard::State::Store(const log::Fix& record, Slot slot) {
   const wire::Fix& fix = *record.fix();
@@ -114,6 +66,7 @@ bool Shard::State::Store(const log::Fix& record, Slot slot) {
                                : record.sample_time_ns() > state.sample_time_ns;
   if (state.sequence != 0 && !newer) return false;
   if (state.sequence != 0 && !same_boot) CloseOldBoot(slot, record.boot_id());
+  heatmap.BeforeChange(slot);
   const MotionState motion = MotionFromWire(fix, frame);
   state.position = motion.position;
   state.heading_rad = motion.heading_rad;
@@ -210,44 +163,77 @@ void Shard::State::HandleEvents(const Cause& cause) {
   events.clear();
 }
 
-void Shard::State::WorkOnPairs(std::size_t limit) {
-  for (; limit > 0 && pair_cursor < horizon.pairs(); --limit) {
-    horizon.Reevaluate(pair_cursor, now_ns(), &events);
+// All of them, at the tick: a plan rests on the pairs and the vehicles around it, so one
+// that was made between later records would depend on how many there are.  pairs_max
+// bounds what the tick takes.
+void Shard::State::WorkOnPairs() {
+  const std::span<const std::uint32_t> pairs = horizon.pairs();
+  round.assign(pairs.begin(), pairs.end());
+  for (const std::uint32_t index : round) {
+    horizon.Reevaluate(index, now_ns(), &events);
     HandleEvents(TickCause());
-    planner.Maintain(pair_cursor, now_ns(), TickCause());
-    if (!horizon.DropIfIdle(pair_cursor)) ++pair_cursor;
+    planner.Maintain(index, now_ns(), TickCause());
+    horizon.DropIfIdle(index);
+  }
+}
+
+void Shard::State::SortByName(std::vector<Slot>* slots) const {
+  std::sort(slots->begin(), slots->end(),
+            [this](Slot one, Slot other) { return vehicles.id(one) < vehicles.id(other); });
+}
+
+// Bit i: phase i.  By the time, not by counting ticks, so that a vehicle's turn does not
+// depend on its region's history.
+std::uint32_t Shard::State::TakeDuePhases() {
+  const std::int64_t until = std::max<std::int64_t>(now_ns(), 0) / kPhaseNs + 1;
+  std::uint32_t due = 0;
+  for (std::int64_t step = std::max(phases_until, until - kPhases); step < until; ++step) {
+    due |= 1u << (step % kPhases);
+  }
+  phases_until = until;
+  return due;
+}
+
+void Shard::State::LookAround() {
+  const std::uint32_t due = TakeDuePhases();
+  if (due == 0) return;
+  std::vector<Slot> expired;
+  std::vector<Slot> silent;
+  const std::span<const std::uint8_t> phases = vehicles.phases();
+  for (Slot slot = 0; slot < phases.size(); ++slot) {
+    if (phases[slot] >= kPhases || (due >> phases[slot] & 1u) == 0) continue;
+    if (now_ns() - vehicles.profile(slot).last_fix_log_ns > config.vehicle_ttl.count()) {
+      expired.push_back(slot);
+      continue;
+    }
+    const VehicleState& state = vehicles.state(slot);
+    if (now_ns() - state.track_start_ns() < kTrackFreshNs) continue;
+    if (now_ns() - state.sample_time_ns > config.heatmap.forgotten_after.count()) continue;
+    silent.push_back(slot);
+  }
+  SortByName(&expired);
+  for (const Slot slot : expired) Expire(slot);
+  SortByName(&silent);
+  for (const Slot slot : silent) {
+    heatmap.BeforeChange(slot);
+    horizon.Place(slot, now_ns());
+  }
+  for (const Slot slot : silent) {
+    horizon.Scan(slot, now_ns(), &events);
+    HandleEvents(TickCause());
   }
 }
 
 void Shard::State::OnTick() {
-  WorkOnPairs(horizon.pairs());  // What the last round has left.
-  pair_cursor = 0;
-  round_started_ns = now_ns();
-  WorkOnPairs(kPairsAtTick);
-  const Slot slots = vehicles.slots();
-  const Slot share = slots / kRotationTicks + 1;
-  const std::int64_t forgotten_ns = config.heatmap.forgotten_after.count();
-  for (Slot i = 0; i < share && i < slots; ++i) {
-    if (rotation >= slots) rotation = 0;
-    const Slot slot = rotation++;
-    if (!vehicles.alive(slot)) continue;
-    if (now_ns() - vehicles.profile(slot).last_fix_log_ns > config.vehicle_ttl.count()) {
-      Expire(slot);
-      continue;
-    }
-    const VehicleState& state = vehicles.state(slot);
-    const std::int64_t silent_ns = now_ns() - state.track_start_ns();
-    if (silent_ns < kTrackFreshNs || now_ns() - state.sample_time_ns > forgotten_ns) continue;
-    horizon.Place(slot, now_ns());
-    horizon.Scan(slot, now_ns(), &events);
-    HandleEvents(TickCause());
-  }
+  WorkOnPairs();
+  LookAround();
 }
 
 void Shard::State::Expire(Slot slot) {
   horizon.Remove(slot, &events);
   HandleEvents(TickCause());
   CloseOldBoot(slot, 0);
+  heatmap.BeforeChange(slot);
   vehicles.Remove(slot);
   ++counters.vehicles_expired;
 }
@@ -290,7 +276,7 @@ void Shard::State::OnReport(const log::CommandReport& record) {
       // is the last chance to keep it.
       ++counters.closed_unmatched;
       if (nameable) {
-        outputs->records.push_back(ClosedRecord(region, *name, record.boot_id(), *status));
+        outputs->records.push_back(ClosedRecord(region, *name, record.boot_id(), *status, &audit));
       }
     } else {
       Settle(slot, record.boot_id(), *status);
@@ -305,7 +291,7 @@ void Shard::State::Settle(Slot slot, std::uint64_t boot_id, const wire::CommandS
     case Outbox::Closing::kUnmatched: ++counters.closed_unmatched; break;
     case Outbox::Closing::kClosed: CountClosed(status.outcome()); break;
   }
-  outputs->records.push_back(ClosedRecord(region, vehicles.id(slot), boot_id, status));
+  outputs->records.push_back(ClosedRecord(region, vehicles.id(slot), boot_id, status, &audit));
 }
 
 void Shard::State::CountClosed(wire::CommandOutcome outcome) {
@@ -319,17 +305,43 @@ void Shard::State::CountClosed(wire::CommandOutcome outcome) {
   }
 }
 
-void Shard::State::OnOwnership(Offset offset) {
-  epoch = Epoch{static_cast<std::uint64_t>(offset)};
-  // Vehicles refuse what a former epoch said, so it is not said again: what is still
-  // needed is decided anew, under this one.
-  for (Slot slot = 0; slot < vehicles.slots(); ++slot) {
-    VehicleProfile& profile = vehicles.profile(slot);
-    profile.command_sequence = 0;
-    profile.advised = {};
-    counters.outbox_dropped += outbox.Drop(&profile);
+void Shard::State::OnOwnership(const log::Ownership& record, Offset offset) {
+  const Epoch claimed{record.epoch() != 0 ? record.epoch() : static_cast<std::uint64_t>(offset)};
+  if (owned && claimed <= epoch) {
+    ++counters.ownerships_ignored;
+    return;
   }
-  planner.ForgetInstructions();
+  owned = true;
+  epoch = claimed;
+  std::vector<Slot> commanded;
+  for (Slot slot = 0; slot < vehicles.slots(); ++slot) {
+    if (vehicles.alive(slot) && vehicles.profile(slot).outbox_size > 0) commanded.push_back(slot);
+  }
+  SortByName(&commanded);
+  for (const Slot slot : commanded) Reissue(slot);
+}
+
+// Vehicles refuse what a former epoch says, so every open command goes out under the
+// present one: with its id, sequence and expiry, by which the inbox knows it again.  One
+// whose lease is over is not issued again, only sent: for its status.
+void Shard::State::Reissue(Slot slot) {
+  const VehicleState& state = vehicles.state(slot);
+  const std::uint64_t boot_now_ns =
+      state.boot_time_ns + static_cast<std::uint64_t>(now_ns() - state.sample_time_ns);
+  for (const Outbox::Entry* entry : outbox.OpenOf(vehicles.profile(slot))) {
+    DecodedCommand command = DecodeCommand(*flatbuffers::GetRoot<wire::Command>(entry->wire_command.data()));
+    command.fields.epoch = epoch;
+    const bool live = entry->boot_id == state.boot_id && command.fields.expires_boot_time_ns > boot_now_ns;
+    std::vector<std::byte> bytes = EncodeCommand(command.fields, command.request);
+    outputs->commands.push_back({vehicles.id(slot), bytes});
+    if (live) {
+      outputs->records.push_back(IssuedRecord(vehicles.id(slot), command.fields, command.request, &audit));
+      ++counters.commands_reissued;
+    } else {
+      ++counters.commands_reemitted;
+    }
+    outbox.Restamp(entry->id, ToNumber(epoch), std::move(bytes));
+  }
 }
 
 CommandId Shard::State::Issue(const CommandRequest& request) {
@@ -341,8 +353,12 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   id = MixHash(id, static_cast<std::uint64_t>(request.kind));
   id = MixHash(id, ToNumber(request.episode));
   id = MixHash(id, ToNumber(request.supersedes));
-  // A tick names no sample: two owners may decide the same in the same episode.
-  if (request.cause.vehicle.empty()) id = MixHash(id, ToNumber(epoch));
+  // A tick names no sample, so its time does: it is in the record, the same for every
+  // owner and replay.  The epoch must not be in an id: a new owner's command is the
+  // former one's.
+  if (request.cause.vehicle.empty()) {
+    id = MixHash(id, static_cast<std::uint64_t>(request.cause.log_time_ns));
+  }
   if (id == 0) id = 1;
   if (!outbox.HasRoom(profile, CommandId{id})) {
     ++counters.commands_withheld;
@@ -352,7 +368,12 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   fields.id = CommandId{id};
   fields.region = region;
   fields.epoch = epoch;
-  fields.sequence = ++profile.command_sequence;
+  // The log's time in microseconds where that is more: so sequences grow from owner to
+  // owner, from region visit to region visit and after a state was lost, and the inbox
+  // can compare them across epochs.
+  profile.command_sequence = std::max(profile.command_sequence + 1,
+                                      static_cast<std::uint64_t>(std::max<std::int64_t>(now_ns() / 1000, 0)));
+  fields.sequence = profile.command_sequence;
   fields.boot_id = state.boot_id;
   // The vehicle's own clock, counted from the last fix read.
   const std::int64_t since_fix_ns = now_ns() - state.sample_time_ns;
@@ -366,7 +387,7 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   entry.slot = request.target;
   entry.wire_command = EncodeCommand(fields, request);
   outputs->commands.push_back({vehicles.id(request.target), entry.wire_command});
-  outputs->records.push_back(IssuedRecord(vehicles.id(request.target), fields, request));
+  outputs->records.push_back(IssuedRecord(vehicles.id(request.target), fields, request, &audit));
   outbox.Add(std::move(entry), &profile);
   switch (request.kind) {
     case wire::CommandKind::SpeedAdvice: ++counters.speed_advice_issued; break;
@@ -398,7 +419,7 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
   state.outputs = outputs;
   ++state.counters.records;
   state.now = std::max(state.now, record.time);
-  if (state.heatmap.Advance(state.now)) state.WriteWindow();
+  while (state.heatmap.Advance(state.now)) state.WriteWindow();
 
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.value.data());
   flatbuffers::Verifier verifier(bytes, record.value.size(), kVerifyDepthMax, kVerifyTablesMax);
@@ -414,12 +435,11 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
   switch (telemetry->body_type()) {
     case log::TelemetryBody::Fix: state.OnFix(*telemetry->body_as_Fix()); break;
     case log::TelemetryBody::Tick: state.OnTick(); break;
-    case log::TelemetryBody::Ownership: state.OnOwnership(record.offset); break;
+    case log::TelemetryBody::Ownership: state.OnOwnership(*telemetry->body_as_Ownership(), record.offset); break;
     case log::TelemetryBody::Session: state.OnSession(*telemetry->body_as_Session()); break;
     case log::TelemetryBody::CommandReport: state.OnReport(*telemetry->body_as_CommandReport()); break;
     default: ++state.counters.records_refused; break;
   }
-  state.WorkOnPairs(kPairsPerRecord);
   state.counters.outbox_open = state.outbox.open();
   state.counters.pairs_tested = state.horizon.pairs_tested();
   state.counters.pairs_refined = state.horizon.pairs_refined();
@@ -436,8 +456,8 @@ std::vector<HeatmapCell> Shard::Heatmap() const { return state_->heatmap.Cells()
 
 std::vector<OpenConflict> Shard::Conflicts() const {
   std::vector<OpenConflict> open;
-  for (std::uint32_t i = 0; i < state_->horizon.pairs(); ++i) {
-    const Pair& pair = state_->horizon.pair(i);
+  for (const std::uint32_t index : state_->horizon.pairs()) {
+    const Pair& pair = state_->horizon.pair(index);
     if (!pair.open) continue;
     open.push_back({pair.episode, state_->vehicles.id(pair.slots[0]),
                     state_->vehicles.id(pair.slots[1]), pair.latest.point,

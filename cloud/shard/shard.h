@@ -98,12 +98,13 @@ struct ShardCounters {
   std::uint64_t closed_unknown = 0;
   std::uint64_t closed_twice = 0;          // a status for a command that had one
   std::uint64_t closed_unmatched = 0;      // a status for a command that this shard does not know
-  std::uint64_t outbox_dropped = 0;        // open when the region got a new owner: a former epoch's
-  std::uint64_t commands_reemitted = 0;    // open ones, after the vehicle came back
+  std::uint64_t commands_reissued = 0;     // open ones with a live lease, under a new owner's epoch
+  std::uint64_t commands_reemitted = 0;    // open ones, after the vehicle or an owner came
   std::uint64_t commands_withheld = 0;     // the vehicle's outbox was full, or knew the id
   std::uint64_t vehicles_refused = 0;      // vehicles_max reached
   std::uint64_t pairs_refused = 0;         // horizon.pairs_max or pairs_per_vehicle_max reached
   std::uint64_t cells_refused = 0;         // heatmap.cells_max reached
+  std::uint64_t ownerships_ignored = 0;    // Ownership records of an epoch that was not newer
 };
 
 // Owns one region: a pure function of its partition of "telemetry",

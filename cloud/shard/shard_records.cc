@@ -30,6 +30,23 @@ T Scaled(double value, double per_unit) {
   return static_cast<T>(std::clamp(scaled < 0 ? scaled - 0.5 : scaled + 0.5, least, most));
 }
 
+// The bytes of a finished audit record, now the chain's last one.
+ShardOutputs::Record Chained(const VehicleId& vehicle, const flatbuffers::FlatBufferBuilder& builder,
+                             AuditChain* chain) {
+  ShardOutputs::Record record{Topic::kCommands, Bytes(vehicle.view()), Finished(builder)};
+  chain->Add(record.key, record.value);
+  return record;
+}
+
+flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> BuildHead(flatbuffers::FlatBufferBuilder* builder,
+                                                                 const AuditChain& chain) {
+  const std::span<const std::byte> head = chain.head();
+  if (head.empty()) return {};
+  return builder->CreateVector(reinterpret_cast<const std::uint8_t*>(head.data()), head.size());
+}
+
+}  // namespace
+
 flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* builder,
                                                 const CommandFields& fields,
                                                 const CommandRequest& request) {
@@ -63,7 +80,31 @@ flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* 
   return command.Finish();
 }
 
-}  // namespace
+DecodedCommand DecodeCommand(const wire::Command& command) {
+  DecodedCommand decoded;
+  CommandFields& fields = decoded.fields;
+  fields.id = CommandId{command.command_id()};
+  fields.region = RegionId{command.region()};
+  fields.epoch = Epoch{command.epoch()};
+  fields.sequence = command.sequence();
+  fields.boot_id = command.boot_id();
+  fields.expires_boot_time_ns = command.expires_boot_time_ns();
+  CommandRequest& request = decoded.request;
+  request.kind = command.kind();
+  request.episode = EpisodeId{command.episode_id()};
+  request.supersedes = CommandId{command.supersedes()};
+  request.profile = {command.speed_ceiling_cmps() * 0.01, command.decel_cmps2() * 0.01};
+  request.cell = {command.cell_x(), command.cell_y()};
+  if (const flatbuffers::String* cause = command.cause_vehicle()) {
+    if (const auto name = VehicleId::Parse(cause->string_view()); name.ok()) {
+      request.cause.vehicle = name.value();
+    }
+  }
+  request.cause.boot_id = command.cause_boot_id();
+  request.cause.sequence = command.cause_sequence();
+  request.cause.log_time_ns = command.cause_log_time_ns();
+  return decoded;
+}
 
 std::uint64_t DigestOf(const ShardOutputs& outputs, std::uint64_t seed) {
   const auto add = [&seed](std::span<const std::byte> bytes) {
@@ -76,6 +117,7 @@ std::uint64_t DigestOf(const ShardOutputs& outputs, std::uint64_t seed) {
   }
   for (const ShardOutputs::Record& record : outputs.records) {
     seed = MixHash(seed, static_cast<std::uint64_t>(record.topic));
+    if (record.region) seed = MixHash(seed, ToNumber(*record.region));
     add(record.key);
     add(record.value);
   }
@@ -89,24 +131,26 @@ std::vector<std::byte> EncodeCommand(const CommandFields& fields, const CommandR
 }
 
 ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields& fields,
-                                  const CommandRequest& request) {
+                                  const CommandRequest& request, AuditChain* chain) {
   flatbuffers::FlatBufferBuilder builder(384);
+  const auto previous = BuildHead(&builder, *chain);
   const auto command = BuildCommand(&builder, fields, request);
   const auto name = builder.CreateString(vehicle.view().data(), vehicle.view().size());
   const auto issued = log::CreateCommandIssued(builder, name, command);
   builder.Finish(log::CreateAudit(builder, ToNumber(fields.region), log::AuditBody::CommandIssued,
-                                  issued.Union()));
-  return {Topic::kCommands, Bytes(vehicle.view()), Finished(builder)};
+                                  issued.Union(), chain->index() + 1, previous));
+  return Chained(vehicle, builder, chain);
 }
 
 ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std::uint64_t boot_id,
-                                  const wire::CommandStatus& status) {
+                                  const wire::CommandStatus& status, AuditChain* chain) {
   flatbuffers::FlatBufferBuilder builder(256);
+  const auto previous = BuildHead(&builder, *chain);
   const auto name = builder.CreateString(vehicle.view().data(), vehicle.view().size());
   const auto closed = log::CreateCommandClosed(builder, name, boot_id, &status);
   builder.Finish(log::CreateAudit(builder, ToNumber(region), log::AuditBody::CommandClosed,
-                                  closed.Union()));
-  return {Topic::kCommands, Bytes(vehicle.view()), Finished(builder)};
+                                  closed.Union(), chain->index() + 1, previous));
+  return Chained(vehicle, builder, chain);
 }
 
 ShardOutputs::Record WindowRecord(RegionId region, std::int64_t window_end_ns, bool full,

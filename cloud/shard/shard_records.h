@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cloud/shard/audit_chain.h"
 #include "cloud/shard/horizon.h"
 #include "cloud/shard/planner.h"
 #include "cloud/shard/shard.h"
@@ -23,14 +24,27 @@ struct CommandFields {
   std::uint64_t expires_boot_time_ns = 0;
 };
 
-// A finished wire::Command.
+// A command as it was issued: the fields and the request of wire::Command.  The request
+// has neither target nor lease.
+struct DecodedCommand {
+  CommandFields fields;
+  CommandRequest request;
+};
+DecodedCommand DecodeCommand(const wire::Command& command);
+
+// A finished wire::Command; of a decoded one the very bytes that it was decoded from.
 std::vector<std::byte> EncodeCommand(const CommandFields& fields, const CommandRequest& request);
 
-// The records of the audit trail, keyed by vehicle.
+// Into another builder, as part of what that builds.
+flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* builder,
+                                                const CommandFields& fields,
+                                                const CommandRequest& request);
+
+// The records of the audit trail, keyed by vehicle; each becomes the chain's last one.
 ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields& fields,
-                                  const CommandRequest& request);
+                                  const CommandRequest& request, AuditChain* chain);
 ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std::uint64_t boot_id,
-                                  const wire::CommandStatus& status);
+                                  const wire::CommandStatus& status, AuditChain* chain);
 
 // The record of one window, keyed by region.
 ShardOutputs::Record WindowRecord(RegionId region, std::int64_t window_end_ns, bool full,

@@ -1,6 +1,9 @@
 #include "cloud/shard/vehicle_table.h"
 
 #include <algorithm>
+#include <functional>
+
+#include "common/check.h"
 
 namespace starling::cloud {
 
@@ -15,6 +18,7 @@ Slot VehicleTable::Insert(const VehicleId& id) {
   if (size_ >= vehicles_max_) return kNoSlot;
   Slot slot;
   if (!free_.empty()) {
+    std::pop_heap(free_.begin(), free_.end(), std::greater<>());
     slot = free_.back();
     free_.pop_back();
   } else {
@@ -26,13 +30,20 @@ Slot VehicleTable::Insert(const VehicleId& id) {
     boxes_.emplace_back();
     rects_.emplace_back();
     profiles_.emplace_back();
+    phases_.push_back(kNoPhase);
   }
+  Enter(slot, id);
+  return slot;
+}
+
+void VehicleTable::Enter(Slot slot, const VehicleId& id) {
   states_[slot] = {};
   rects_[slot] = {};
   profiles_[slot] = {};
   ids_[slot] = id;
   profiles_[slot].alive = true;
   const std::uint64_t hash = id.Hash();
+  phases_[slot] = static_cast<std::uint8_t>(hash % kPhases);
   const Slot older = by_hash_.Find(hash);
   next_same_hash_[slot] = older;
   if (older == kNoSlot) {
@@ -41,7 +52,30 @@ Slot VehicleTable::Insert(const VehicleId& id) {
     by_hash_.Update(hash, slot);
   }
   ++size_;
-  return slot;
+}
+
+void VehicleTable::Resize(Slot slots) {
+  STARLING_CHECK(states_.empty() && slots <= vehicles_max_);
+  next_same_hash_.resize(slots, kNoSlot);
+  ids_.resize(slots);
+  states_.resize(slots);
+  tracks_.resize(slots);
+  boxes_.resize(slots);
+  rects_.resize(slots);
+  profiles_.resize(slots);
+  phases_.resize(slots, kNoPhase);
+}
+
+bool VehicleTable::InsertAt(Slot slot, const VehicleId& id) {
+  if (slot >= slots() || profiles_[slot].alive || Find(id) != kNoSlot) return false;
+  Enter(slot, id);
+  return true;
+}
+
+void VehicleTable::FinishRestore() {
+  for (Slot slot = 0; slot < slots(); ++slot) {
+    if (!profiles_[slot].alive) free_.push_back(slot);  // Ascending: a heap already.
+  }
 }
 
 void VehicleTable::Remove(Slot slot) {
@@ -58,7 +92,9 @@ void VehicleTable::Remove(Slot slot) {
     by_hash_.Erase(hash);
   }
   profiles_[slot].alive = false;
+  phases_[slot] = kNoPhase;
   free_.push_back(slot);
+  std::push_heap(free_.begin(), free_.end(), std::greater<>());
   --size_;
 }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "cloud/shard/flat_map.h"
@@ -83,7 +84,7 @@ static_assert(kHotBytesPerVehicle <= 256, "what a fix touches of a vehicle");
 // What is touched rarely: at sessions, commands and ticks.
 struct VehicleProfile {
   std::int64_t last_fix_log_ns = 0;
-  std::uint64_t command_sequence = 0;   // last one given out in this epoch
+  std::uint64_t command_sequence = 0;   // last one given out
   std::uint32_t outbox_head = FlatMap::kNone;
   std::uint32_t outbox_size = 0;
   std::uint16_t suspected_pairs = 0;    // pairs in the horizon's list
@@ -93,7 +94,13 @@ struct VehicleProfile {
   std::array<std::uint64_t, 4> advised{};  // congestion episodes that it was told of
 };
 
-// All vehicles of a shard, in arrays by slot.
+// Vehicles are looked at in turn, by a phase that is their name's, so that it does
+// not depend on who else is there.
+inline constexpr std::uint8_t kPhases = 5;
+inline constexpr std::uint8_t kNoPhase = 0xFF;  // of a slot without a vehicle
+
+// All vehicles of a shard, in arrays by slot.  A new vehicle takes the lowest free
+// slot, so that the table is the same however its vehicles came to be in it.
 //
 // Threading: thread-compatible.
 class VehicleTable {
@@ -108,10 +115,18 @@ class VehicleTable {
   Slot Insert(const VehicleId& id);
   void Remove(Slot slot);
 
+  // For a table that is restored: makes room for `slots`, then puts each vehicle where
+  // it was, then ends.  InsertAt is false if the place or the name is taken.
+  // REQUIRES: the table is new; slots <= vehicles_max
+  void Resize(Slot slots);
+  bool InsertAt(Slot slot, const VehicleId& id);
+  void FinishRestore();
+
   std::size_t size() const { return size_; }
   Slot slots() const { return static_cast<Slot>(states_.size()); }  // alive or not
   bool alive(Slot slot) const { return profiles_[slot].alive; }
   const VehicleId& id(Slot slot) const { return ids_[slot]; }
+  std::span<const std::uint8_t> phases() const { return phases_; }  // by slot
 
   VehicleState& state(Slot slot) { return states_[slot]; }
   const VehicleState& state(Slot slot) const { return states_[slot]; }
@@ -128,6 +143,8 @@ class VehicleTable {
   Pose PoseAt(Slot slot, CloudTime at) const;
 
  private:
+  void Enter(Slot slot, const VehicleId& id);
+
   const std::size_t vehicles_max_;
   FlatMap by_hash_;                     // the newest of those whose names have this hash
   std::vector<Slot> next_same_hash_;    // the next older one; kNoSlot: none
@@ -137,7 +154,8 @@ class VehicleTable {
   std::vector<SweepBox> boxes_;
   std::vector<CellRect> rects_;
   std::vector<VehicleProfile> profiles_;
-  std::vector<Slot> free_;
+  std::vector<std::uint8_t> phases_;
+  std::vector<Slot> free_;              // a heap, the lowest first
   std::size_t size_ = 0;
 };
 

@@ -79,9 +79,14 @@ class MockLog final : public Log {
   }
   Range RangeOf(Topic topic, Partition) const override { return {Offset{}, Offset{Records(topic).size()}}; }
   Offset OffsetAt(Topic, Partition, CloudTime) const override { return {}; }
-  Status Read(Topic topic, Partition, Offset, const std::function<bool(const LogRecord&)>& visit) const override {
+  Status Read(Topic topic, Partition, Offset from,
+              const std::function<bool(const LogRecord&)>& visit) const override {
     std::uint64_t offset = 0;
     for (const Stored& record : Records(topic)) {
+      if (Offset{offset} < from) {
+        ++offset;
+        continue;
+      }
       if (!visit({Offset{offset++}, {}, std::as_bytes(std::span(record.key)), record.value()})) break;
     }
     return Status();

@@ -170,55 +170,95 @@ TEST_F(ShardTest, AVehicleLeavesAfterTenMinutesAndItsCommandsEndAsUnknown) {
   EXPECT_FALSE(driver_.shard().Find(Name("east"), ShardDriver::At(700)));
 }
 
-TEST_F(ShardTest, SequencesStartAgainWithEachEpoch) {
+TEST_F(ShardTest, SequencesGrowAcrossEpochsAndLostStates) {
   driver_.Apply(driver_.encoder().Ownership("a"), 0);
   EXPECT_EQ(driver_.shard().epoch(), Epoch{0});
   Collide(0.01);
-  for (const auto& command : driver_.outputs().commands) EXPECT_EQ(Decode(command).sequence(), 1u);
+  std::uint64_t highest = 0;
+  for (const auto& command : driver_.outputs().commands) {
+    highest = std::max(highest, Decode(command).sequence());
+    EXPECT_EQ(Decode(command).epoch(), 0u);
+  }
   driver_.Apply(driver_.encoder().Ownership("b"), 0.02);
   EXPECT_EQ(driver_.shard().epoch(), Epoch{3});
-  driver_.outputs().Clear();
-  driver_.Fix(MakeCar("east2", -21, 500, 90, 15), 0.03);
-  driver_.Fix(MakeCar("north2", 0, 479, 0, 15), 0.03);
-  ASSERT_EQ(driver_.outputs().commands.size(), 2u);
-  for (const auto& command : driver_.outputs().commands) {
-    EXPECT_EQ(Decode(command).sequence(), 1u);
-    EXPECT_EQ(Decode(command).epoch(), 3u);
+  ShardDriver without_state(config_);
+  without_state.Apply(without_state.encoder().Ownership("c", 4), 0.03);
+  for (ShardDriver* driver : {&driver_, &without_state}) {
+    driver->outputs().Clear();
+    driver->Fix(MakeCar("east2", -21, 500, 90, 15), 0.04);
+    driver->Fix(MakeCar("north2", 0, 479, 0, 15), 0.04);
+    ASSERT_EQ(driver->outputs().commands.size(), 2u);
+    for (const auto& command : driver->outputs().commands) {
+      EXPECT_GT(Decode(command).sequence(), highest);
+      EXPECT_EQ(Decode(command).epoch(), ToNumber(driver->shard().epoch()));
+    }
   }
 }
 
-TEST_F(ShardTest, ANewOwnerDecidesAnewAndRepeatsNothingOfAFormerEpoch) {
-  Collide(0);
-  const EpisodeId episode = driver_.shard().Conflicts().at(0).episode;
+TEST_F(ShardTest, ANewOwnerIssuesLiveCommandsAgainUnderItsEpochWithTheirIds) {
+  driver_.Apply(driver_.encoder().Ownership("a", 10), 0);
+  Collide(0.01);
   const auto former = driver_.outputs().commands;
   ASSERT_EQ(former.size(), 2u);
-  std::vector<std::uint64_t> ids;
-  for (const auto& command : former) ids.push_back(Decode(command).command_id());
-  for (const double at_s : {0.02, 0.12}) {  // Twice: ids differ between new owners, too.
-    driver_.outputs().Clear();
-    const Offset claimed{driver_.shard().counters().records};
-    driver_.Apply(driver_.encoder().Ownership("next"), at_s);
-    driver_.Apply(driver_.encoder().Session("east", 1, true), at_s + 0.01);
-    driver_.Apply(driver_.encoder().Session("north", 1, true), at_s + 0.01);
-    driver_.Tick(at_s + 0.02);
-    driver_.Apply(driver_.encoder().Session("east", 1, true), at_s + 0.03);
-    std::set<VehicleId> told;
-    for (const auto& command : driver_.outputs().commands) {
-      EXPECT_EQ(Decode(command).epoch(), static_cast<std::uint64_t>(claimed));
-      EXPECT_EQ(Decode(command).kind(), wire::CommandKind::Avoidance);
-      EXPECT_EQ(Decode(command).episode_id(), ToNumber(episode));
-      EXPECT_EQ(std::count(ids.begin(), ids.end(), Decode(command).command_id()), 0);
-      told.insert(command.vehicle);
-    }
-    EXPECT_EQ(told.size(), 2u);
-    for (const auto& command : driver_.outputs().commands) ids.push_back(Decode(command).command_id());
-    EXPECT_EQ(driver_.shard().counters().outbox_open, 2u);
+  driver_.outputs().Clear();
+  driver_.Apply(driver_.encoder().Ownership("b", 20), 0.5);
+  const auto& again = driver_.outputs().commands;
+  ASSERT_EQ(again.size(), 2u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandIssued), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto same = std::find_if(former.begin(), former.end(),
+                                   [&](const auto& command) { return command.vehicle == again[i].vehicle; });
+    ASSERT_TRUE(same != former.end());
+    EXPECT_EQ(Decode(again[i]).epoch(), 20u);
+    EXPECT_EQ(Decode(again[i]).command_id(), Decode(*same).command_id());
+    EXPECT_EQ(Decode(again[i]).sequence(), Decode(*same).sequence());
+    EXPECT_EQ(Decode(again[i]).expires_boot_time_ns(), Decode(*same).expires_boot_time_ns());
+    EXPECT_EQ(Decode(again[i]).speed_ceiling_cmps(), Decode(*same).speed_ceiling_cmps());
+    EXPECT_EQ(Decode(again[i]).cause_vehicle()->str(), Decode(*same).cause_vehicle()->str());
   }
-  EXPECT_EQ(driver_.shard().counters().outbox_dropped, 4u);
-  const std::size_t closed = AuditRecords(log::AuditBody::CommandClosed);
-  Report(former[0].vehicle.view(), Decode(former[0]).command_id(), 0.2);
-  EXPECT_EQ(driver_.shard().counters().closed_unmatched, 1u);
-  EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), closed + 1);
+  EXPECT_EQ(driver_.shard().counters().commands_reissued, 2u);
+  EXPECT_EQ(driver_.shard().counters().outbox_open, 2u);
+  Report(former[0].vehicle.view(), Decode(former[0]).command_id(), 0.6);
+  EXPECT_EQ(driver_.shard().counters().closed_applied, 1u);
+}
+
+TEST_F(ShardTest, ACommandWhoseLeaseIsOverIsNotIssuedAgainButSentForItsStatus) {
+  driver_.Apply(driver_.encoder().Ownership("a", 10), 0);
+  Collide(0.01);
+  driver_.outputs().Clear();
+  driver_.Apply(driver_.encoder().Ownership("b", 20), 30);
+  EXPECT_EQ(driver_.shard().counters().commands_reissued, 0u);
+  EXPECT_EQ(driver_.shard().counters().commands_reemitted, 2u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandIssued), 0u);
+  ASSERT_EQ(driver_.outputs().commands.size(), 2u);
+  for (const auto& command : driver_.outputs().commands) EXPECT_EQ(Decode(command).epoch(), 20u);
+  EXPECT_EQ(driver_.shard().counters().outbox_open, 2u);
+}
+
+TEST_F(ShardTest, AnOwnershipThatIsNotNewerChangesNothing) {
+  driver_.Apply(driver_.encoder().Ownership("a", 10), 0);
+  Collide(0.01);
+  driver_.outputs().Clear();
+  for (const std::uint64_t epoch : {10u, 9u}) driver_.Apply(driver_.encoder().Ownership("b", epoch), 0.02);
+  EXPECT_EQ(driver_.shard().epoch(), Epoch{10});
+  EXPECT_EQ(driver_.shard().counters().ownerships_ignored, 2u);
+  EXPECT_TRUE(driver_.outputs().commands.empty());
+  EXPECT_TRUE(driver_.outputs().records.empty());
+}
+
+TEST_F(ShardTest, RenewalsOfTwoTicksHaveDifferentIdsAndAReplayHasTheSame) {
+  ShardDriver replay(config_);
+  std::vector<std::vector<std::uint64_t>> ids(2);
+  ShardDriver* const drivers[] = {&driver_, &replay};
+  for (std::size_t i = 0; i < 2; ++i) {
+    std::vector<Car> cars = {MakeCar("first", -60, 0, 90, 15), MakeCar("second", 0, -61, 0, 15)};
+    drivers[i]->Apply(drivers[i]->encoder().Ownership("a", 10 + i), 0);  // The epoch is not in an id.
+    DriveOn(drivers[i], &cars, 0, 3.4);
+    for (const auto& command : drivers[i]->outputs().commands) ids[i].push_back(Decode(command).command_id());
+  }
+  EXPECT_EQ(ids[0], ids[1]);
+  EXPECT_GT(ids[0].size(), 3u);
+  EXPECT_EQ(std::set<std::uint64_t>(ids[0].begin(), ids[0].end()).size(), ids[0].size());
 }
 
 TEST_F(ShardTest, StaleFixesAreCountedAndChangeNothing) {

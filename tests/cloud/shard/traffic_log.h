@@ -79,10 +79,10 @@ class RecordEncoder {
     const auto owner = builder_.CreateString("test");
     return Finish(log::TelemetryBody::Tick, log::CreateTick(builder_, owner, 0).Union());
   }
-  std::span<const std::byte> Ownership(std::string_view owner) {
+  std::span<const std::byte> Ownership(std::string_view owner, std::uint64_t epoch = 0) {
     builder_.Clear();
     const auto name = builder_.CreateString(owner.data(), owner.size());
-    return Finish(log::TelemetryBody::Ownership, log::CreateOwnership(builder_, name).Union());
+    return Finish(log::TelemetryBody::Ownership, log::CreateOwnership(builder_, name, epoch).Union());
   }
   std::span<const std::byte> Session(std::string_view vehicle, std::uint64_t boot_id, bool connected) {
     builder_.Clear();

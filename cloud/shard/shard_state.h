@@ -1,0 +1,80 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "cloud/shard/audit_chain.h"
+#include "cloud/shard/heatmap.h"
+#include "cloud/shard/horizon.h"
+#include "cloud/shard/outbox.h"
+#include "cloud/shard/planner.h"
+#include "cloud/shard/shard.h"
+#include "cloud/shard/shard_config.h"
+#include "cloud/shard/vehicle_table.h"
+#include "common/geo/local_frame.h"
+#include "common/status.h"
+#include "schemas/log/telemetry_generated.h"
+
+namespace starling::cloud {
+
+struct StateParts;  // cloud/shard/state_reader.h
+
+// What a shard is made of; only the shard's own files see it.  Everything in it is in
+// its stored entries (docs/formats/state.md), or follows from them, or is scratch.
+struct Shard::State final : CommandIssuer {
+  State(const ShardConfig& shard_config, RegionId shard_region, FrameOrigin origin);
+  ~State() override;
+
+  void OnFix(const log::Fix& record);
+  void OnTick();
+  void WorkOnPairs();
+  void LookAround();
+  void OnSession(const log::Session& record);
+  void OnReport(const log::CommandReport& record);
+  void OnOwnership(const log::Ownership& record, Offset offset);
+  void Reissue(Slot slot);
+
+  bool Store(const log::Fix& record, Slot slot);
+  std::uint32_t TakeDuePhases();
+  void Expire(Slot slot);
+  void CloseOldBoot(Slot slot, std::uint64_t boot_id);
+  void Settle(Slot slot, std::uint64_t boot_id, const wire::CommandStatus& status);
+  void CountClosed(wire::CommandOutcome outcome);
+  void HandleEvents(const Cause& cause);
+  void Advise(Slot slot, const Cause& cause);
+  void WriteWindow();
+  CommandId Issue(const CommandRequest& request) override;
+
+  Status RestoreVehicles(StateParts* parts);
+  Status RestorePairs(StateParts* parts);
+  Status RestoreHeatmap(StateParts* parts);
+  Status RestoreClosed(StateParts* parts);
+
+  std::int64_t now_ns() const { return ToNs(now); }
+  Cause TickCause() const { return {{}, 0, 0, now_ns()}; }
+  void SortByName(std::vector<Slot>* slots) const;
+
+  const ShardConfig config;
+  const RegionId region;
+  const LocalFrame frame;
+  CloudTime now;
+  Epoch epoch{};
+  bool owned = false;                   // an Ownership has counted
+  std::int64_t phases_until = 0;        // tenths of a second that ticks have looked at
+  ShardCounters counters;
+  VehicleTable vehicles;
+  CellGrid grid;
+  cloud::Heatmap heatmap;               // Shard::Heatmap is a function
+  Horizon horizon;
+  Planner planner;
+  Outbox outbox;
+  AuditChain audit;
+  ShardOutputs* outputs = nullptr;      // of the record being applied
+  std::vector<EpisodeEvent> events;     // scratch
+  std::vector<std::uint32_t> round;     // scratch: pairs of a tick's round
+  std::unique_ptr<StateParts> restoring;  // between the first RestoreEntry and FinishRestore
+};
+
+}  // namespace starling::cloud
