@@ -76,6 +76,7 @@ void Inbox::Accept(const wire::Command& command, BootTime now) {
   ++counters_.received;
   if (Repeat(CommandId{command.command_id()})) {
     ++counters_.repeated;
+    TakeEpoch(command);
     return;
   }
   // Without room for its status it is as if the link had lost it: the cloud keeps
@@ -203,10 +204,6 @@ void Inbox::Acknowledge(std::uint32_t through) {
   });
 }
 
-bool Inbox::Above(const Rank& a, const Rank& b) {
-  return std::pair(a.epoch, a.sequence) > std::pair(b.epoch, b.sequence);
-}
-
 // True if `id` is known; its status, if it has one, will be sent once more.
 bool Inbox::Repeat(CommandId id) {
   for (Report& report : reports_) {
@@ -227,6 +224,28 @@ bool Inbox::Repeat(CommandId id) {
   return false;
 }
 
+// A repeat fences former owners off like any other command, and its own lease is then
+// the new owner's.
+void Inbox::TakeEpoch(const wire::Command& command) {
+  if (!WellFormed(command) || command.boot_id() != ToNumber(boot_)) return;
+  const auto take = [&](Rank* rank) {
+    if (rank->region == command.region()) rank->epoch = std::max(rank->epoch, command.epoch());
+  };
+  bool of_region = false;
+  for (const Report& report : reports_) {
+    of_region |= report.status.command_id() == command.command_id() && report.status.region() == command.region();
+  }
+  for (Known& known : known_) {
+    if (ToNumber(known.id) != command.command_id()) continue;
+    of_region |= known.rank.region == command.region();
+    take(&known.rank);
+  }
+  for (Pending& pending : pending_) {
+    if (ToNumber(pending.action.command) == command.command_id()) take(&pending.rank);
+  }
+  if (of_region) Enter({command.region(), command.epoch(), command.sequence()});
+}
+
 RejectReason Inbox::Check(const wire::Command& command, BootTime now) const {
   if (!WellFormed(command)) return RejectReason::Malformed;
   if (command.boot_id() != ToNumber(boot_)) return RejectReason::WrongBoot;
@@ -236,13 +255,12 @@ RejectReason Inbox::Check(const wire::Command& command, BootTime now) const {
   if (region != regions_.end() && command.epoch() < region->epoch) return RejectReason::StaleEpoch;
   const BootTime expires = ExpiryOf(command);
   if (expires <= now) return RejectReason::None;  // Whatever else it is, it is expired.
-  if (region != regions_.end() && command.epoch() == region->epoch &&
-      command.sequence() <= region->floor) {
+  if (region != regions_.end() && command.sequence() <= region->floor) {
     return RejectReason::StaleSequence;
   }
   for (const Known& known : known_) {  // One sequence, two ids: the first one has it.
     if (known.outcome != CommandOutcome::Rejected && known.rank.region == command.region() &&
-        known.rank.epoch == command.epoch() && known.rank.sequence == command.sequence()) {
+        known.rank.sequence == command.sequence()) {
       return RejectReason::StaleSequence;
     }
   }
@@ -265,7 +283,8 @@ Inbox::Region* Inbox::Find(std::uint32_t region) {
 void Inbox::Enter(const Rank& rank) {
   Region entry{rank.region, rank.epoch, 0};
   if (const Region* known = Find(rank.region)) {
-    if (known->epoch >= rank.epoch) entry = *known;
+    entry.epoch = std::max(known->epoch, rank.epoch);
+    entry.floor = known->floor;
     std::erase_if(regions_, [&](const Region& other) { return other.region == rank.region; });
   } else if (regions_.size() == kRegionsMax) {
     regions_.erase(regions_.begin());
@@ -278,9 +297,7 @@ void Inbox::Enter(const Rank& rank) {
 bool Inbox::Remember(const Known& known, BootTime now) {
   const auto forget = [this](const Rank& rank) {
     Region* region = Find(rank.region);
-    if (region != nullptr && region->epoch == rank.epoch) {
-      region->floor = std::max(region->floor, rank.sequence);
-    }
+    if (region != nullptr) region->floor = std::max(region->floor, rank.sequence);
   };
   if (known_.size() == kKnownMax) {
     const auto oldest = std::find_if(known_.begin(), known_.end(), [&](const Known& candidate) {
@@ -301,7 +318,7 @@ bool Inbox::Remember(const Known& known, BootTime now) {
 bool Inbox::HigherInEpisode(const Known& known) const {
   return std::any_of(known_.begin(), known_.end(), [&](const Known& other) {
     return other.outcome != CommandOutcome::Rejected && other.episode == known.episode &&
-           other.rank.region == known.rank.region && Above(other.rank, known.rank);
+           other.rank.region == known.rank.region && other.rank.sequence > known.rank.sequence;
   });
 }
 
@@ -312,7 +329,8 @@ void Inbox::SupersedeLower(const Pending& newer, BootTime now) {
     const bool replaced =
         older.action.command == newer.supersedes ||
         (older.action.episode == newer.action.episode &&
-         (release || (older.rank.region == newer.rank.region && Above(newer.rank, older.rank))));
+         (release || (older.rank.region == newer.rank.region &&
+                      newer.rank.sequence > older.rank.sequence)));
     if (!replaced) {
       ++i;
       continue;

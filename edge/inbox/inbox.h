@@ -44,10 +44,14 @@ struct InboxCounters {
 // becomes its region's floor, and an unknown id at or below the floor is rejected
 // as StaleSequence, for it could be a repeat.  Above the floor an unknown id is
 // surely new, however late it arrives: so the cloud may send its open commands again
-// in any order.  A repeat never changes the outcome; its status is sent again.
+// in any order.  A repeat never changes the outcome; its status is sent again.  A new
+// owner of a region issues its open commands again under its epoch, with their ids and
+// sequences: a known one is a repeat and takes the newer epoch, an unknown one is as
+// any other.
 //
-// Order.  (epoch, sequence) orders the commands of one region.  A command of a
-// lower epoch than the highest one seen is rejected as StaleEpoch.  Within one
+// Order.  The sequence orders the commands of one region, whatever their epochs: it
+// grows from owner to owner.  The epoch fences: a command of a lower one than the
+// highest seen, and of an unknown id, is rejected as StaleEpoch.  Within one
 // region and episode the highest command counts: it supersedes those that still
 // wait, takes the place of the lease of one that was handed over, and one that
 // arrives after a higher one is Superseded at once.
@@ -137,11 +141,11 @@ class Inbox {
   struct Region {
     std::uint32_t region = 0;
     std::uint64_t epoch = 0;
-    std::uint64_t floor = 0;  // Of this epoch: ids up to here may be forgotten.
+    std::uint64_t floor = 0;  // Ids of sequences up to here may be forgotten.
   };
 
-  static bool Above(const Rank& a, const Rank& b);
   bool Repeat(CommandId id);
+  void TakeEpoch(const wire::Command& command);
   wire::RejectReason Check(const wire::Command& command, BootTime now) const;
   Region* Find(std::uint32_t region);
   void Enter(const Rank& rank);

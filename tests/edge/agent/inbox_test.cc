@@ -134,6 +134,88 @@ TEST_F(InboxTest, AnOlderEpochIsFencedOffInItsRegionOnly) {
   EXPECT_EQ(Take(), 3u);
 }
 
+TEST_F(InboxTest, ACommandIssuedAgainByANewOwnerIsNotHandedOverTwice) {
+  CommandSpec spec = Spec(1, 10, 100);
+  spec.epoch = 5;
+  Accept(spec);
+  EXPECT_EQ(Take(), 1u);
+  EXPECT_EQ(Report().outcome(), wire::CommandOutcome::Applied);
+  for (const std::uint64_t epoch : {6u, 7u, 6u}) {
+    spec.epoch = epoch;
+    Accept(spec);
+    EXPECT_EQ(Take(), 0u);
+    EXPECT_EQ(Report().outcome(), wire::CommandOutcome::Applied);  // The same, once more.
+  }
+  EXPECT_EQ(inbox_->counters().applied, 1u);
+  EXPECT_EQ(inbox_->counters().rejected, 0u);
+  // The repeats alone have fenced the former owners off.
+  CommandSpec late = Spec(2, 11, 101);
+  late.epoch = 6;
+  ExpectRejected(late, RejectReason::StaleEpoch);
+}
+
+TEST_F(InboxTest, OneThatWaitsTakesTheNewOwnersEpoch) {
+  CommandSpec spec = Spec(1, 10, 100);
+  spec.epoch = 5;
+  Accept(spec);
+  spec.epoch = 6;
+  Accept(spec);
+  EXPECT_EQ(Take(), 1u);
+  EXPECT_EQ(Take(), 0u);
+  const auto status = Report();
+  EXPECT_EQ(status.outcome(), wire::CommandOutcome::Applied);
+  EXPECT_EQ(status.epoch(), 6u);
+}
+
+TEST_F(InboxTest, ACommandThatItNeverReceivedActsUnderANewOwner) {
+  CommandSpec spec = Spec(1, 10, 100);
+  spec.epoch = 5;
+  Accept(spec);
+  EXPECT_EQ(Take(), 1u);
+  CommandSpec lost = Spec(2, 11, 101);
+  lost.epoch = 6;
+  Accept(lost);
+  EXPECT_EQ(Take(), 2u);
+}
+
+TEST_F(InboxTest, AnEarlierDecisionIssuedAgainDoesNotReplaceALaterOne) {
+  CommandSpec later = Spec(2, 11, 100);
+  later.epoch = 5;
+  Accept(later);
+  EXPECT_EQ(Take(), 2u);
+  Reports();
+  CommandSpec earlier = Spec(1, 10, 100);  // Lost on its way; a new owner issues it again.
+  earlier.epoch = 6;
+  Accept(earlier);
+  EXPECT_EQ(Take(), 0u);
+  EXPECT_EQ(Report().outcome(), wire::CommandOutcome::Superseded);
+}
+
+TEST_F(InboxTest, WhatWasForgottenIsNotActedOnUnderANewEpochEither) {
+  CommandSpec first = Spec(1, 10, 100);
+  first.epoch = 5;
+  Accept(first);
+  EXPECT_EQ(Take(), 1u);
+  CommandSpec release = Spec(2, 11, 100);
+  release.epoch = 5;
+  release.kind = wire::CommandKind::Release;
+  Accept(release);
+  EXPECT_EQ(Take(), 2u);
+  now_ += seconds(8);  // Its lease is over, so it may be forgotten.
+  for (std::uint64_t i = 0; i < 2 * Inbox::kKnownMax; ++i) {
+    CommandSpec other = Spec(1000 + i, 100 + i, 1000 + i);
+    other.epoch = 5;
+    other.expires = now_ + seconds(1);
+    Accept(other);
+    Take();
+    now_ += seconds(2);
+  }
+  inbox_->Acknowledge(Reports().back().report_sequence());
+  first.epoch = 6;
+  first.expires = now_ + seconds(1);
+  ExpectRejected(first, RejectReason::StaleSequence);
+}
+
 TEST_F(InboxTest, WhatIsRejectedForItsBootOrFormDoesNotFence) {
   CommandSpec spec;
   spec.epoch = 50;
