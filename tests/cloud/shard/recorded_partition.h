@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <random>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -20,9 +21,15 @@ struct Recorded {
   std::span<const std::byte> value() const { return std::as_bytes(std::span(words)).first(bytes); }
 };
 
-// 300 vehicles on crossing streets for eight seconds, with late and repeated fixes,
-// reboots, disconnects, statuses and garbage.
-inline std::vector<Recorded> Record(std::uint64_t seed) {
+struct Fleet {
+  std::string stem = "car-";               // of the vehicles' names
+  std::size_t vehicles = 300;
+  double east_m = 0;                       // from the origin
+};
+
+// Vehicles on crossing streets for eight seconds, with late and repeated fixes, reboots,
+// disconnects, statuses and garbage.
+inline std::vector<Recorded> Record(std::uint64_t seed, const Fleet& fleet = {}) {
   std::mt19937_64 random(seed);
   RecordEncoder encoder;
   std::vector<Recorded> partition;
@@ -35,11 +42,11 @@ inline std::vector<Recorded> Record(std::uint64_t seed) {
     partition.push_back(std::move(record));
   };
   std::vector<Car> cars;
-  for (std::uint64_t i = 0; i < 300; ++i) {
+  for (std::uint64_t i = 0; i < fleet.vehicles; ++i) {
     const double along = static_cast<double>(random() % 800) - 400;
     const double street = 100 * (static_cast<double>(random() % 8) - 4) + 50;
     const bool east = random() % 2 == 0;
-    cars.push_back(MakeCar(Numbered("car-", i), east ? along : street, east ? street : along,
+    cars.push_back(MakeCar(Numbered(fleet.stem, i), fleet.east_m + (east ? along : street), east ? street : along,
                            east ? 90 : 0, random() % 3 == 0 ? 0 : 5 + static_cast<double>(random() % 10)));
     if (i % 9 == 0) {
       cars.back().path.Append({15, 0});
@@ -47,13 +54,13 @@ inline std::vector<Recorded> Record(std::uint64_t seed) {
       cars.back().path.Append({30, 0});
     }
   }
-  keep(encoder.Ownership("first"), kStartNs);
+  keep(encoder.Ownership("first", 5), kStartNs);
   std::uint32_t sequence = 0;
   for (std::int64_t step = 0; step < 80; ++step) {
     for (std::size_t i = 0; i < cars.size(); ++i) {
       Car& car = cars[i];
       const std::int64_t at_ns =
-          kStartNs + step * 100'000'000 + static_cast<std::int64_t>(i) * 300'000;
+          kStartNs + step * 100'000'000 + static_cast<std::int64_t>(i) * 90'000'000 / static_cast<std::int64_t>(cars.size());
       const auto boot_ns = static_cast<std::uint64_t>(at_ns - kStartNs + 1'000'000'000);
       ++sequence;
       if (random() % 3 != 0) keep(encoder.Fix(car, sequence, boot_ns, at_ns - 2'000'000), at_ns);
@@ -77,7 +84,7 @@ inline std::vector<Recorded> Record(std::uint64_t seed) {
       car.path = car.path.After(travel.distance_m);
     }
     keep(encoder.Tick(), kStartNs + step * 100'000'000 + 99'000'000);
-    if (step == 40) keep(encoder.Ownership("second"), kStartNs + step * 100'000'000 + 99'500'000);
+    if (step == 40) keep(encoder.Ownership("second", 9), kStartNs + step * 100'000'000 + 99'500'000);
   }
   return partition;
 }
@@ -92,10 +99,10 @@ class Replayer {
       : shard_(std::move(shard)), offset_(at.offset_), digest_(at.digest_) {}
 
   void Apply(const Recorded& record) {
-    ShardOutputs outputs;
+    outputs_.Clear();
     const CloudTime time = CloudTimeFromNs(record.time_ns);
-    shard_->Apply({Offset{offset_++}, time, {}, record.value()}, &outputs);
-    const std::vector<ShardOutputs::Command> commands = outputs.commands;
+    shard_->Apply({Offset{offset_++}, time, {}, record.value()}, &outputs_);
+    const std::vector<ShardOutputs::Command> commands = outputs_.commands;
     for (const auto& command : commands) {
       const auto* decoded = flatbuffers::GetRoot<wire::Command>(command.wire_command.data());
       if (decoded->command_id() % 4 == 0) continue;
@@ -103,9 +110,9 @@ class Replayer {
           command.vehicle.view(), decoded->boot_id(),
           {wire::CommandStatus(decoded->command_id(), decoded->sequence(), decoded->epoch(), 1, 1, 7,
                                wire::CommandOutcome::Applied, wire::RejectReason::None)});
-      shard_->Apply({Offset{offset_++}, time, {}, report}, &outputs);
+      shard_->Apply({Offset{offset_++}, time, {}, report}, &outputs_);
     }
-    digest_ = DigestOf(outputs, digest_);
+    digest_ = DigestOf(outputs_, digest_);
   }
 
   // Goes on with another shard.
@@ -113,10 +120,12 @@ class Replayer {
 
   const Shard& shard() const { return *shard_; }
   std::uint64_t digest() const { return digest_; }
+  const ShardOutputs& outputs() const { return outputs_; }  // of the record applied last
 
  private:
   std::unique_ptr<Shard> shard_;
   RecordEncoder encoder_;
+  ShardOutputs outputs_;
   std::uint64_t offset_ = 0;
   std::uint64_t digest_ = 0;
 };
