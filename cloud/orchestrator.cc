@@ -116,7 +116,7 @@ Status Orchestrator::StartParts(const CloudOptions& options) {
   if (Status status = StartLedger(); !status.ok()) return status;
   if (Status status = runner_.Start(OwnerName()); !status.ok()) return status;
   if (Status status = AwaitOwnership(); !status.ok()) return status;
-  gateway_.SetEpoch(Epoch{runner_.counters().epoch});
+  gateway_.SetEpoch(region_, Epoch{runner_.counters().epoch});
   if (Status status = gateway_.Start({options.certificates}); !status.ok()) {
     if (status.code() != ErrorCode::kUnavailable) return status;
     return Advise(status, "choose it with --listen HOST:PORT");

@@ -29,6 +29,9 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("commands_sent", counters.commands_sent, "Commands written to a connection");
   add("commands_unroutable", counters.commands_unroutable,
       "Commands for a vehicle that was not connected");
+  add("commands_fenced", counters.commands_fenced, "Commands of a region's former owner, dropped");
+  add("ghosts", counters.ghosts, "Copies of fixes for other regions than the vehicle's");
+  add("ghosts_shed", counters.ghosts_shed, "Such copies that the log had no room for");
   add("sessions_shed", counters.sessions_shed,
       "Connects and disconnects that the log had no room for");
   for (std::size_t i = 0; i < counters.verdicts.size(); ++i) {

@@ -107,6 +107,7 @@ struct Gateway::State {
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> refused{0};
   std::atomic<std::uint64_t> unroutable{0};
+  std::atomic<std::uint64_t> fenced{0};
 };
 
 Gateway::Gateway(const GatewayConfig& config, Log* log, HistoryLedger* ledger)
@@ -236,16 +237,24 @@ void Gateway::Deliver(std::span<const ShardOutputs::Command> commands) {
   };
   State& s = *state_;
   const std::int64_t emitted_ns = ToNs(CloudNow());
+  const bool several = !s.shared.regions.map()->single();
   std::vector<std::vector<Delivery>> deliveries(s.threads.size());
   for (const ShardOutputs::Command& command : commands) {
     const Route route = s.shared.directory.Find(command.vehicle);
     auto connection = route.connection.lock();
+    // Our own shard made it: there is nothing to verify.
+    const auto* wire_command = flatbuffers::GetRoot<wire::Command>(command.wire_command.data());
+    const RegionId region{wire_command->region()};
+    if (Epoch{wire_command->epoch()} < s.shared.regions.EpochOf(region)) {
+      s.fenced.fetch_add(1, std::memory_order_relaxed);
+      continue;
+    }
+    if (several) s.shared.directory.NoteCommand(command.vehicle, region);
     if (connection == nullptr) {
       s.unroutable.fetch_add(1, std::memory_order_relaxed);
       continue;
     }
     Delivery delivery{std::move(connection), command.wire_command};
-    // Our own shard made it: there is nothing to verify.
     flatbuffers::GetMutableRoot<wire::Command>(delivery.wire_command.data())->mutate_emitted_time_ns(emitted_ns);
     deliveries[route.thread].push_back(std::move(delivery));
   }
@@ -257,9 +266,9 @@ void Gateway::Deliver(std::span<const ShardOutputs::Command> commands) {
   }
 }
 
-void Gateway::SetEpoch(Epoch epoch) {
-  state_->shared.epoch.store(ToNumber(epoch), std::memory_order_relaxed);
-}
+void Gateway::SetEpoch(RegionId region, Epoch epoch) { state_->shared.regions.SetEpoch(region, epoch); }
+
+void Gateway::SetRegionMap(RegionMap map) { state_->shared.regions.SetMap(std::move(map)); }
 
 void Gateway::Drain(milliseconds timeout) {
   State& s = *state_;
@@ -301,6 +310,7 @@ GatewayCounters Gateway::counters() const {
   sum.accepted = state_->accepted.load(std::memory_order_relaxed);
   sum.refused_connections = state_->refused.load(std::memory_order_relaxed);
   sum.commands_unroutable = state_->unroutable.load(std::memory_order_relaxed);
+  sum.commands_fenced = state_->fenced.load(std::memory_order_relaxed);
   for (const auto& thread : state_->threads) thread->counters().AddTo(&sum);
   return sum;
 }

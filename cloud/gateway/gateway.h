@@ -5,10 +5,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
 #include "cloud/log/log.h"
+#include "cloud/regions/region_map.h"
 #include "cloud/shard/shard.h"
 #include "cloud/tls/certificate_watch.h"
 #include "common/geo/local_frame.h"
@@ -50,7 +52,8 @@ struct GatewayConfig {
   double jump_speed_mps = 70;
   milliseconds clock_step_max{100};       // between two clock reports of one boot, beyond their uncertainty
 
-  RegionId region{};
+  RegionId region{};                      // partition of history and dead letters
+  std::optional<RegionMap> region_map;    // none: all of the world is `region`
   FrameOrigin origin;
 
   Status Validate() const;
@@ -74,7 +77,10 @@ struct GatewayCounters {
   std::uint64_t bytes_out = 0;
   std::uint64_t commands_sent = 0;
   std::uint64_t commands_unroutable = 0;  // vehicle not connected; its outbox keeps them
+  std::uint64_t commands_fenced = 0;      // of a former owner of their region: dropped
   std::uint64_t sessions_shed = 0;        // connects and disconnects that the log had no room for
+  std::uint64_t ghosts = 0;               // copies of fixes for other regions than the owner's
+  std::uint64_t ghosts_shed = 0;          // that the log had no room for; the next fix makes up for it
   std::array<std::uint64_t, kVerdictCount> verdicts{};  // one for each message
 };
 
@@ -99,11 +105,15 @@ class Gateway {
   // Reads the certificates' folder again, soon.  REQUIRES: Start was ok.
   void ReloadCertificates();
 
-  // Sends commands to the vehicles that are connected, stamping emitted_time_ns.
+  // Sends commands to the vehicles that are connected, stamping emitted_time_ns.  Drops
+  // those of an older epoch than SetEpoch said of their region.
   void Deliver(std::span<const ShardOutputs::Command> commands);
 
-  // Fencing epoch for Welcome; set by the shard's runner when it owns the region.
-  void SetEpoch(Epoch epoch);
+  // Fencing epoch of a region, when a shard owns it; an older one changes nothing.
+  void SetEpoch(RegionId region, Epoch epoch);
+
+  // From each vehicle's next fix on.  A map that is not newer changes nothing.
+  void SetRegionMap(RegionMap map);
 
   // Stops accepting, tells vehicles (Notice Draining), waits for acknowledgements
   // that are due, at most `timeout`, then closes.

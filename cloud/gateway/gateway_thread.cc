@@ -34,6 +34,8 @@ void ThreadCounters::AddTo(GatewayCounters* sum) const {
   sum->commands_sent += get(commands_sent);
   sum->commands_unroutable += get(commands_unroutable);
   sum->sessions_shed += get(sessions_shed);
+  sum->ghosts += get(ghosts);
+  sum->ghosts_shed += get(ghosts_shed);
   for (std::size_t i = 0; i < verdicts.size(); ++i) sum->verdicts[i] += get(verdicts[i]);
 }
 

@@ -20,6 +20,7 @@
 #include "cloud/gateway/dead_letters.h"
 #include "cloud/gateway/downlink_builder.h"
 #include "cloud/gateway/gateway.h"
+#include "cloud/gateway/gateway_regions.h"
 #include "cloud/gateway/history_ledger.h"
 #include "cloud/gateway/record_builder.h"
 #include "cloud/gateway/vehicle_directory.h"
@@ -36,7 +37,8 @@ class VehicleConnection;
 struct GatewayShared {
   GatewayShared(const GatewayConfig& gateway_config, Log* gateway_log, HistoryLedger* gateway_ledger)
       : config(gateway_config), log(gateway_log), ledger(gateway_ledger), frame(gateway_config.origin),
-        dead_letters(gateway_log, Partition{ToNumber(gateway_config.region)}) {}
+        dead_letters(gateway_log, Partition{ToNumber(gateway_config.region)}),
+        regions(gateway_config.region_map.value_or(RegionMap(gateway_config.region))) {}
 
   const GatewayConfig config;
   Log* const log;
@@ -45,7 +47,7 @@ struct GatewayShared {
   DeadLetters dead_letters;
   VehicleDirectory directory{config};
   std::optional<CertificateWatch> certificates;  // set before the threads run
-  std::atomic<std::uint64_t> epoch{0};    // stored by the shard's runner; order does not matter
+  GatewayRegions regions;
 };
 
 // GatewayCounters of one thread: it alone adds, anyone loads, in no order.
@@ -54,7 +56,7 @@ struct ThreadCounters {
   Counter connections{0}, handshakes_full{0}, handshakes_resumed{0}, handshakes_failed{0};
   Counter revoked_refused{0}, revoked_cut{0};
   Counter replaced_connections{0}, frames_in{0}, bytes_in{0}, frames_out{0}, bytes_out{0};
-  Counter commands_sent{0}, commands_unroutable{0}, sessions_shed{0};
+  Counter commands_sent{0}, commands_unroutable{0}, sessions_shed{0}, ghosts{0}, ghosts_shed{0};
   std::array<Counter, kVerdictCount> verdicts{};
 
   // REQUIRES: called by the counters' thread.
@@ -118,6 +120,14 @@ class GatewayThread {
   DownlinkBuilder downlink{&codec};
   RecordBuilder records;
   std::vector<wire::Fix> samples;         // scratch
+  std::vector<RegionId> ghosts, left;     // scratch
+  const RegionMap& region_map() {
+    if (const std::uint64_t now = shared->regions.generation(); now != map_generation_) {
+      map_generation_ = now;
+      map_ = shared->regions.map();
+    }
+    return *map_;
+  }
   ThreadCounters& tally() { return counters_; }
 
  private:
@@ -127,6 +137,8 @@ class GatewayThread {
   void StartHandshakes();
   void CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections, std::size_t first);
 
+  std::shared_ptr<const RegionMap> map_;  // as of map_generation_
+  std::uint64_t map_generation_ = 0;
   boost::asio::io_context context_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{context_.get_executor()};
   boost::asio::steady_timer sweep_timer_{context_};

@@ -7,7 +7,7 @@
 namespace starling::cloud {
 
 std::span<const std::byte> RecordBuilder::Fix(const Vehicle& vehicle, const wire::Live& live,
-                                              CloudTime sample_time) {
+                                              CloudTime sample_time, const Place& place) {
   builder_.Clear();
   const auto name = Name(vehicle.id);
   flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
@@ -15,26 +15,31 @@ std::span<const std::byte> RecordBuilder::Fix(const Vehicle& vehicle, const wire
     path = builder_.CreateVectorOfStructs(reinterpret_cast<const wire::Arc*>(live.path()->Data()),
                                           live.path()->size());
   }
+  // An owner's fix names no owner: where there is one region, nothing is added to it.
+  const bool owns = place.region == place.owner;
   const auto body = log::CreateFix(builder_, name, ToNumber(vehicle.boot), live.fix(), path,
-                                   ToNs(sample_time), vehicle.length_cm, vehicle.width_cm);
-  return Telemetry(log::TelemetryBody::Fix, body.Union());
+                                   ToNs(sample_time), vehicle.length_cm, vehicle.width_cm,
+                                   owns ? log::Role::Owner : log::Role::Ghost,
+                                   owns ? 0 : ToNumber(place.owner), place.leaves);
+  return Telemetry(place.region, log::TelemetryBody::Fix, body.Union());
 }
 
 std::span<const std::byte> RecordBuilder::Session(const Vehicle& vehicle, bool connected,
-                                                  std::uint64_t acked_through) {
+                                                  std::uint64_t acked_through, RegionId region) {
   builder_.Clear();
   const auto body =
       log::CreateSession(builder_, Name(vehicle.id), ToNumber(vehicle.boot), connected, acked_through);
-  return Telemetry(log::TelemetryBody::Session, body.Union());
+  return Telemetry(region, log::TelemetryBody::Session, body.Union());
 }
 
 std::span<const std::byte> RecordBuilder::Report(const VehicleId& vehicle, BootId boot,
-                                                 std::span<const wire::CommandStatus> statuses) {
+                                                 std::span<const wire::CommandStatus> statuses,
+                                                 RegionId region) {
   builder_.Clear();
   const auto name = Name(vehicle);
   const auto copied = builder_.CreateVectorOfStructs(statuses.data(), statuses.size());
   const auto body = log::CreateCommandReport(builder_, name, ToNumber(boot), copied);
-  return Telemetry(log::TelemetryBody::CommandReport, body.Union());
+  return Telemetry(region, log::TelemetryBody::CommandReport, body.Union());
 }
 
 std::span<const std::byte> RecordBuilder::History(const VehicleId& vehicle, const wire::History& history,
@@ -53,8 +58,9 @@ flatbuffers::Offset<flatbuffers::String> RecordBuilder::Name(const VehicleId& ve
   return builder_.CreateString(name.data(), name.size());
 }
 
-std::span<const std::byte> RecordBuilder::Telemetry(log::TelemetryBody type, flatbuffers::Offset<void> body) {
-  log::FinishTelemetryBuffer(builder_, log::CreateTelemetry(builder_, ToNumber(region_), type, body));
+std::span<const std::byte> RecordBuilder::Telemetry(RegionId region, log::TelemetryBody type,
+                                                    flatbuffers::Offset<void> body) {
+  log::FinishTelemetryBuffer(builder_, log::CreateTelemetry(builder_, ToNumber(region), type, body));
   return Finished();
 }
 

@@ -19,6 +19,7 @@ namespace starling::cloud {
 // Threading: thread-compatible; one for each thread.
 class RecordBuilder {
  public:
+  // Records are for `region` unless a call names another one.
   explicit RecordBuilder(RegionId region) : region_(region) {}
 
   struct Vehicle {
@@ -28,11 +29,30 @@ class RecordBuilder {
     std::uint16_t width_cm = 0;
   };
 
+  // What the record's region is to the vehicle.
+  struct Place {
+    RegionId region{};
+    RegionId owner{};
+    bool leaves = false;                // no longer within its reach
+  };
+
   // Topic::kTelemetry.
-  std::span<const std::byte> Fix(const Vehicle& vehicle, const wire::Live& live, CloudTime sample_time);
-  std::span<const std::byte> Session(const Vehicle& vehicle, bool connected, std::uint64_t acked_through);
+  std::span<const std::byte> Fix(const Vehicle& vehicle, const wire::Live& live, CloudTime sample_time) {
+    return Fix(vehicle, live, sample_time, {region_, region_});
+  }
+  std::span<const std::byte> Fix(const Vehicle& vehicle, const wire::Live& live, CloudTime sample_time,
+                                 const Place& place);
+  std::span<const std::byte> Session(const Vehicle& vehicle, bool connected, std::uint64_t acked_through) {
+    return Session(vehicle, connected, acked_through, region_);
+  }
+  std::span<const std::byte> Session(const Vehicle& vehicle, bool connected, std::uint64_t acked_through,
+                                     RegionId region);
   std::span<const std::byte> Report(const VehicleId& vehicle, BootId boot,
-                                    std::span<const wire::CommandStatus> statuses);
+                                    std::span<const wire::CommandStatus> statuses) {
+    return Report(vehicle, boot, statuses, region_);
+  }
+  std::span<const std::byte> Report(const VehicleId& vehicle, BootId boot,
+                                    std::span<const wire::CommandStatus> statuses, RegionId region);
 
   // Topic::kHistory.
   std::span<const std::byte> History(const VehicleId& vehicle, const wire::History& history,
@@ -40,7 +60,7 @@ class RecordBuilder {
 
  private:
   flatbuffers::Offset<flatbuffers::String> Name(const VehicleId& vehicle);
-  std::span<const std::byte> Telemetry(log::TelemetryBody type, flatbuffers::Offset<void> body);
+  std::span<const std::byte> Telemetry(RegionId region, log::TelemetryBody type, flatbuffers::Offset<void> body);
   std::span<const std::byte> Finished() const;
 
   const RegionId region_;

@@ -7,6 +7,7 @@
 
 #include "cloud/gateway/payload_check.h"
 #include "common/frame/frame_format.h"
+#include "common/telemetry/fix_codec.h"
 #include "common/telemetry/history_reader.h"
 
 namespace starling::cloud {
@@ -85,7 +86,10 @@ void VehicleConnection::OnClosed(const std::string&) {
     Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
     const bool was_current = thread_->shared->directory.Release(vehicle_.id, this);
     // A replaced connection is no absence: the newer one has said that it is there.
-    if (was_current && vehicle_.boot != BootId{}) (void)AppendSession(false, 0);
+    if (was_current && vehicle_.boot != BootId{} && !session_pending_) {
+      acked_through_ = 0;
+      (void)AppendSession(false);
+    }
   }
   thread_->Forget(this);
 }
@@ -226,13 +230,21 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
   }
   const GatewayShared& shared = *thread_->shared;
   const std::uint64_t through = shared.ledger->DurableThrough(vehicle_.id, vehicle_.boot, shared.log->durable());
-  // Before Welcome: the session is in the log before anything that rests on it.
-  if (!AppendSession(true, through)) {
-    vehicle_.boot = BootId{};  // Who was never there is not gone either.
-    return Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+  acked_through_ = through;
+  const RegionMap& map = thread_->region_map();
+  RegionId region = map.regions().front();
+  if (map.single()) {
+    // Before Welcome: the session is in the log before anything that rests on it.
+    if (!AppendSession(true)) {
+      vehicle_.boot = BootId{};  // Who was never there is not gone either.
+      return Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+    }
+  } else {
+    session_pending_ = true;
+    MutexLock lock(record_->mutex);
+    if (record_->router.routed() && map.Has(record_->router.owner())) region = record_->router.owner();
   }
-  Send(thread_->downlink.Welcome(CloudNow(), shared.config.region,
-                                 Epoch{shared.epoch.load(std::memory_order_relaxed)}, shared.config.origin,
+  Send(thread_->downlink.Welcome(CloudNow(), region, shared.regions.EpochOf(region), shared.config.origin,
                                  vehicle_.boot, through),
        Priority::kUrgent);
   stage_ = Stage::kWelcomed;
@@ -254,9 +266,50 @@ Judgement VehicleConnection::OnLive(std::span<const std::byte> payload) {
     if (!judgement.accepted()) return judgement;
     sample_time = gate.sample_time();
   }
-  if (!Append(Topic::kTelemetry, thread_->records.Fix(vehicle_, *live, sample_time), nullptr)) {
-    return Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+  return AppendFix(*live, sample_time);
+}
+
+Judgement VehicleConnection::AppendFix(const wire::Live& live, CloudTime sample_time) {
+  const RegionMap& map = thread_->region_map();
+  RegionId owner = map.regions().front();
+  thread_->ghosts.clear();
+  thread_->left.clear();
+  if (!map.single()) {
+    VehicleState state;
+    const MotionState motion = MotionFromWire(*live.fix(), thread_->shared->frame);
+    state.position = motion.position;
+    state.heading_rad = motion.heading_rad;
+    state.curvature_per_m = motion.curvature_per_m;
+    state.speed_cmps = live.fix()->speed_cmps();
+    state.accel_cmps2 = live.fix()->accel_cmps2();
+    state.length_cm = vehicle_.length_cm;
+    state.width_cm = vehicle_.width_cm;
+    state.accuracy_dm = live.fix()->accuracy_dm();
+    if (live.path() != nullptr) {
+      for (const wire::Arc* arc : *live.path()) state.path[state.path_size++] = {arc->length_cm(), arc->curvature_e5()};
+    }
+    MutexLock lock(record_->mutex);
+    RegionRouter& router = record_->router;
+    router.Route(map, state);
+    owner = router.owner();
+    thread_->ghosts.assign(router.ghosts().begin(), router.ghosts().end());
+    thread_->left.assign(router.left().begin(), router.left().end());
   }
+  const Judgement shed = Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
+  if (session_pending_) {
+    if (!AppendSession(true)) return shed;
+    session_pending_ = false;
+  }
+  const auto append = [&](RegionId region, bool leaves) {
+    return Append(Topic::kTelemetry, region,
+                  thread_->records.Fix(vehicle_, live, sample_time, {region, owner, leaves}), nullptr);
+  };
+  if (!append(owner, false)) return shed;
+  const auto copy = [&](RegionId region, bool leaves) {
+    Tally::Add(append(region, leaves) ? &thread_->tally().ghosts : &thread_->tally().ghosts_shed);
+  };
+  for (const RegionId region : thread_->ghosts) copy(region, false);
+  for (const RegionId region : thread_->left) copy(region, true);
   return {};
 }
 
@@ -285,7 +338,7 @@ Judgement VehicleConnection::OnHistory(std::span<const std::byte> payload) {
     if (const std::optional<Ticket> held = thread_->shared->ledger->Holds(vehicle_.id, boot, range)) {
       ack.ticket = *held;
       judgement = Refuse(Verdict::Duplicate, NoticeCode::None, "held already");
-    } else if (Append(Topic::kHistory,
+    } else if (Append(Topic::kHistory, thread_->shared->config.region,
                       thread_->records.History(vehicle_.id, *history,
                                                record_->gate.clock_offset(), received_),
                       &ack.ticket)) {
@@ -321,7 +374,7 @@ Judgement VehicleConnection::OnReport(std::span<const std::byte> payload) {
       judgement = Refuse(Verdict::Duplicate, NoticeCode::None, "held already");
     } else if (!record_->statuses.Take(received_, static_cast<double>(fresh.size()))) {
       judgement = Refuse(Verdict::Shed, NoticeCode::OverRate, "over the rate of statuses");
-    } else if (Append(Topic::kTelemetry, thread_->records.Report(vehicle_.id, boot, fresh), &ack.ticket)) {
+    } else if (AppendReport(boot, fresh, &ack.ticket)) {
       record_->reports_boot = boot;
       record_->reports_through = through;
       record_->reports_ticket = ack.ticket;
@@ -411,16 +464,60 @@ void VehicleConnection::Send(std::span<const std::byte> frame, Priority priority
   Write(frame, priority);
 }
 
-bool VehicleConnection::AppendSession(bool connected, std::uint64_t acked_through) {
-  if (Append(Topic::kTelemetry, thread_->records.Session(vehicle_, connected, acked_through), nullptr)) return true;
-  Tally::Add(&thread_->tally().sessions_shed);
-  return false;
+bool VehicleConnection::AppendSession(bool connected) {
+  const RegionMap& map = thread_->region_map();
+  std::vector<RegionId> regions;
+  if (map.single()) {
+    regions.push_back(map.regions().front());
+  } else {
+    MutexLock lock(record_->mutex);
+    const RegionRouter& router = record_->router;
+    if (router.routed()) regions.push_back(router.owner());
+    regions.insert(regions.end(), router.ghosts().begin(), router.ghosts().end());
+    for (const RegionId region : record_->commanded_by) {
+      if (std::find(regions.begin(), regions.end(), region) == regions.end()) regions.push_back(region);
+    }
+    std::erase_if(regions, [&map](RegionId region) { return !map.Has(region); });
+  }
+  for (const RegionId region : regions) {
+    if (Append(Topic::kTelemetry, region, thread_->records.Session(vehicle_, connected, acked_through_, region),
+               nullptr)) {
+      continue;
+    }
+    Tally::Add(&thread_->tally().sessions_shed);
+    return false;
+  }
+  return true;
 }
 
-bool VehicleConnection::Append(Topic topic, std::span<const std::byte> value, Ticket* ticket) {
-  const GatewayShared& shared = *thread_->shared;
-  const Result<Ticket> outcome = shared.log->Append(topic, Partition{ToNumber(shared.config.region)},
-                                                    std::as_bytes(std::span(vehicle_.id.view())), value);
+bool VehicleConnection::AppendReport(BootId boot, const std::vector<wire::CommandStatus>& statuses, Ticket* ticket) {
+  const RegionMap& map = thread_->region_map();
+  // What names no region that there is goes where it is counted as unmatched.
+  const auto region_of = [&map](const wire::CommandStatus& status) {
+    const RegionId region{status.region()};
+    return map.single() || !map.Has(region) ? map.regions().front() : region;
+  };
+  std::vector<wire::CommandStatus> sorted = statuses;
+  std::stable_sort(sorted.begin(), sorted.end(), [&](const wire::CommandStatus& a, const wire::CommandStatus& b) {
+    return region_of(a) < region_of(b);
+  });
+  for (std::size_t first = 0; first < sorted.size();) {
+    const RegionId region = region_of(sorted[first]);
+    std::size_t last = first;
+    while (last < sorted.size() && region_of(sorted[last]) == region) ++last;
+    const std::span<const wire::CommandStatus> part(&sorted[first], last - first);
+    // Tickets rise: the last one stands for all.
+    if (!Append(Topic::kTelemetry, region, thread_->records.Report(vehicle_.id, boot, part, region), ticket)) {
+      return false;
+    }
+    first = last;
+  }
+  return true;
+}
+
+bool VehicleConnection::Append(Topic topic, RegionId partition, std::span<const std::byte> value, Ticket* ticket) {
+  const Result<Ticket> outcome = thread_->shared->log->Append(
+      topic, Partition{ToNumber(partition)}, std::as_bytes(std::span(vehicle_.id.view())), value);
   if (outcome.ok() && ticket != nullptr) *ticket = outcome.value();
   return outcome.ok();
 }

@@ -73,14 +73,20 @@ class VehicleConnection final : public TlsConnection {
   void Conclude(const Judgement& judgement, std::uint8_t frame_type, std::span<const std::byte> payload);
   void SendNotice(const Judgement& judgement);
   void Send(std::span<const std::byte> frame, Priority priority);
-  // False if the log had no room.
-  bool AppendSession(bool connected, std::uint64_t acked_through);
-  bool Append(Topic topic, std::span<const std::byte> value, Ticket* ticket);
+  // Says in each region that the vehicle is in reach of, or that commanded it, that the
+  // connection began or ended.  False if the log had no room.
+  bool AppendSession(bool connected);
+  Judgement AppendFix(const wire::Live& live, CloudTime sample_time);
+  // To the region that each status is for.  False if the log had no room for all.
+  bool AppendReport(BootId boot, const std::vector<wire::CommandStatus>& statuses, Ticket* ticket);
+  bool Append(Topic topic, RegionId partition, std::span<const std::byte> value, Ticket* ticket);
 
   GatewayThread* const thread_;
   std::shared_ptr<VehicleRecord> record_;   // null until established
   RecordBuilder::Vehicle vehicle_;          // boot 0 until Hello
   CloudTime received_;                      // when the bytes at hand were read
+  std::uint64_t acked_through_ = 0;         // as Welcome said
+  bool session_pending_ = false;            // its first fix tells which regions to tell
   std::vector<std::byte> carry_;            // an incomplete frame
   Stage stage_ = Stage::kSilent;
   std::chrono::steady_clock::time_point active_;  // the stage's begin, or last bytes

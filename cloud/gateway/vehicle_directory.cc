@@ -23,6 +23,22 @@ bool VehicleDirectory::Release(const VehicleId& vehicle, const VehicleConnection
   return true;
 }
 
+void VehicleDirectory::NoteCommand(const VehicleId& vehicle, RegionId region) {
+  std::shared_ptr<VehicleRecord> record;
+  {
+    MutexLock lock(mutex_);
+    Entry& entry = entries_[vehicle];
+    if (entry.record == nullptr) entry.record = std::make_shared<VehicleRecord>(config_);
+    record = entry.record;
+  }
+  MutexLock lock(record->mutex);
+  std::vector<RegionId>& regions = record->commanded_by;
+  if (!regions.empty() && regions.back() == region) return;
+  std::erase(regions, region);
+  if (regions.size() == kCommandingRegionsMax) regions.erase(regions.begin());
+  regions.push_back(region);
+}
+
 Route VehicleDirectory::Find(const VehicleId& vehicle) const {
   MutexLock lock(mutex_);
   const auto found = entries_.find(vehicle);

@@ -4,16 +4,20 @@
 #include <cstdint>
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 #include "cloud/gateway/dead_letters.h"
 #include "cloud/gateway/fix_gate.h"
 #include "cloud/log/log.h"
+#include "cloud/regions/region_router.h"
 #include "common/ids.h"
 #include "common/mutex.h"
 
 namespace starling::cloud {
 
 class VehicleConnection;
+
+inline constexpr std::size_t kCommandingRegionsMax = 8;
 
 // What outlives a vehicle's connections, so that reconnecting resets no limit.
 //
@@ -34,6 +38,11 @@ struct VehicleRecord {
   BootId reports_boot STARLING_GUARDED_BY(mutex){};
   std::uint32_t reports_through STARLING_GUARDED_BY(mutex) = 0;
   Ticket reports_ticket STARLING_GUARDED_BY(mutex){};
+
+  RegionRouter router STARLING_GUARDED_BY(mutex);
+  // The regions that commanded it of late, the newest last: they may wait for statuses
+  // wherever the vehicle has gone since.
+  std::vector<RegionId> commanded_by STARLING_GUARDED_BY(mutex);
 };
 
 // Where a vehicle's connection is.
@@ -63,6 +72,9 @@ class VehicleDirectory {
   bool Release(const VehicleId& vehicle, const VehicleConnection* connection);
 
   Route Find(const VehicleId& vehicle) const;
+
+  // A region has commanded the vehicle; the last kCommandingRegionsMax are kept.
+  void NoteCommand(const VehicleId& vehicle, RegionId region);
 
  private:
   struct Entry {

@@ -41,7 +41,7 @@ class GatewayConnections : public GatewayFixture {
 TEST_F(GatewayConnections, AVehicleIsWelcomedAndItsFixReachesTheLog) {
   TestVehicle vehicle;
   ASSERT_TRUE(Connect(&vehicle, 1));
-  gateway_->SetEpoch(Epoch{42});
+  gateway_->SetEpoch(config_.region, Epoch{42});
   vehicle.SendHello();
   const auto welcome = vehicle.Receive();
   ASSERT_TRUE(welcome && welcome->type == FrameType::kWelcome);
