@@ -247,8 +247,8 @@ TEST_F(StoredState, OfAVehicleIsSmall) {
   }
   RecordProperty("bytes_with_path", static_cast<int>(sizes["veh-00001"]));
   RecordProperty("bytes_with_two_commands", static_cast<int>(sizes["veh-00002"]));
-  EXPECT_LE(sizes["veh-00001"], 220u);
-  EXPECT_LE(sizes["veh-00002"], 480u);
+  EXPECT_LE(sizes["veh-00001"], 180u);
+  EXPECT_LE(sizes["veh-00002"], 440u);
 }
 
 }  // namespace
