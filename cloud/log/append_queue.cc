@@ -19,6 +19,14 @@ Status Refusal(PartitionId id, std::size_t bytes, std::size_t records) {
                                            std::to_string(bytes) + " bytes");
 }
 
+Status CheckSize(const AppendEntry& entry) {
+  if (entry.key.size() <= kRecordKeyBytesMax && entry.value.size() <= kRecordValueBytesMax) return Status();
+  return Status(ErrorCode::kInvalidArgument,
+                "log record with a key of " + std::to_string(entry.key.size()) +
+                    " bytes and a value of " + std::to_string(entry.value.size()) + " exceeds " +
+                    std::to_string(kRecordKeyBytesMax) + " or " + std::to_string(kRecordValueBytesMax));
+}
+
 }  // namespace
 
 AppendRound::Group* AppendRound::Open(PartitionId id) {
@@ -40,15 +48,19 @@ void AppendRound::Clear() {
 
 Result<Ticket> AppendQueue::Append(PartitionId id, std::span<const std::byte> key,
                                    std::span<const std::byte> value) {
-  if (key.size() > kRecordKeyBytesMax || value.size() > kRecordValueBytesMax) {
-    return Status(ErrorCode::kInvalidArgument,
-                  "log record with a key of " + std::to_string(key.size()) +
-                      " bytes and a value of " + std::to_string(value.size()) + " exceeds " +
-                      std::to_string(kRecordKeyBytesMax) + " or " +
-                      std::to_string(kRecordValueBytesMax));
+  const AppendEntry entry{id, key, value};
+  return AppendAll({&entry, 1});
+}
+
+Result<Ticket> AppendQueue::AppendAll(std::span<const AppendEntry> entries) {
+  STARLING_CHECK(!entries.empty());
+  std::size_t bytes = 0;
+  std::size_t share = 100;
+  for (const AppendEntry& entry : entries) {
+    if (Status status = CheckSize(entry); !status.ok()) return status;
+    bytes += RecordBytes(entry.key.size(), entry.value.size());
+    if (IsBulk(entry.id.topic)) share = limits_.bulk_share_percent;
   }
-  const std::size_t bytes = RecordBytes(key.size(), value.size());
-  const std::size_t share = IsBulk(id.topic) ? limits_.bulk_share_percent : 100;
   bool wake = false;
   Ticket ticket{};
   {
@@ -58,22 +70,25 @@ Result<Ticket> AppendQueue::Append(PartitionId id, std::span<const std::byte> ke
       return Status(ErrorCode::kUnavailable, closed_why_.empty() ? "log is closing" : closed_why_);
     }
     if (pending_.bytes_ + bytes > limits_.bytes_max / 100 * share ||
-        (pending_.records_ + 1) * 100 > limits_.records_max * share) {
-      ++refused_;
+        (pending_.records_ + entries.size()) * 100 > limits_.records_max * share) {
+      refused_ += entries.size();
       const std::size_t held_bytes = pending_.bytes_;
       const std::size_t held_records = pending_.records_;
       lock.unlock();
-      return Refusal(id, held_bytes, held_records);
+      return Refusal(entries.back().id, held_bytes, held_records);
     }
-    const auto open = pending_.open_.find(id);
-    AppendRound::Group* group = open == pending_.open_.end() ? nullptr : open->second;
-    if (group == nullptr || group->writer.bytes().size() >= kGroupBytesSoftMax) {
-      group = pending_.Open(id);
+    for (const AppendEntry& entry : entries) {
+      const auto open = pending_.open_.find(entry.id);
+      AppendRound::Group* group = open == pending_.open_.end() ? nullptr : open->second;
+      if (group == nullptr || group->writer.bytes().size() >= kGroupBytesSoftMax) {
+        group = pending_.Open(entry.id);
+      }
+      group->writer.Append(entry.key, entry.value);
     }
-    group->writer.Append(key, value);
     pending_.bytes_ += bytes;
-    ++pending_.records_;
-    ticket = Ticket{++last_ticket_};
+    pending_.records_ += entries.size();
+    last_ticket_ += entries.size();
+    ticket = Ticket{last_ticket_};
     pending_.last_ = ticket;
     wake = std::exchange(writer_waits_, false);
   }

@@ -57,6 +57,13 @@ class AppendRound {
   std::unordered_map<PartitionId, Group*, PartitionIdHash> open_;
 };
 
+// One of several records that are appended together.
+struct AppendEntry {
+  PartitionId id;
+  std::span<const std::byte> key;
+  std::span<const std::byte> value;
+};
+
 // Hands records from any thread to the log's writer, already framed into one
 // group for each partition, so that they are copied once.  What does not fit is
 // refused, never dropped: Overflow is the producer's to decide.
@@ -75,6 +82,10 @@ class AppendQueue {
   // As Log::Append.
   Result<Ticket> Append(PartitionId id, std::span<const std::byte> key,
                         std::span<const std::byte> value);
+
+  // All of them in one commit, or none; the ticket of the last one.
+  // REQUIRES: !entries.empty()
+  Result<Ticket> AppendAll(std::span<const AppendEntry> entries);
 
   // Moves all that is queued into `*round`, what was in it before is cleared.  With
   // `wait` blocks until there is something, or Wake was called since the last Take.

@@ -120,6 +120,10 @@ Result<Ticket> EmbeddedLog::Append(Topic topic, Partition partition,
   return queue_.Append({topic, partition}, key, value);
 }
 
+Result<Ticket> EmbeddedLog::AppendAll(std::span<const AppendEntry> entries) {
+  return queue_.AppendAll(entries);
+}
+
 Ticket EmbeddedLog::emitted() const { return Ticket{emitted_.load(std::memory_order_acquire)}; }
 Ticket EmbeddedLog::durable() const { return Ticket{durable_.load(std::memory_order_acquire)}; }
 

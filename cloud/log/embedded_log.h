@@ -65,6 +65,8 @@ class EmbeddedLog final : public Log {
   //         kRecordKeyBytesMax or kRecordValueBytesMax.
   Result<Ticket> Append(Topic topic, Partition partition, std::span<const std::byte> key,
                         std::span<const std::byte> value) override;
+  // All of them in one commit, or none: a crash cannot come between them.
+  Result<Ticket> AppendAll(std::span<const AppendEntry> entries);
   Ticket emitted() const override;
   Ticket durable() const override;
   void ObserveDurable(std::function<void(Ticket)> observer) override;

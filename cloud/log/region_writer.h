@@ -32,8 +32,10 @@ class RegionWriter {
   // Errors: kUnavailable if the log does not answer; try again.
   virtual Result<Epoch> Claim(std::string_view owner) = 0;
 
-  // Outputs of all input records before this one are written.  Offset{0} if there are
-  // none yet.  After Claim it no longer changes but by Commit.
+  // Outputs of all input records before this one are written, durably as far as the
+  // engine has it; a state may be stored up to here.  Offset{0} if there are none yet.
+  // After Claim it no longer changes but by Commit, and asking is cheap: the owner does
+  // after each batch of records.
   virtual Result<Offset> Committed() = 0;
 
   // Adds to the next Commit.  Never blocks and never drops: what the log has no room
@@ -46,6 +48,8 @@ class RegionWriter {
 
   // Outputs of the input records before `next` are complete.  They become visible
   // soon, in the order of the commits; several may be made one.
+  //
+  // Errors: as Append.
   virtual Status Commit(Offset next) = 0;
 
   // kFenced once another owner has the region; the failure otherwise; ok while it works.
