@@ -200,6 +200,8 @@ int Run(const CloudOptions& options) {
       std::to_string(orchestrator.gateway_port()) + ", http://" + options.console.host + ":" +
       std::to_string(orchestrator.console_port()) + "/");
 
+  Say(orchestrator.StartText());
+
   Status failure;
   while (true) {
     const int number = ::sigtimedwait(&ends, nullptr, &kHealthInterval);

@@ -204,6 +204,26 @@ void ReadHistory(Section* section, HistoryKeeperConfig* config) {
   section->Read("vehicle_ttl", &config->vehicle_ttl);
 }
 
+void ReadCheckpoint(Section* section, CheckpointerConfig* config) {
+  section->Read("interval", &config->interval);
+  section->Read("feed_bytes_max", &config->feed_bytes_max);
+  section->Read("changelog_interval", &config->changelog_interval);
+}
+
+void ReadRunner(Section* section, ShardRunnerConfig* config) {
+  section->Read("recovery_window", &config->recovery_window);
+  section->Read("tick_interval", &config->tick_interval);
+  section->Read("takeover_after", &config->takeover_after);
+  section->Read("held_bytes_max", &config->held_bytes_max);
+  section->Read("queries_max", &config->queries_max);
+  section->ReadSectionOf("checkpoint", [&](Section* of) { ReadCheckpoint(of, &config->checkpoint); });
+}
+
+void ReadWriter(Section* section, EmbeddedRegionWriterConfig* config) {
+  section->Read("waiting_bytes_max", &config->waiting_bytes_max);
+  section->Read("marker_interval", &config->marker_interval);
+}
+
 void ReadConsole(Section* section, ConsoleConfig* config) {
   section->Read("host", &config->host);
   section->Read("port", &config->port);
@@ -231,7 +251,8 @@ std::uint64_t CloudOptions::OpenFilesNeeded() const {
 
 Status CloudOptions::Validate() const {
   for (const Status& status :
-       {gateway.Validate(), log.Validate(), state.Validate(), history.Validate(), shard.Validate(), console.Validate()}) {
+       {gateway.Validate(), log.Validate(), state.Validate(), history.Validate(), shard.Validate(),
+        runner.Validate(), writer.Validate(), console.Validate()}) {
     if (!status.ok()) return status;
   }
   if (history.vehicle_ttl < log.topics[static_cast<std::size_t>(Topic::kHistory)].age_max) {
@@ -250,6 +271,8 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options) {
   file.ReadSectionOf("log", [&](Section* of) { ReadLog(of, &options->log); });
   file.ReadSectionOf("shard", [&](Section* of) { ReadShard(of, &options->shard); });
   file.ReadSectionOf("history", [&](Section* of) { ReadHistory(of, &options->history); });
+  file.ReadSectionOf("runner", [&](Section* of) { ReadRunner(of, &options->runner); });
+  file.ReadSectionOf("writer", [&](Section* of) { ReadWriter(of, &options->writer); });
   file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
   file.Finish();
   return mistake;

@@ -8,6 +8,8 @@
 #include "cloud/gateway/gateway.h"
 #include "cloud/gateway/history_keeper.h"
 #include "cloud/log/embedded_log_config.h"
+#include "cloud/log/embedded_region_writer.h"
+#include "cloud/shard/runner.h"
 #include "cloud/shard/shard_config.h"
 #include "cloud/store/rocks_state_store_config.h"
 #include "common/geo/local_frame.h"
@@ -29,6 +31,8 @@ struct CloudOptions {
   RocksStateStoreConfig state;         // its directory is `data`/state
   HistoryKeeperConfig history;
   ShardConfig shard;
+  ShardRunnerConfig runner;
+  EmbeddedRegionWriterConfig writer;
   ConsoleConfig console;
 
   // Files for connections_max vehicles and everything else at once.

@@ -62,6 +62,19 @@ void ReportDamage(const RebuildDamage& damage) {
                static_cast<unsigned long long>(damage.records));
 }
 
+void AppendFigures(const StartReport& report, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, nanoseconds time, std::string_view help) {
+    figures->push_back({"start", name, help, FigureKind::kGauge, ToSeconds(time) * 1e3});
+  };
+  add("log_ms", report.log, "Opening the log at the start");
+  add("store_ms", report.store, "Opening the state's store, beside that");
+  add("ledger_ms", report.ledger, "Making the ledger ready, beside the next two");
+  add("state_ms", report.state, "Loading the shard's state");
+  add("replay_ms", report.replay, "From then until the region was owned");
+  add("listen_ms", report.listen, "Certificates and sockets");
+  add("total_ms", report.total, "From the start of all that until vehicles were taken");
+}
+
 }  // namespace
 
 void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
@@ -73,16 +86,19 @@ void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
 }
 
 Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log,
-                           std::unique_ptr<RocksStateStore> store)
+                           std::unique_ptr<RocksStateStore> store, const StartReport& opened)
     : region_(options.region),
       started_at_(std::chrono::steady_clock::now()),
+      report_(opened),
       log_(std::move(log)),
       store_(std::move(store)),
+      writer_(options.writer, log_.get(), Partition{ToNumber(options.region)}),
       keeper_(options.history, HistoryLedger::PartitionOf(options.region), {HistoryLedger::PartitionOf(options.region)},
               log_.get(), &ledger_, store_.get()),
       gateway_(options.gateway, log_.get(), &ledger_),
       sink_(&gateway_),
-      runner_(ShardRunnerConfig(), options.shard, options.region, options.origin, log_.get(), &sink_),
+      runner_(options.runner, options.shard, options.region, options.origin,
+              {log_.get(), &writer_, &sink_, store_.get()}),
       console_(options.console, this) {}
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
@@ -96,31 +112,57 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
     return Status(ErrorCode::kIoError, options.data + ": " + failure.message() +
                                            "; choose another folder with --data");
   }
+  const auto began = std::chrono::steady_clock::now();
+  StartReport opened;
+  auto store_opened = std::async(std::launch::async, [&options, &opened, began] {
+    Result<std::unique_ptr<RocksStateStore>> store = RocksStateStore::Open(options.state);
+    opened.store = std::chrono::steady_clock::now() - began;
+    return store;
+  });
   Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::Open(options.log);
+  opened.log = std::chrono::steady_clock::now() - began;
+  Result<std::unique_ptr<RocksStateStore>> store = store_opened.get();
   if (!log.ok()) {
     if (log.status().code() != ErrorCode::kUnavailable) return log.status();
     return Advise(log.status(), "--data names the folder");
   }
-  Result<std::unique_ptr<RocksStateStore>> store = RocksStateStore::Open(options.state);
   if (!store.ok()) return store.status();
   std::unique_ptr<Orchestrator> orchestrator(
-      new Orchestrator(options, std::move(log).value(), std::move(store).value()));
-  if (Status status = orchestrator->StartParts(options); !status.ok()) return status;
+      new Orchestrator(options, std::move(log).value(), std::move(store).value(), opened));
+  if (Status status = orchestrator->StartParts(options, began); !status.ok()) return status;
   return orchestrator;
 }
 
-Status Orchestrator::StartParts(const CloudOptions& options) {
+Status Orchestrator::StartParts(const CloudOptions& options,
+                                std::chrono::steady_clock::time_point began) {
   if (Status status = console_.Start(); !status.ok()) {
     return Advise(status, "choose another port with --http HOST:PORT");
   }
-  if (Status status = StartLedger(); !status.ok()) return status;
-  if (Status status = runner_.Start(OwnerName()); !status.ok()) return status;
-  if (Status status = AwaitOwnership(); !status.ok()) return status;
+  // The gateway needs the ledger, the shard does not: both are made ready at once.
+  auto ledger = std::async(std::launch::async, [this] {
+    const auto ledger_began = std::chrono::steady_clock::now();
+    Status status = StartLedger();
+    report_.ledger = std::chrono::steady_clock::now() - ledger_began;
+    return status;
+  });
+  const auto shard_began = std::chrono::steady_clock::now();
+  Status shard = runner_.Start(OwnerName());
+  if (shard.ok()) shard = AwaitOwnership();
+  report_.state = runner_.recovery().took;
+  report_.replay = std::chrono::steady_clock::now() - shard_began - report_.state;
+  if (Status status = ledger.get(); !status.ok()) return status;
+  if (!shard.ok()) return shard;
+  if (!runner_.recovery().note.empty()) {
+    std::fprintf(stderr, "starling-cloud: %s\n", runner_.recovery().note.c_str());
+  }
   gateway_.SetEpoch(region_, Epoch{runner_.counters().epoch});
+  const auto listen_began = std::chrono::steady_clock::now();
   if (Status status = gateway_.Start({options.certificates}); !status.ok()) {
     if (status.code() != ErrorCode::kUnavailable) return status;
     return Advise(status, "choose it with --listen HOST:PORT");
   }
+  report_.listen = std::chrono::steady_clock::now() - listen_began;
+  report_.total = std::chrono::steady_clock::now() - began;
   sink_.SetOpen(true);
   phase_.store(Phase::kServing, std::memory_order_release);
   return {};
@@ -141,10 +183,23 @@ Status Orchestrator::StartLedger() {
   return {};
 }
 
+std::string Orchestrator::StartText() const {
+  const auto ms = [](nanoseconds time) {
+    return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
+  };
+  const ShardRunner::Recovery& recovery = runner_.recovery();
+  return "started in " + ms(report_.total) + ": log " + ms(report_.log) + " beside store " + ms(report_.store) +
+         ", state " + ms(report_.state) + " and replay " + ms(report_.replay) + " beside ledger " +
+         ms(report_.ledger) + ", listening " + ms(report_.listen) + "; shard began with " +
+         std::string(NameOf(recovery.source)) + ", " + std::to_string(recovery.entries) +
+         " entries, read on from offset " + std::to_string(ToNumber(recovery.from)) + ", " +
+         std::to_string(runner_.counters().records_replayed) + " records";
+}
+
 Status Orchestrator::AwaitOwnership() {
   const auto deadline = std::chrono::steady_clock::now() + kOwnershipPatience;
   while (!runner_.counters().owner) {
-    if (Status status = log_->status(); !status.ok()) return status;
+    if (Status status = Health(); !status.ok()) return status;
     if (std::chrono::steady_clock::now() > deadline) {
       return {ErrorCode::kUnavailable, "the shard has not read its own claim within " +
                                            std::to_string(kOwnershipPatience.count()) + " s"};
@@ -158,7 +213,10 @@ bool Orchestrator::GatewayStarted() const {
   return phase_.load(std::memory_order_acquire) != Phase::kStarting;
 }
 
-Status Orchestrator::Health() const { return log_->status(); }
+Status Orchestrator::Health() const {
+  if (Status status = log_->status(); !status.ok()) return status;
+  return runner_.status();
+}
 
 Status Orchestrator::Stop() {
   if (stopped_) return outcome_;
@@ -180,6 +238,7 @@ Status Orchestrator::Ready() {
   }
   const ShardRunnerCounters runner = runner_.counters();
   if (!runner.owner) return {ErrorCode::kUnavailable, "the region is not owned yet"};
+  if (Status doubt = runner_.Doubt(); !doubt.ok()) return doubt;
   // Ticks keep it current.
   if (runner.lag_ns < -kClockBehindMax.count()) {
     return {ErrorCode::kUnavailable, "this machine's clock is " + std::to_string(-runner.lag_ns / 1'000'000) +
@@ -206,6 +265,7 @@ std::vector<Figure> Orchestrator::Figures() {
   AppendFigures(runner, &figures);
   figures.push_back({"runner", "commands_withheld", "Commands while no vehicle is taken",
                      FigureKind::kCounter, static_cast<double>(sink_.withheld())});
+  AppendFigures(runner.checkpoint, &figures);
   AppendFigures(log_->counters(), &figures);
   const auto emitted = static_cast<double>(ToNumber(log_->emitted()));
   const auto durable = static_cast<double>(ToNumber(log_->durable()));
@@ -224,6 +284,7 @@ std::vector<Figure> Orchestrator::Figures() {
                      static_cast<double>(keeper.write_failures)});
   AppendFigures(ReadProcessUsage(), &figures);
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;
+  if (GatewayStarted()) AppendFigures(report_, &figures);
   figures.push_back({"process", "uptime_s", "Since the log was open", FigureKind::kGauge, uptime.count()});
   return figures;
 }

@@ -13,6 +13,7 @@
 #include "cloud/gateway/history_keeper.h"
 #include "cloud/gateway/history_ledger.h"
 #include "cloud/log/embedded_log.h"
+#include "cloud/log/embedded_region_writer.h"
 #include "cloud/options.h"
 #include "cloud/shard/runner.h"
 #include "cloud/store/rocks_state_store.h"
@@ -39,11 +40,22 @@ class GatewaySink final : public CommandSink {
   std::atomic<std::uint64_t> withheld_{0};  // Counts, in no order.
 };
 
+// How long each step of a start took; those of one line ran side by side.
+struct StartReport {
+  nanoseconds log{0};       // opening it, its write-ahead log read again
+  nanoseconds store{0};     // opening the state's store
+  nanoseconds ledger{0};
+  nanoseconds state{0};     // loading the shard's state
+  nanoseconds replay{0};    // from there until the own Ownership record was read
+  nanoseconds listen{0};    // certificates and sockets
+  nanoseconds total{0};     // until vehicles are taken
+};
+
 // The orchestrator: log, ledger, shard, gateway and console, composed.
 //
-//   log ── opened, recovered
-//   ledger ── loaded from the state store, then read on from the log's history
-//   shard ── reads the last seconds again, claims its region
+//   log, state's store ── opened, recovered
+//   ledger ── loaded from the store, then read on from the log's history, while
+//   shard ── restores its state, reads on from there, claims its region
 //   gateway ── only now takes vehicles
 //   console ── from the start, to say how far it has come
 //
@@ -60,6 +72,9 @@ class Orchestrator final : public ConsoleSource {
 
   std::uint16_t gateway_port() const { return gateway_.port(); }
   std::uint16_t console_port() const { return console_.port(); }
+
+  // Of Start, with what the shard began with, as one line for people.
+  std::string StartText() const;
 
   // The failure that this process cannot work with; ok while there is none.
   Status Health() const;
@@ -83,9 +98,9 @@ class Orchestrator final : public ConsoleSource {
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
 
   Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log,
-               std::unique_ptr<RocksStateStore> store);
+               std::unique_ptr<RocksStateStore> store, const StartReport& opened);
 
-  Status StartParts(const CloudOptions& options);
+  Status StartParts(const CloudOptions& options, std::chrono::steady_clock::time_point began);
   Status StartLedger();
   Status AwaitOwnership();
   // Until then the gateway is its starter's alone.
@@ -98,6 +113,7 @@ class Orchestrator final : public ConsoleSource {
   // Constant after construction.
   const RegionId region_;
   const std::chrono::steady_clock::time_point started_at_;
+  StartReport report_;                 // constant after Start
 
   // Written by the owner, read by the console: release and acquire, so that who sees
   // that the start is over sees the gateway's threads.
@@ -106,6 +122,7 @@ class Orchestrator final : public ConsoleSource {
   // In this order: each uses those before it.
   const std::unique_ptr<EmbeddedLog> log_;
   const std::unique_ptr<RocksStateStore> store_;
+  EmbeddedRegionWriter writer_;
   HistoryLedger ledger_;
   HistoryKeeper keeper_;
   Gateway gateway_;

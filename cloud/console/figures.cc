@@ -114,9 +114,13 @@ void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* fig
       "Records read again at the start");
   add("commands_delivered", static_cast<double>(counters.commands_delivered),
       "Commands handed to the gateway");
-  std::uint64_t shed = 0;
-  for (const std::uint64_t topic : counters.records_shed) shed += topic;
-  add("records_shed", static_cast<double>(shed), "The shard's own records that the log had no room for");
+  add("outputs_written", static_cast<double>(counters.outputs_written),
+      "The shard's own records given to the log");
+  add("held_bytes", static_cast<double>(counters.held_bytes), "Bytes of such records that wait",
+      FigureKind::kGauge);
+  add("takeovers", static_cast<double>(counters.takeovers), "Times that this process became the region's owner");
+  add("demotions", static_cast<double>(counters.demotions), "Times that another process took the region over");
+  add("claims_failed", static_cast<double>(counters.claims_failed), "Claims of the region that failed");
   add("ticks_shed", static_cast<double>(counters.ticks_shed), "Heartbeats that the log had no room for");
   add("queries_refused", static_cast<double>(counters.queries_refused),
       "Questions to the shard refused: too many were waiting");
@@ -124,6 +128,29 @@ void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* fig
       "Longest time that one record took the shard", FigureKind::kGauge);
   add("lag_ms", static_cast<double>(counters.lag_ns) * 1e-6,
       "From the log's taking the last record to the shard's having applied it", FigureKind::kGauge);
+}
+
+void AppendFigures(const CheckpointerCounters& counters, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help,
+                       FigureKind kind = FigureKind::kCounter) {
+    figures->push_back({"checkpoint", name, help, kind, value});
+  };
+  add("count", static_cast<double>(counters.checkpoints), "States stored");
+  add("failures", static_cast<double>(counters.failures), "States that could not be stored");
+  add("age_s", counters.age_s, "Since the last one, or the start", FigureKind::kGauge);
+  add("offset", static_cast<double>(counters.offset), "First record that the last one does not know",
+      FigureKind::kGauge);
+  add("duration_ms", ToSeconds(counters.last_duration) * 1e3, "What the last one took", FigureKind::kGauge);
+  add("entries_written", static_cast<double>(counters.entries_written), "Entries that had changed");
+  add("entries_erased", static_cast<double>(counters.entries_erased), "Entries that had gone");
+  add("bytes_written", static_cast<double>(counters.bytes_written), "Their keys and values");
+  add("cpu_seconds", ToSeconds(counters.cpu), "Processor time of the follower and its states");
+  add("feed_bytes", static_cast<double>(counters.feed_bytes), "Copies of records that wait for the follower",
+      FigureKind::kGauge);
+  add("records_skipped", static_cast<double>(counters.records_skipped),
+      "Records without room for a copy, read from the log again");
+  add("digest_mismatches", static_cast<double>(counters.digest_mismatches),
+      "Times that shard and follower decided differently");
 }
 
 void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* figures) {

@@ -35,6 +35,7 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
 void AppendFigures(const CertificateFigures& certificates, CloudTime now, std::vector<Figure>* figures);
 void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* figures);
+void AppendFigures(const CheckpointerCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const StateStoreStats& stats, std::vector<Figure>* figures);
 void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures);
