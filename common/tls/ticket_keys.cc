@@ -114,7 +114,9 @@ int TicketKeys::OnTicket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_C
   if (!SetMacKey(mac, key) || EVP_DecryptInit_ex(cipher, algorithm, nullptr, key + kMacKeyBytes, iv) != 1) {
     return kFailed;
   }
-  return found == &keys->current_ ? kUse : kUseAndRenew;
+  // Also with the current key: a TLS 1.3 client uses a ticket once, and OpenSSL gives it
+  // another only if told to.
+  return kUseAndRenew;
 }
 
 }  // namespace starling

@@ -155,6 +155,10 @@ class Stall final : public LogConsumer {
 class FullQueue : public RegionWriterTest {
  protected:
   FullQueue() { config_.queue_records_max = 10; }
+  ~FullQueue() override {
+    stall_.End();
+    (void)log_->Close();  // It delivers to stall_ until then.
+  }
   void Fill() {
     ASSERT_TRUE(log_->Subscribe(Topic::kHeatmap, kPartition, Offset{}, &stall_).ok());
     Append(Topic::kHeatmap, "stall");
@@ -208,7 +212,6 @@ TEST_F(FullQueue, TheOwnerMustStopWhenTooMuchWaits) {
   EXPECT_EQ(status.code(), ErrorCode::kExhausted);
   EXPECT_FALSE(writer_->status().ok());
   EXPECT_FALSE(writer_->Commit(Offset{4}).ok());
-  stall_.End();
 }
 
 TEST_F(RegionWriterTest, AMarkerOfAnotherFormIsRefused) {
