@@ -19,6 +19,8 @@
 #include <string>
 #include <utility>
 
+#include "cloud/dispatch/ownership_book.h"
+#include "cloud/log/kafka_properties.h"
 #include "cloud/options.h"
 #include "cloud/orchestrator.h"
 
@@ -46,6 +48,8 @@ Examples:
   starling-cloud --certs certs --data data --listen 0.0.0.0:7443 --http 127.0.0.1:7480
   starling-cloud --certs certs --data data --config cloud.json
       with cloud.json = {"gateway": {"connections_max": 500}, "log": {"sync_interval_ms": 4}}
+  starling-cloud --role gateway --log kafka --kafka 10.0.0.1:9092 --certs certs --data gw --regions 0-3
+  starling-cloud --role shard --log kafka --kafka 10.0.0.1:9092 --data shard-a --regions 0-3 --node shard-a
   curl http://127.0.0.1:7480/v1/vehicles/veh-00001      is my vehicle streaming?
 
 SIGTERM or SIGINT: vehicles are told, what is due is acknowledged, the log is closed.
@@ -91,8 +95,61 @@ struct Arguments {
   std::optional<std::string> http;
   std::optional<std::string> origin;
   std::optional<std::size_t> gateway_threads;
-  std::uint32_t region = 0;
+  std::optional<std::uint32_t> region;
+  std::optional<std::string> regions;
+  std::string role = "all";
+  std::string log = "embedded";
+  std::string kafka;
+  std::string kafka_config;
+  std::optional<std::string> kafka_prefix;
+  std::string node;
 };
+
+// Which part this process plays, and on which log.
+Status ReadRole(const Arguments& arguments, CloudOptions* options) {
+  using starling::cloud::CloudRole;
+  using starling::cloud::LogKind;
+  const auto wrong = [](const std::string& what) { return Status(starling::ErrorCode::kInvalidArgument, what); };
+  if (arguments.role == "gateway") options->role = CloudRole::kGateway;
+  if (arguments.role == "shard") options->role = CloudRole::kShard;
+  if (arguments.log == "kafka") options->log_kind = LogKind::kKafka;
+  if (arguments.region && arguments.regions) return wrong("--region and --regions are the same; give one of them");
+  if (arguments.region) options->regions = {starling::RegionId{*arguments.region}};
+  if (arguments.regions) {
+    auto regions = starling::cloud::ParseRegions(*arguments.regions);
+    if (!regions.ok()) return regions.status();
+    options->regions = std::move(regions).value();
+  }
+  options->region = options->regions.front();
+  options->node = arguments.node;
+  if (options->node.empty()) {
+    char host[256] = "";
+    (void)::gethostname(host, sizeof host - 1);
+    options->node = host;
+  }
+  if (!starling::cloud::IsNodeName(options->node)) {
+    return wrong("--node " + options->node + ": a node's name is 1 to 64 of [A-Za-z0-9._-]");
+  }
+  if (options->has_gateway() && arguments.certificates.empty()) {
+    return wrong("--certs names the folder made by `starling init`; only --role shard does without");
+  }
+  if (options->log_kind == LogKind::kEmbedded) {
+    if (!arguments.kafka.empty() || !arguments.kafka_config.empty()) return wrong("--kafka goes with --log kafka");
+    return {};
+  }
+  if (arguments.kafka.empty()) return wrong("--log kafka needs --kafka HOST:PORT");
+  options->kafka.bootstrap = arguments.kafka;
+  if (arguments.kafka_prefix) options->kafka.prefix = *arguments.kafka_prefix;
+  if (!arguments.kafka_config.empty()) {
+    auto properties = starling::cloud::ReadKafkaProperties(arguments.kafka_config);
+    if (!properties.ok()) return properties.status();
+    options->kafka.properties = std::move(properties).value();
+  }
+  // Standbys read along, and a machine that is gone takes its state with it.
+  options->runner.prefer_standby = true;
+  options->runner.changelog = true;
+  return {};
+}
 
 Result<CloudOptions> MakeOptions(const Arguments& arguments) {
   CloudOptions options;
@@ -104,7 +161,7 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments) {
   options.log.directory = arguments.data;
   options.state.directory = arguments.data + "/state";
   options.port_file = arguments.port_file;
-  options.region = starling::RegionId{arguments.region};
+  if (Status status = ReadRole(arguments, &options); !status.ok()) return status;
   if (arguments.listen) {
     Status status = starling::cloud::ParseHostPort(*arguments.listen, &options.gateway.host,
                                                    &options.gateway.port);
@@ -187,7 +244,8 @@ void EndAtOnce(int) {
 
 int Run(const CloudOptions& options) {
   const sigset_t ends = BlockSignals();  // before there are threads, which inherit it
-  Say("opening the log in " + options.data);
+  Say(options.log_kind == starling::cloud::LogKind::kKafka ? "Kafka: " + Describe(options.kafka)
+                                                           : "opening the log in " + options.data);
   Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options);
   if (!started.ok()) return Fail(kExitFailed, started.status());
   Orchestrator& orchestrator = *started.value();
@@ -196,9 +254,15 @@ int Run(const CloudOptions& options) {
       return Fail(kExitFailed, status);
     }
   }
-  Say("region " + std::to_string(ToNumber(options.region)) + ", vehicles at " + options.gateway.host + ":" +
-      std::to_string(orchestrator.gateway_port()) + ", http://" + options.console.host + ":" +
-      std::to_string(orchestrator.console_port()) + "/");
+  std::string regions;
+  for (const starling::RegionId region : options.regions) {
+    regions += (regions.empty() ? "" : ", ") + std::to_string(ToNumber(region));
+  }
+  Say((options.regions.size() == 1 ? "region " : "regions ") + regions +
+      (options.has_gateway()
+           ? ", vehicles at " + options.gateway.host + ":" + std::to_string(orchestrator.gateway_port())
+           : ", node " + options.node) +
+      ", http://" + options.console.host + ":" + std::to_string(orchestrator.console_port()) + "/");
 
   Say(orchestrator.StartText());
 
@@ -242,11 +306,24 @@ int main(int argc, char** argv) {
                "starling-cloud");
   app.footer(kExamples);
   Arguments arguments;
-  app.add_option("--certs", arguments.certificates, "folder made by `starling init`")->required();
-  app.add_option("--data", arguments.data, "folder of the log; made if missing")->required();
+  app.add_option("--certs", arguments.certificates, "folder made by `starling init`; not for --role shard");
+  app.add_option("--data", arguments.data, "folder of log and state; made if missing; one process at a time")
+      ->required();
+  app.add_option("--role", arguments.role, "gateway takes vehicles, shard decides; all does both")
+      ->check(CLI::IsMember({"all", "gateway", "shard"}))
+      ->capture_default_str();
+  app.add_option("--log", arguments.log, "embedded: in --data, for one process; kafka: for many")
+      ->check(CLI::IsMember({"embedded", "kafka"}))
+      ->capture_default_str();
+  app.add_option("--kafka", arguments.kafka, "HOST:PORT[,...] of any of the cluster's brokers");
+  app.add_option("--kafka-config", arguments.kafka_config,
+                 "librdkafka's properties, a name=value on each line: security.protocol, sasl.*, ssl.*");
+  app.add_option("--kafka-prefix", arguments.kafka_prefix, "in front of every topic's name [starling.]");
+  app.add_option("--node", arguments.node, "name of this process for `starling regions` [the host's]");
   app.add_option("--listen", arguments.listen, "HOST:PORT for vehicles, port 0: any [0.0.0.0:7443]");
   app.add_option("--http", arguments.http, "HOST:PORT for people and tools [127.0.0.1:7480]");
   app.add_option("--region", arguments.region, "number of the region that this process owns [0]");
+  app.add_option("--regions", arguments.regions, "several, as 0-3,7: those that it owns or stands by for");
   app.add_option("--origin", arguments.origin, "LAT,LON of the city's local frame [48.1351,11.582]");
   app.add_option("--gateway-threads", arguments.gateway_threads, "threads that hold connections [1]");
   app.add_option("--config", arguments.config, "JSON file with everything else; an option goes before it");

@@ -32,6 +32,13 @@ class Section {
     }
   }
 
+  void Read(std::string_view name, bool* field) {
+    const json::value* const value = Take(name);
+    if (value == nullptr) return;
+    if (!value->is_bool()) return Complain(path_ + std::string(name), "is not true or false");
+    *field = value->as_bool();
+  }
+
   template <std::integral T>
   void Read(std::string_view name, T* field) {
     const json::value* const value = Take(name);
@@ -224,6 +231,20 @@ void ReadWriter(Section* section, EmbeddedRegionWriterConfig* config) {
   section->Read("marker_interval", &config->marker_interval);
 }
 
+void ReadKafka(Section* section, KafkaConfig* config) {
+  section->Read("transactions", &config->transactions);
+  section->Read("queue_bytes_max", &config->queue_bytes_max);
+  section->Read("queue_records_max", &config->queue_records_max);
+  section->Read("bulk_share_percent", &config->bulk_share_percent);
+  section->Read("delivery_threads", &config->delivery_threads);
+  section->Read("batch_records_max", &config->batch_records_max);
+  section->Read("query_timeout", &config->query_timeout);
+  section->Read("close_timeout", &config->close_timeout);
+  section->Read("commit_interval", &config->commit_interval);
+  section->Read("idle_commit_interval", &config->idle_commit_interval);
+  section->Read("outputs_bytes_max", &config->outputs_bytes_max);
+}
+
 void ReadConsole(Section* section, ConsoleConfig* config) {
   section->Read("host", &config->host);
   section->Read("port", &config->port);
@@ -255,6 +276,13 @@ Status CloudOptions::Validate() const {
         runner.Validate(), writer.Validate(), console.Validate()}) {
     if (!status.ok()) return status;
   }
+  if (regions.empty() || regions.front() != region) {
+    return {ErrorCode::kInvalidArgument, "regions must begin with region"};
+  }
+  if (log_kind == LogKind::kEmbedded && role != CloudRole::kAll) {
+    return {ErrorCode::kInvalidArgument, "the embedded log is one process's: --role all, or --log kafka"};
+  }
+  if (log_kind == LogKind::kKafka) return kafka.Validate();
   if (history.vehicle_ttl < log.topics[static_cast<std::size_t>(Topic::kHistory)].age_max) {
     return {ErrorCode::kInvalidArgument, "history.vehicle_ttl must be at least log.topics.history.age_max"};
   }
@@ -273,9 +301,37 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options) {
   file.ReadSectionOf("history", [&](Section* of) { ReadHistory(of, &options->history); });
   file.ReadSectionOf("runner", [&](Section* of) { ReadRunner(of, &options->runner); });
   file.ReadSectionOf("writer", [&](Section* of) { ReadWriter(of, &options->writer); });
+  file.ReadSectionOf("kafka", [&](Section* of) { ReadKafka(of, &options->kafka); });
   file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
   file.Finish();
   return mistake;
+}
+
+Result<std::vector<RegionId>> ParseRegions(std::string_view text) {
+  const Status wrong(ErrorCode::kInvalidArgument,
+                     std::string(text) + " is not a list of regions, as in 0-3,7, rising and below 10000");
+  constexpr std::uint32_t kRegionMax = 9'999;
+  std::vector<RegionId> regions;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (true) {
+    std::uint32_t first = 0;
+    auto parsed = std::from_chars(at, end, first);
+    if (parsed.ec != std::errc()) return wrong;
+    std::uint32_t last = first;
+    at = parsed.ptr;
+    if (at != end && *at == '-') {
+      parsed = std::from_chars(at + 1, end, last);
+      if (parsed.ec != std::errc()) return wrong;
+      at = parsed.ptr;
+    }
+    if (last < first || last > kRegionMax) return wrong;
+    if (!regions.empty() && RegionId{first} <= regions.back()) return wrong;
+    for (std::uint32_t region = first; region <= last; ++region) regions.push_back(RegionId{region});
+    if (at == end) return regions;
+    if (*at != ',') return wrong;
+    ++at;
+  }
 }
 
 Status ParseHostPort(std::string_view text, std::string* host, std::uint16_t* port) {

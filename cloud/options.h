@@ -3,12 +3,14 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "cloud/console/console.h"
 #include "cloud/gateway/gateway.h"
 #include "cloud/gateway/history_keeper.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/log/embedded_region_writer.h"
+#include "cloud/log/kafka_config.h"
 #include "cloud/shard/runner.h"
 #include "cloud/shard/shard_config.h"
 #include "cloud/store/rocks_state_store_config.h"
@@ -18,16 +20,27 @@
 
 namespace starling::cloud {
 
+// What a process does for the fleet.
+enum class CloudRole : std::uint8_t { kAll, kGateway, kShard };
+enum class LogKind : std::uint8_t { kEmbedded, kKafka };
+
 // Everything that starling-cloud is told.
 struct CloudOptions {
+  CloudRole role = CloudRole::kAll;
+  LogKind log_kind = LogKind::kEmbedded;
+  std::string node;                    // its name among others, for operators; letters, digits, . _ -
   std::string certificates;            // folder made by `starling init`
   std::string data;                    // folder of log and state; one process at a time
   std::string port_file;               // written when ready; empty: none
-  RegionId region{};                   // the partition that this process owns
+  RegionId region{};                   // the first of `regions`; a gateway's history lies there
+  // What this process owns or stands by for; of a gateway those that it takes commands
+  // from, and all of the map's.  Rising, not empty.
+  std::vector<RegionId> regions{RegionId{}};
   FrameOrigin origin{481'351'000, 115'820'000};  // of the city's local frame
 
   GatewayConfig gateway;               // its region and origin are the above
   EmbeddedLogConfig log;               // its directory is `data`
+  KafkaConfig kafka;                   // instead of `log`, where that is Kafka
   RocksStateStoreConfig state;         // its directory is `data`/state
   HistoryKeeperConfig history;
   ShardConfig shard;
@@ -37,6 +50,9 @@ struct CloudOptions {
 
   // Files for connections_max vehicles and everything else at once.
   std::uint64_t OpenFilesNeeded() const;
+
+  bool has_gateway() const { return role != CloudRole::kShard; }
+  bool has_shards() const { return role != CloudRole::kGateway; }
 
   // Errors: kInvalidArgument, naming the field.
   Status Validate() const;
@@ -49,6 +65,10 @@ struct CloudOptions {
 // Errors: kInvalidArgument, naming the key that is unknown or whose value is of the
 //         wrong kind; `*options` is then partly changed.
 Status ReadConfiguration(std::string_view text, CloudOptions* options);
+
+// "0-3,7": rising, each once.
+// Errors: kInvalidArgument.
+Result<std::vector<RegionId>> ParseRegions(std::string_view text);
 
 // "HOST:PORT", an IPv6 address in brackets.
 // Errors: kInvalidArgument.

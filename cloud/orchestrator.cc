@@ -1,10 +1,8 @@
 #include "cloud/orchestrator.h"
 
-#include <unistd.h>
-
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <functional>
 #include <future>
 #include <thread>
 #include <utility>
@@ -15,16 +13,9 @@
 namespace starling::cloud {
 namespace {
 
-// The console's one thread waits this long for the shard: longer than any commit,
-// short enough for who asks whether the process lives.
-constexpr milliseconds kShardPatience{500};
-
 // Replaying the recovery window takes a fraction of it.
 constexpr seconds kOwnershipPatience{60};
 constexpr milliseconds kOwnershipPoll{2};
-
-// Log time never goes back: behind it, the age of a fix is wrong by the difference.
-constexpr nanoseconds kClockBehindMax = seconds(1);
 
 constexpr milliseconds kDrainTimeout{10'000};
 
@@ -45,21 +36,40 @@ Status FindCertificates(const CertificateFolder& folder) {
   return {};
 }
 
-// Distinct for each process: the shard tells its own claim by it.
-std::string OwnerName() {
-  char host[256] = "";
-  (void)::gethostname(host, sizeof host - 1);
-  return std::string(host) + ":" + std::to_string(::getpid()) + ":" + std::to_string(ToNs(CloudNow()));
+Result<std::unique_ptr<LogEngine>> OpenLog(const CloudOptions& options) {
+  if (options.log_kind == LogKind::kKafka) return LogEngine::OpenKafka(options.kafka);
+  Result<std::unique_ptr<LogEngine>> engine = LogEngine::OpenEmbedded(options.log, options.writer);
+  if (!engine.ok() && engine.status().code() == ErrorCode::kUnavailable) {
+    return Advise(engine.status(), "--data names the folder");
+  }
+  return engine;
 }
 
-void ReportDamage(const RebuildDamage& damage) {
-  if (damage.places == 0) return;
-  std::fprintf(stderr,
-               "starling-cloud: the history topic is damaged in %llu places, the first at offset %llu; %llu "
-               "records were not read and vehicles may send them again\n",
-               static_cast<unsigned long long>(damage.places),
-               static_cast<unsigned long long>(ToNumber(damage.first)),
-               static_cast<unsigned long long>(damage.records));
+// What commands may come from: what was said, and what the map has.
+std::vector<RegionId> GatewayRegionsOf(const CloudOptions& options) {
+  std::vector<RegionId> regions = options.regions;
+  if (options.gateway.region_map) {
+    const std::vector<RegionId>& of_map = options.gateway.region_map->regions();
+    regions.insert(regions.end(), of_map.begin(), of_map.end());
+  }
+  std::sort(regions.begin(), regions.end());
+  regions.erase(std::unique(regions.begin(), regions.end()), regions.end());
+  return regions;
+}
+
+// Figures of several shards as one: what is largest where a sum would mean nothing.
+void AddUp(const std::vector<Figure>& more, std::vector<Figure>* sum) {
+  if (sum->empty()) {
+    *sum = more;
+    return;
+  }
+  for (std::size_t i = 0; i < sum->size() && i < more.size(); ++i) {
+    Figure& figure = (*sum)[i];
+    const bool largest = figure.name == "epoch" || figure.name == "lag_ms" ||
+                         figure.name.find("longest") != std::string_view::npos ||
+                         figure.name.ends_with("_max") || figure.name.find("age") != std::string_view::npos;
+    figure.value = largest ? std::max(figure.value, more[i].value) : figure.value + more[i].value;
+  }
 }
 
 void AppendFigures(const StartReport& report, std::vector<Figure>* figures) {
@@ -77,35 +87,27 @@ void AppendFigures(const StartReport& report, std::vector<Figure>* figures) {
 
 }  // namespace
 
-void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
-  if (open_.load(std::memory_order_acquire)) {
-    gateway_->Deliver(commands);
-  } else {
-    withheld_.fetch_add(commands.size(), std::memory_order_relaxed);
-  }
-}
-
-Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log,
+Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
                            std::unique_ptr<RocksStateStore> store, const StartReport& opened)
-    : region_(options.region),
+    : node_(options.node),
       started_at_(std::chrono::steady_clock::now()),
+      started_(CloudNow()),
       report_(opened),
-      log_(std::move(log)),
+      engine_(std::move(engine)),
       store_(std::move(store)),
-      writer_(options.writer, log_.get(), Partition{ToNumber(options.region)}),
-      keeper_(options.history, HistoryLedger::PartitionOf(options.region), {HistoryLedger::PartitionOf(options.region)},
-              log_.get(), &ledger_, store_.get()),
-      gateway_(options.gateway, log_.get(), &ledger_),
-      sink_(&gateway_),
-      runner_(options.runner, options.shard, options.region, options.origin,
-              {log_.get(), &writer_, &sink_, store_.get()}),
+      dispatch_(engine_->log()),
+      ownership_([this](RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
+        OnOwnership(region, what, now);
+      }),
       console_(options.console, this) {}
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
 
 Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& options) {
   STARLING_CHECK(options.Validate().ok());
-  if (Status status = FindCertificates({options.certificates}); !status.ok()) return status;
+  if (options.has_gateway()) {
+    if (Status status = FindCertificates({options.certificates}); !status.ok()) return status;
+  }
   std::error_code failure;
   std::filesystem::create_directories(options.data, failure);
   if (failure) {
@@ -119,103 +121,151 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
     opened.store = std::chrono::steady_clock::now() - began;
     return store;
   });
-  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::Open(options.log);
+  Result<std::unique_ptr<LogEngine>> engine = OpenLog(options);
   opened.log = std::chrono::steady_clock::now() - began;
   Result<std::unique_ptr<RocksStateStore>> store = store_opened.get();
-  if (!log.ok()) {
-    if (log.status().code() != ErrorCode::kUnavailable) return log.status();
-    return Advise(log.status(), "--data names the folder");
-  }
+  if (!engine.ok()) return engine.status();
   if (!store.ok()) return store.status();
   std::unique_ptr<Orchestrator> orchestrator(
-      new Orchestrator(options, std::move(log).value(), std::move(store).value(), opened));
-  if (Status status = orchestrator->StartParts(options, began); !status.ok()) return status;
+      new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened));
+  if (Status status = orchestrator->OpenRoles(options); !status.ok()) return status;
+  if (Status status = orchestrator->StartRoles(options, began); !status.ok()) return status;
   return orchestrator;
 }
 
-Status Orchestrator::StartParts(const CloudOptions& options,
-                                std::chrono::steady_clock::time_point began) {
+Status Orchestrator::OpenRoles(const CloudOptions& options) {
+  CommandSink* sink = &dispatch_;
+  if (options.has_gateway()) {
+    gateway_ = std::make_unique<GatewayRole>(options.gateway, options.history, GatewayRegionsOf(options),
+                                             engine_.get(), store_.get());
+    sink = gateway_->sink();
+    if (engine_->is_kafka()) {
+      // No vehicle is connected before the gateway listens.
+      const auto connected = [this](const VehicleId& vehicle) {
+        return gateway_->listening() && gateway_->gateway().Connected(vehicle);
+      };
+      local_first_ = std::make_unique<LocalFirstSink>(connected, gateway_->sink(), &dispatch_);
+      sink = local_first_.get();
+    }
+  }
+  if (!options.has_shards()) return {};
+  const ShardRoleConfig config{options.shard, options.runner, options.origin};
+  for (const RegionId region : options.regions) {
+    auto shard = ShardRole::Open(config, region, engine_.get(), sink, store_.get());
+    if (!shard.ok()) return shard.status();
+    shards_.push_back(std::move(shard).value());
+  }
+  return {};
+}
+
+Status Orchestrator::StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began) {
   if (Status status = console_.Start(); !status.ok()) {
     return Advise(status, "choose another port with --http HOST:PORT");
   }
-  // The gateway needs the ledger, the shard does not: both are made ready at once.
-  auto ledger = std::async(std::launch::async, [this] {
-    const auto ledger_began = std::chrono::steady_clock::now();
-    Status status = StartLedger();
-    report_.ledger = std::chrono::steady_clock::now() - ledger_began;
-    return status;
-  });
-  const auto shard_began = std::chrono::steady_clock::now();
-  Status shard = runner_.Start(OwnerName());
-  if (shard.ok()) shard = AwaitOwnership();
-  report_.state = runner_.recovery().took;
-  report_.replay = std::chrono::steady_clock::now() - shard_began - report_.state;
-  if (Status status = ledger.get(); !status.ok()) return status;
-  if (!shard.ok()) return shard;
-  if (!runner_.recovery().note.empty()) {
-    std::fprintf(stderr, "starling-cloud: %s\n", runner_.recovery().note.c_str());
+  if (engine_->is_kafka()) {
+    Status status = engine_->SubscribeFromStart(Topic::kOwnership, Partition{0}, &ownership_);
+    if (!status.ok()) return status;
   }
-  gateway_.SetEpoch(region_, Epoch{runner_.counters().epoch});
-  const auto listen_began = std::chrono::steady_clock::now();
-  if (Status status = gateway_.Start({options.certificates}); !status.ok()) {
-    if (status.code() != ErrorCode::kUnavailable) return status;
-    return Advise(status, "choose it with --listen HOST:PORT");
+  // The gateway needs the ledger, the shards do not: both are made ready at once.
+  std::future<Status> ledger;
+  if (gateway_ != nullptr) {
+    ledger = std::async(std::launch::async, [this] {
+      const auto ledger_began = std::chrono::steady_clock::now();
+      Status status = gateway_->StartLedger();
+      report_.ledger = std::chrono::steady_clock::now() - ledger_began;
+      return status;
+    });
   }
-  report_.listen = std::chrono::steady_clock::now() - listen_began;
+  const Status shards = StartShards(options);
+  if (gateway_ != nullptr) {
+    if (Status status = ledger.get(); !status.ok()) return status;
+  }
+  if (!shards.ok()) return shards;
+  if (gateway_ != nullptr) {
+    const auto listen_began = std::chrono::steady_clock::now();
+    if (Status status = gateway_->Listen({options.certificates}); !status.ok()) return status;
+    report_.listen = std::chrono::steady_clock::now() - listen_began;
+  }
   report_.total = std::chrono::steady_clock::now() - began;
-  sink_.SetOpen(true);
   phase_.store(Phase::kServing, std::memory_order_release);
   return {};
 }
 
-Status Orchestrator::StartLedger() {
-  const Partition partition = HistoryLedger::PartitionOf(region_);
-  Status status = ledger_.Load(*store_, partition);
-  if (!status.ok() && status.code() != ErrorCode::kInvalidArgument) {
-    return Advise(status, "the ledger can be read from the whole history instead: move the folder state away");
+Status Orchestrator::StartShards(const CloudOptions& options) {
+  if (shards_.empty()) return {};
+  const auto began = std::chrono::steady_clock::now();
+  const std::string owner = OwnerName(options.node);
+  for (const auto& shard : shards_) {
+    if (Status status = shard->Start(owner); !status.ok()) return status;
+    const ShardRunner::Recovery& recovery = shard->runner().recovery();
+    report_.state = std::max(report_.state, recovery.took);
+    if (!recovery.note.empty()) {
+      std::fprintf(stderr, "starling-cloud: region %u: %s\n", ToNumber(shard->region()), recovery.note.c_str());
+    }
   }
-  if (!status.ok()) {
-    std::fprintf(stderr, "starling-cloud: %s; reading the whole history\n", std::string(status.message()).c_str());
+  if (!engine_->is_kafka()) {
+    if (Status status = AwaitOwnership(); !status.ok()) return status;
   }
-  if (status = ledger_.Rebuild(*log_, partition); !status.ok()) return status;
-  ReportDamage(ledger_.rebuild_damage());
-  keeper_.Start();
+  report_.replay = std::chrono::steady_clock::now() - began - report_.state;
   return {};
+}
+
+Status Orchestrator::AwaitOwnership() {
+  const auto deadline = std::chrono::steady_clock::now() + kOwnershipPatience;
+  for (const auto& shard : shards_) {
+    while (!shard->runner().counters().owner) {
+      if (Status status = Health(); !status.ok()) return status;
+      if (std::chrono::steady_clock::now() > deadline) {
+        return {ErrorCode::kUnavailable, "the shard has not read its own claim within " +
+                                             std::to_string(kOwnershipPatience.count()) + " s"};
+      }
+      std::this_thread::sleep_for(kOwnershipPoll);
+    }
+    if (gateway_ != nullptr) {
+      gateway_->gateway().SetEpoch(shard->region(), Epoch{shard->runner().counters().epoch});
+    }
+  }
+  return {};
+}
+
+void Orchestrator::OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
+  if (what == OwnershipBook::What::kClaimed) {
+    if (gateway_ != nullptr) gateway_->gateway().SetEpoch(region, now.epoch);
+    return;
+  }
+  // A wish of before this start was for the process that was here then: whoever returns
+  // stands by.
+  if (now.wanted != node_ || now.wanted_since < started_) return;
+  for (const auto& shard : shards_) {
+    if (shard->region() == region && !shard->runner().counters().owner) shard->runner().ClaimNow();
+  }
 }
 
 std::string Orchestrator::StartText() const {
   const auto ms = [](nanoseconds time) {
     return std::to_string(std::chrono::duration_cast<milliseconds>(time).count()) + " ms";
   };
-  const ShardRunner::Recovery& recovery = runner_.recovery();
-  return "started in " + ms(report_.total) + ": log " + ms(report_.log) + " beside store " + ms(report_.store) +
-         ", state " + ms(report_.state) + " and replay " + ms(report_.replay) + " beside ledger " +
-         ms(report_.ledger) + ", listening " + ms(report_.listen) + "; shard began with " +
-         std::string(NameOf(recovery.source)) + ", " + std::to_string(recovery.entries) +
-         " entries, read on from offset " + std::to_string(ToNumber(recovery.from)) + ", " +
-         std::to_string(runner_.counters().records_replayed) + " records";
-}
-
-Status Orchestrator::AwaitOwnership() {
-  const auto deadline = std::chrono::steady_clock::now() + kOwnershipPatience;
-  while (!runner_.counters().owner) {
-    if (Status status = Health(); !status.ok()) return status;
-    if (std::chrono::steady_clock::now() > deadline) {
-      return {ErrorCode::kUnavailable, "the shard has not read its own claim within " +
-                                           std::to_string(kOwnershipPatience.count()) + " s"};
-    }
-    std::this_thread::sleep_for(kOwnershipPoll);
+  std::string text = "started in " + ms(report_.total) + ": log " + ms(report_.log) + " beside store " +
+                     ms(report_.store) + ", state " + ms(report_.state) + " and replay " + ms(report_.replay) +
+                     " beside ledger " + ms(report_.ledger) + ", listening " + ms(report_.listen);
+  for (const auto& shard : shards_) {
+    const ShardRunner::Recovery& recovery = shard->runner().recovery();
+    const ShardRunnerCounters counters = shard->runner().counters();
+    text += "; shard ";
+    if (shards_.size() > 1) text += std::to_string(ToNumber(shard->region())) + " ";
+    text += "began with " + std::string(NameOf(recovery.source)) + ", " + std::to_string(recovery.entries) +
+            " entries, read on from offset " + std::to_string(ToNumber(recovery.from)) + ", " +
+            std::to_string(counters.records_replayed) + " records" + (counters.owner ? "" : ", stands by");
   }
-  return {};
-}
-
-bool Orchestrator::GatewayStarted() const {
-  return phase_.load(std::memory_order_acquire) != Phase::kStarting;
+  return text;
 }
 
 Status Orchestrator::Health() const {
-  if (Status status = log_->status(); !status.ok()) return status;
-  return runner_.status();
+  if (Status status = engine_->log()->status(); !status.ok()) return status;
+  for (const auto& shard : shards_) {
+    if (Status status = shard->runner().status(); !status.ok()) return status;
+  }
+  return {};
 }
 
 Status Orchestrator::Stop() {
@@ -223,119 +273,124 @@ Status Orchestrator::Stop() {
   stopped_ = true;
   phase_.store(Phase::kDraining, std::memory_order_release);
   // A log that failed acknowledges nothing: there is nothing to wait for.
-  gateway_.Drain(log_->status().ok() ? kDrainTimeout : milliseconds(0));
-  sink_.SetOpen(false);
-  runner_.Stop();
-  keeper_.Stop();
-  outcome_ = log_->Close();
+  if (gateway_ != nullptr) gateway_->Drain(engine_->log()->status().ok() ? kDrainTimeout : milliseconds(0));
+  for (const auto& shard : shards_) {
+    // Who stands by need not wait for silence then.
+    if (engine_->is_kafka()) shard->runner().Yield();
+    shard->Stop();
+  }
+  if (gateway_ != nullptr) gateway_->StoreLedger();
+  outcome_ = engine_->Close();
   console_.Stop();
   return outcome_;
 }
 
 Status Orchestrator::Ready() {
-  if (Status status = log_->status(); !status.ok()) {
-    return {status.code(), "the log has failed: " + std::string(status.message())};
-  }
-  const ShardRunnerCounters runner = runner_.counters();
-  if (!runner.owner) return {ErrorCode::kUnavailable, "the region is not owned yet"};
-  if (Status doubt = runner_.Doubt(); !doubt.ok()) return doubt;
-  // Ticks keep it current.
-  if (runner.lag_ns < -kClockBehindMax.count()) {
-    return {ErrorCode::kUnavailable, "this machine's clock is " + std::to_string(-runner.lag_ns / 1'000'000) +
-                                         " ms behind the log's last record, and fixes look older than they are; "
-                                         "set the clock"};
+  if (Status status = engine_->Reachable(); !status.ok()) return status;
+  for (const auto& shard : shards_) {
+    if (!engine_->is_kafka() && !shard->runner().counters().owner) {
+      return {ErrorCode::kUnavailable, "the region is not owned yet"};
+    }
+    if (Status status = shard->Ready(); !status.ok()) return status;
   }
   switch (phase_.load(std::memory_order_acquire)) {
     case Phase::kStarting: return {ErrorCode::kUnavailable, "starting"};
     case Phase::kDraining: return {ErrorCode::kUnavailable, "draining"};
     case Phase::kServing: break;
   }
-  if (gateway_.certificates().server_expires <= CloudNow()) {
-    return {ErrorCode::kUnavailable, "the server's certificate has expired, and vehicles refuse it; replace it"};
-  }
-  return {};
+  return gateway_ == nullptr ? Status() : gateway_->Ready();
 }
 
 std::vector<Figure> Orchestrator::Figures() {
   std::vector<Figure> figures;
-  AppendFigures(GatewayStarted() ? gateway_.counters() : GatewayCounters(), &figures);
-  if (GatewayStarted()) AppendFigures(gateway_.certificates(), CloudNow(), &figures);
-  const ShardRunnerCounters runner = runner_.counters();
-  AppendFigures(runner.shard, &figures);
-  AppendFigures(runner, &figures);
-  figures.push_back({"runner", "commands_withheld", "Commands while no vehicle is taken",
-                     FigureKind::kCounter, static_cast<double>(sink_.withheld())});
-  AppendFigures(runner.checkpoint, &figures);
-  AppendFigures(log_->counters(), &figures);
-  const auto emitted = static_cast<double>(ToNumber(log_->emitted()));
-  const auto durable = static_cast<double>(ToNumber(log_->durable()));
-  figures.push_back({"log", "emitted_ticket", "Last ticket emitted", FigureKind::kGauge, emitted});
-  figures.push_back({"log", "durable_ticket", "Last ticket durable", FigureKind::kGauge, durable});
-  AppendFigures(store_->Stats(), &figures);
-  AppendFigures(ledger_.totals(), &figures);
-  figures.push_back({"ledger", "rebuild_damaged", "History records the start could not read",
-                     FigureKind::kCounter, static_cast<double>(ledger_.rebuild_damage().records)});
-  const HistoryKeeperCounters keeper = keeper_.counters();
-  figures.push_back({"ledger", "stored", "Times that the ledger was stored", FigureKind::kCounter,
-                     static_cast<double>(keeper.writes)});
-  figures.push_back({"ledger", "stored_entries", "Vehicles' entries stored", FigureKind::kCounter,
-                     static_cast<double>(keeper.entries)});
-  figures.push_back({"ledger", "store_failures", "Times that the ledger could not be stored", FigureKind::kCounter,
-                     static_cast<double>(keeper.write_failures)});
-  AppendFigures(ReadProcessUsage(), &figures);
+  if (gateway_ != nullptr) gateway_->AppendFigures(&figures);
+  std::vector<Figure> of_shards;
+  for (const auto& shard : shards_) {
+    std::vector<Figure> of_one;
+    const ShardRunnerCounters runner = shard->runner().counters();
+    starling::cloud::AppendFigures(runner.shard, &of_one);
+    starling::cloud::AppendFigures(runner, &of_one);
+    starling::cloud::AppendFigures(runner.checkpoint, &of_one);
+    AddUp(of_one, &of_shards);
+  }
+  figures.insert(figures.end(), of_shards.begin(), of_shards.end());
+  engine_->AppendFigures(&figures);
+  if (engine_->is_kafka() && !shards_.empty()) {
+    figures.push_back({"dispatch", "sent", "Commands sent to gateways elsewhere", FigureKind::kCounter,
+                       static_cast<double>(dispatch_.dispatched())});
+    figures.push_back({"dispatch", "shed", "Commands that the log had no room for; they stay open",
+                       FigureKind::kCounter, static_cast<double>(dispatch_.shed())});
+  }
+  starling::cloud::AppendFigures(store_->Stats(), &figures);
+  starling::cloud::AppendFigures(ReadProcessUsage(), &figures);
+  if (phase_.load(std::memory_order_acquire) != Phase::kStarting) AppendFigures(report_, &figures);
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;
-  if (GatewayStarted()) AppendFigures(report_, &figures);
   figures.push_back({"process", "uptime_s", "Since the log was open", FigureKind::kGauge, uptime.count()});
   return figures;
 }
 
 template <typename T>
-Result<T> Orchestrator::Ask(std::function<T(const Shard&)> query) {
-  // Shared: if the wait ends first, the query still runs, and nobody reads it.
-  auto answer = std::make_shared<std::promise<T>>();
-  std::future<T> future = answer->get_future();
-  Status posted = runner_.Post([answer, query = std::move(query)](const Shard& shard) {
-    answer->set_value(query(shard));
-  });
-  if (!posted.ok()) return posted;
-  if (future.wait_for(kShardPatience) != std::future_status::ready) {
-    return Status(ErrorCode::kUnavailable, "the shard did not answer within " +
-                                               std::to_string(kShardPatience.count()) + " ms");
+Result<std::vector<T>> Orchestrator::AskAll(const std::function<T(const Shard&)>& query) {
+  if (shards_.empty()) {
+    return Status(ErrorCode::kUnavailable, "this process is a gateway; ask one of --role shard");
   }
-  return future.get();
+  std::vector<T> answers;
+  for (const auto& shard : shards_) {
+    Result<T> answer = shard->Ask<T>(query);
+    if (!answer.ok()) return answer.status();
+    answers.push_back(std::move(answer).value());
+  }
+  return answers;
 }
 
 Result<std::vector<HeatmapCell>> Orchestrator::Heatmap() {
-  return Ask<std::vector<HeatmapCell>>([](const Shard& shard) { return shard.Heatmap(); });
+  auto answers = AskAll<std::vector<HeatmapCell>>([](const Shard& shard) { return shard.Heatmap(); });
+  if (!answers.ok()) return answers.status();
+  std::vector<HeatmapCell> cells;
+  for (const auto& answer : answers.value()) cells.insert(cells.end(), answer.begin(), answer.end());
+  return cells;
 }
 
 Result<std::vector<OpenConflict>> Orchestrator::Conflicts() {
-  return Ask<std::vector<OpenConflict>>([](const Shard& shard) { return shard.Conflicts(); });
+  auto answers = AskAll<std::vector<OpenConflict>>([](const Shard& shard) { return shard.Conflicts(); });
+  if (!answers.ok()) return answers.status();
+  std::vector<OpenConflict> conflicts;
+  for (const auto& answer : answers.value()) conflicts.insert(conflicts.end(), answer.begin(), answer.end());
+  return conflicts;
 }
 
 Result<VehiclesAt> Orchestrator::Vehicles(std::size_t first, std::size_t count) {
-  return Ask<VehiclesAt>([first, count](const Shard& shard) {
-    const CloudTime now = CloudNow();
-    return VehiclesAt{now, shard.vehicles(), shard.List(first, count, now)};
+  const CloudTime now = CloudNow();
+  // Of each as many as could be wanted: the first ones of a later shard begin where the
+  // shards before it end.
+  auto answers = AskAll<VehiclesAt>([first, count, now](const Shard& shard) {
+    return VehiclesAt{now, shard.vehicles(), shard.List(0, first + count, now)};
   });
+  if (!answers.ok()) return answers.status();
+  VehiclesAt all{now, 0, {}};
+  for (VehiclesAt& answer : answers.value()) {
+    const std::size_t before = all.total;
+    all.total += answer.total;
+    const std::size_t skipped = first > before ? first - before : 0;
+    for (std::size_t i = skipped; i < answer.vehicles.size() && all.vehicles.size() < count; ++i) {
+      all.vehicles.push_back(std::move(answer.vehicles[i]));
+    }
+  }
+  return all;
 }
 
 Result<VehicleReport> Orchestrator::Vehicle(const VehicleId& vehicle) {
-  Result<VehicleReport> asked = Ask<VehicleReport>([vehicle](const Shard& shard) {
-    VehicleReport report;
-    report.at = CloudNow();
-    report.view = shard.Find(vehicle, report.at);
-    return report;
-  });
-  if (!asked.ok()) return asked;
-  VehicleReport report = std::move(asked).value();
-  report.connected = GatewayStarted() && gateway_.Connected(vehicle);
-  if (const std::optional<HeldHistory> held = ledger_.Find(vehicle)) {
-    report.has_history = true;
-    report.held_samples = held->samples;
-    report.held_boot = held->boot;
-    report.held_through_sequence = held->through_sequence;
+  VehicleReport report;
+  report.at = CloudNow();
+  if (!shards_.empty()) {
+    auto answers = AskAll<std::optional<VehicleView>>(
+        [vehicle, at = report.at](const Shard& shard) { return shard.Find(vehicle, at); });
+    if (!answers.ok()) return answers.status();
+    for (const auto& view : answers.value()) {
+      if (view && !report.view) report.view = view;
+    }
   }
+  if (gateway_ != nullptr) gateway_->Describe(vehicle, &report);
   return report;
 }
 

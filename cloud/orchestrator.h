@@ -3,84 +3,74 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "cloud/console/console.h"
 #include "cloud/console/console_source.h"
-#include "cloud/gateway/gateway.h"
-#include "cloud/gateway/history_keeper.h"
-#include "cloud/gateway/history_ledger.h"
-#include "cloud/log/embedded_log.h"
-#include "cloud/log/embedded_region_writer.h"
+#include "cloud/dispatch/dispatch_writer.h"
+#include "cloud/dispatch/ownership_book.h"
 #include "cloud/options.h"
-#include "cloud/shard/runner.h"
+#include "cloud/roles/gateway_role.h"
+#include "cloud/roles/log_engine.h"
+#include "cloud/roles/shard_role.h"
 #include "cloud/store/rocks_state_store.h"
 #include "common/status.h"
 
 namespace starling::cloud {
-
-// Hands the shard's commands to the gateway while that is open; before and after
-// no vehicle is connected, and the vehicle's outbox keeps them.
-class GatewaySink final : public CommandSink {
- public:
-  // `gateway` must outlive the sink.
-  explicit GatewaySink(Gateway* gateway) : gateway_(gateway) {}
-
-  void SetOpen(bool open) { open_.store(open, std::memory_order_release); }
-  void Deliver(std::span<ShardOutputs::Command> commands) override;
-  std::uint64_t withheld() const { return withheld_.load(std::memory_order_relaxed); }
-
- private:
-  Gateway* const gateway_;
-  // Written by the orchestrator, read by the log's thread: release and acquire, so
-  // that who sees it open sees the gateway's threads.
-  std::atomic<bool> open_{false};
-  std::atomic<std::uint64_t> withheld_{0};  // Counts, in no order.
-};
 
 // How long each step of a start took; those of one line ran side by side.
 struct StartReport {
   nanoseconds log{0};       // opening it, its write-ahead log read again
   nanoseconds store{0};     // opening the state's store
   nanoseconds ledger{0};
-  nanoseconds state{0};     // loading the shard's state
+  nanoseconds state{0};     // loading the shards' state, the slowest one's
   nanoseconds replay{0};    // from there until the own Ownership record was read
   nanoseconds listen{0};    // certificates and sockets
   nanoseconds total{0};     // until vehicles are taken
 };
 
-// The orchestrator: log, ledger, shard, gateway and console, composed.
+// The orchestrator: log, state's store, and what this process's role has of gateway and
+// shards, composed.
 //
 //   log, state's store ── opened, recovered
 //   ledger ── loaded from the store, then read on from the log's history, while
-//   shard ── restores its state, reads on from there, claims its region
+//   shards ── restore their states, read on from there, and claim or stand by
 //   gateway ── only now takes vehicles
 //   console ── from the start, to say how far it has come
+//
+// With the embedded log a process owns its regions, and vehicles are taken once it
+// does.  With Kafka topic "ownership" says who owns what: shards here stand by or own,
+// the gateway follows the claims, and commands of vehicles that are connected elsewhere
+// go through topic "dispatch".
 //
 // Threading: Start, Health and Stop from one thread; the questions of
 // ConsoleSource from the console's.
 class Orchestrator final : public ConsoleSource {
  public:
-  // Returns when vehicles are taken.
+  // Returns when vehicles are taken, or, without a gateway, when the shards stand by.
   //
   // Errors: those of the parts; the message says what to do.  Nothing is left open.
   // REQUIRES: options.Validate().ok()
   static Result<std::unique_ptr<Orchestrator>> Start(const CloudOptions& options);
   ~Orchestrator() override;  // Stops.
 
-  std::uint16_t gateway_port() const { return gateway_.port(); }
+  // 0 without a gateway.
+  std::uint16_t gateway_port() const { return gateway_ == nullptr ? std::uint16_t{0} : gateway_->gateway().port(); }
   std::uint16_t console_port() const { return console_.port(); }
 
-  // Of Start, with what the shard began with, as one line for people.
+  // Of Start, with what the shards began with, as one line for people.
   std::string StartText() const;
 
   // The failure that this process cannot work with; ok while there is none.
   Status Health() const;
 
   // Reads the certificates' folder again, soon.
-  void ReloadCertificates() { gateway_.ReloadCertificates(); }
+  void ReloadCertificates() {
+    if (gateway_ != nullptr) gateway_->gateway().ReloadCertificates();
+  }
 
   // Drains the gateway, then closes the log.  Idempotent.
   //
@@ -97,22 +87,23 @@ class Orchestrator final : public ConsoleSource {
  private:
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
 
-  Orchestrator(const CloudOptions& options, std::unique_ptr<EmbeddedLog> log,
+  Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
                std::unique_ptr<RocksStateStore> store, const StartReport& opened);
 
-  Status StartParts(const CloudOptions& options, std::chrono::steady_clock::time_point began);
-  Status StartLedger();
+  Status OpenRoles(const CloudOptions& options);
+  Status StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began);
+  Status StartShards(const CloudOptions& options);
   Status AwaitOwnership();
-  // Until then the gateway is its starter's alone.
-  bool GatewayStarted() const;
+  void OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now);
 
-  // Runs `query` in the shard's thread and waits for what it returns.
+  // The answers of all shards here, one after the other.
   template <typename T>
-  Result<T> Ask(std::function<T(const Shard&)> query);
+  Result<std::vector<T>> AskAll(const std::function<T(const Shard&)>& query);
 
   // Constant after construction.
-  const RegionId region_;
+  const std::string node_;
   const std::chrono::steady_clock::time_point started_at_;
+  const CloudTime started_;
   StartReport report_;                 // constant after Start
 
   // Written by the owner, read by the console: release and acquire, so that who sees
@@ -120,14 +111,13 @@ class Orchestrator final : public ConsoleSource {
   std::atomic<Phase> phase_{Phase::kStarting};
 
   // In this order: each uses those before it.
-  const std::unique_ptr<EmbeddedLog> log_;
+  const std::unique_ptr<LogEngine> engine_;
   const std::unique_ptr<RocksStateStore> store_;
-  EmbeddedRegionWriter writer_;
-  HistoryLedger ledger_;
-  HistoryKeeper keeper_;
-  Gateway gateway_;
-  GatewaySink sink_;
-  ShardRunner runner_;
+  DispatchWriter dispatch_;
+  std::unique_ptr<GatewayRole> gateway_;           // null in a process of shards
+  std::unique_ptr<LocalFirstSink> local_first_;    // with Kafka and a gateway
+  std::vector<std::unique_ptr<ShardRole>> shards_;  // in the order of the regions
+  OwnershipBook ownership_;                        // fed with Kafka only
   Console console_;
 
   bool stopped_ = false;

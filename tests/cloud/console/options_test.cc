@@ -56,6 +56,34 @@ TEST(Configuration, NamesTheKeyWhoseValueIsOfTheWrongKind) {
   EXPECT_THAT(MistakeIn(""), HasSubstr("not JSON"));
 }
 
+TEST(Regions, AreNumbersAndRangesThatRise) {
+  const auto numbers = [](std::string_view text) {
+    const Result<std::vector<RegionId>> regions = ParseRegions(text);
+    std::vector<std::uint32_t> read;
+    if (regions.ok()) {
+      for (const RegionId region : regions.value()) read.push_back(ToNumber(region));
+    }
+    return read;
+  };
+  EXPECT_THAT(numbers("0"), testing::ElementsAre(0));
+  EXPECT_THAT(numbers("0-3,7"), testing::ElementsAre(0, 1, 2, 3, 7));
+  for (const char* const text : {"", "x", "3-1", "1,1", "2,1", "1,", "-1", "0-10000", "1-", "1 2"}) {
+    EXPECT_FALSE(ParseRegions(text).ok()) << text;
+  }
+}
+
+TEST(CloudOptionsTest, TheEmbeddedLogIsOneProcesss) {
+  CloudOptions options;
+  options.log.directory = options.data = "data";
+  options.state.directory = "data/state";
+  EXPECT_TRUE(options.Validate().ok()) << options.Validate().message();
+  options.role = CloudRole::kShard;
+  EXPECT_FALSE(options.Validate().ok());
+  options.log_kind = LogKind::kKafka;
+  options.kafka.bootstrap = "127.0.0.1:9092";
+  EXPECT_TRUE(options.Validate().ok());
+}
+
 TEST(HostPort, TakesNamesAndBracketedAddresses) {
   std::string host;
   std::uint16_t port = 0;

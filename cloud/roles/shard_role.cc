@@ -1,0 +1,41 @@
+#include "cloud/roles/shard_role.h"
+
+#include <utility>
+
+namespace starling::cloud {
+namespace {
+
+// Log time never goes back: behind it, the age of a fix is wrong by the difference.
+constexpr nanoseconds kClockBehindMax = seconds(1);
+
+}  // namespace
+
+Result<std::unique_ptr<ShardRole>> ShardRole::Open(const ShardRoleConfig& config, RegionId region, LogEngine* engine,
+                                                   CommandSink* sink, StateStore* store) {
+  Result<std::unique_ptr<RegionWriter>> writer = engine->OpenWriter(region);
+  if (!writer.ok()) return writer.status();
+  return std::unique_ptr<ShardRole>(
+      new ShardRole(config, region, std::move(writer).value(), engine, sink, store));
+}
+
+ShardRole::ShardRole(const ShardRoleConfig& config, RegionId region, std::unique_ptr<RegionWriter> writer,
+                     LogEngine* engine, CommandSink* sink, StateStore* store)
+    : region_(region),
+      writer_(std::move(writer)),
+      runner_(config.runner, config.shard, region, config.origin, {engine->log(), writer_.get(), sink, store}) {}
+
+Status ShardRole::Ready() const {
+  const std::string name = "region " + std::to_string(ToNumber(region_)) + ": ";
+  if (Status status = runner_.status(); !status.ok()) return {status.code(), name + std::string(status.message())};
+  if (Status doubt = runner_.Doubt(); !doubt.ok()) return {doubt.code(), name + std::string(doubt.message())};
+  // Ticks keep it current.
+  const std::int64_t behind_ms = -runner_.counters().lag_ns / 1'000'000;
+  if (milliseconds(behind_ms) > kClockBehindMax) {
+    return {ErrorCode::kUnavailable, "this machine's clock is " + std::to_string(behind_ms) +
+                                         " ms behind the log's last record, and fixes look older than they are; "
+                                         "set the clock"};
+  }
+  return {};
+}
+
+}  // namespace starling::cloud
