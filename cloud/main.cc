@@ -54,7 +54,7 @@ Examples:
 
 SIGTERM or SIGINT: vehicles are told, what is due is acknowledged, the log is closed.
 A second one ends at once; nothing that was acknowledged is lost.
-SIGHUP: the certificates' folder is read again; changed files are noticed without it.
+SIGHUP: the certificates' folder and the key file are read again; changed certificates are noticed without it.
 Exit codes: 0 ended in order, 1 failed (the reason is on standard error), 2 wrong usage.)";
 
 void Say(const std::string& message) {
@@ -90,6 +90,8 @@ struct Arguments {
   std::string certificates;
   std::string data;
   std::string config;
+  std::string key_file;
+  bool accept_plain_files = false;
   std::string port_file;
   std::optional<std::string> listen;
   std::optional<std::string> http;
@@ -160,6 +162,8 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments) {
   options.data = arguments.data;
   options.log.directory = arguments.data;
   options.state.directory = arguments.data + "/state";
+  options.key_file = arguments.key_file;
+  options.accept_plain_files = arguments.accept_plain_files;
   options.port_file = arguments.port_file;
   if (Status status = ReadRole(arguments, &options); !status.ok()) return status;
   if (arguments.listen) {
@@ -270,8 +274,11 @@ int Run(const CloudOptions& options) {
   while (true) {
     const int number = ::sigtimedwait(&ends, nullptr, &kHealthInterval);
     if (number == SIGHUP) {
-      Say("SIGHUP: reading the certificates again");
+      Say("SIGHUP: reading the certificates and the keys again");
       orchestrator.ReloadCertificates();
+      if (const Status keys = orchestrator.ReloadKeys(); !keys.ok()) {
+        Say(std::string(keys.message()) + "; the keys stay as they were");
+      }
       continue;
     }
     if (number > 0) {
@@ -327,6 +334,10 @@ int main(int argc, char** argv) {
   app.add_option("--origin", arguments.origin, "LAT,LON of the city's local frame [48.1351,11.582]");
   app.add_option("--gateway-threads", arguments.gateway_threads, "threads that hold connections [1]");
   app.add_option("--config", arguments.config, "JSON file with everything else; an option goes before it");
+  app.add_option("--key-file", arguments.key_file,
+                 "encrypts the log and the state; a line \"ID HEX\" for each key, the first for new files");
+  app.add_flag("--accept-plain-files", arguments.accept_plain_files,
+               "with --key-file: takes over a folder that was written without, and encrypts it meanwhile");
   app.add_option("--port-file", arguments.port_file, "file that gets the ports, as JSON, when ready");
   try {
     app.parse(argc, argv);

@@ -282,6 +282,9 @@ Status CloudOptions::Validate() const {
   if (log_kind == LogKind::kEmbedded && role != CloudRole::kAll) {
     return {ErrorCode::kInvalidArgument, "the embedded log is one process's: --role all, or --log kafka"};
   }
+  if (accept_plain_files && key_file.empty()) {
+    return {ErrorCode::kInvalidArgument, "--accept-plain-files needs --key-file"};
+  }
   if (log_kind == LogKind::kKafka) return kafka.Validate();
   if (history.vehicle_ttl < log.topics[static_cast<std::size_t>(Topic::kHistory)].age_max) {
     return {ErrorCode::kInvalidArgument, "history.vehicle_ttl must be at least log.topics.history.age_max"};

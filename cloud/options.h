@@ -43,6 +43,8 @@ struct CloudOptions {
   KafkaConfig kafka;                   // instead of `log`, where that is Kafka
   RocksStateStoreConfig state;         // its directory is `data`/state
   HistoryKeeperConfig history;
+  std::string key_file;                // of log and state: docs/formats/encryption.md; empty: plain files
+  bool accept_plain_files = false;     // with a key file: reads plain files too, and encrypts them
   ShardConfig shard;
   ShardRunnerConfig runner;
   EmbeddedRegionWriterConfig writer;

@@ -36,9 +36,9 @@ Status FindCertificates(const CertificateFolder& folder) {
   return {};
 }
 
-Result<std::unique_ptr<LogEngine>> OpenLog(const CloudOptions& options) {
+Result<std::unique_ptr<LogEngine>> OpenLog(const CloudOptions& options, const StoreEncryption& encryption) {
   if (options.log_kind == LogKind::kKafka) return LogEngine::OpenKafka(options.kafka);
-  Result<std::unique_ptr<LogEngine>> engine = LogEngine::OpenEmbedded(options.log, options.writer);
+  Result<std::unique_ptr<LogEngine>> engine = LogEngine::OpenEmbedded(options.log, options.writer, encryption);
   if (!engine.ok() && engine.status().code() == ErrorCode::kUnavailable) {
     return Advise(engine.status(), "--data names the folder");
   }
@@ -88,13 +88,15 @@ void AppendFigures(const StartReport& report, std::vector<Figure>* figures) {
 }  // namespace
 
 Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
-                           std::unique_ptr<RocksStateStore> store, const StartReport& opened)
+                           std::unique_ptr<RocksStateStore> store, const StartReport& opened,
+                           const StoreEncryption& encryption)
     : node_(options.node),
       started_at_(std::chrono::steady_clock::now()),
       started_(CloudNow()),
       report_(opened),
       engine_(std::move(engine)),
       store_(std::move(store)),
+      rotation_(encryption, engine_->embedded(), options.log.directory, store_.get(), options.state.directory),
       dispatch_(engine_->log()),
       ownership_([this](RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
         OnOwnership(region, what, now);
@@ -116,18 +118,24 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
   }
   const auto began = std::chrono::steady_clock::now();
   StartReport opened;
-  auto store_opened = std::async(std::launch::async, [&options, &opened, began] {
-    Result<std::unique_ptr<RocksStateStore>> store = RocksStateStore::Open(options.state);
+  StoreEncryption encryption{nullptr, options.accept_plain_files};
+  if (!options.key_file.empty()) {
+    Result<std::shared_ptr<KeyRing>> keys = KeyRing::Open(options.key_file);
+    if (!keys.ok()) return keys.status();
+    encryption.keys = std::move(keys).value();
+  }
+  auto store_opened = std::async(std::launch::async, [&options, &encryption, &opened, began] {
+    Result<std::unique_ptr<RocksStateStore>> store = RocksStateStore::Open(options.state, encryption);
     opened.store = std::chrono::steady_clock::now() - began;
     return store;
   });
-  Result<std::unique_ptr<LogEngine>> engine = OpenLog(options);
+  Result<std::unique_ptr<LogEngine>> engine = OpenLog(options, encryption);
   opened.log = std::chrono::steady_clock::now() - began;
   Result<std::unique_ptr<RocksStateStore>> store = store_opened.get();
   if (!engine.ok()) return engine.status();
   if (!store.ok()) return store.status();
   std::unique_ptr<Orchestrator> orchestrator(
-      new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened));
+      new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened, encryption));
   if (Status status = orchestrator->OpenRoles(options); !status.ok()) return status;
   if (Status status = orchestrator->StartRoles(options, began); !status.ok()) return status;
   return orchestrator;
@@ -186,6 +194,7 @@ Status Orchestrator::StartRoles(const CloudOptions& options, std::chrono::steady
     if (Status status = gateway_->Listen({options.certificates}); !status.ok()) return status;
     report_.listen = std::chrono::steady_clock::now() - listen_began;
   }
+  rotation_.Start();
   report_.total = std::chrono::steady_clock::now() - began;
   phase_.store(Phase::kServing, std::memory_order_release);
   return {};
@@ -280,6 +289,7 @@ Status Orchestrator::Stop() {
     shard->Stop();
   }
   if (gateway_ != nullptr) gateway_->StoreLedger();
+  rotation_.Stop();
   outcome_ = engine_->Close();
   console_.Stop();
   return outcome_;
@@ -322,6 +332,7 @@ std::vector<Figure> Orchestrator::Figures() {
                        FigureKind::kCounter, static_cast<double>(dispatch_.shed())});
   }
   starling::cloud::AppendFigures(store_->Stats(), &figures);
+  starling::cloud::AppendFigures(rotation_.Stats(), &figures);
   starling::cloud::AppendFigures(ReadProcessUsage(), &figures);
   if (phase_.load(std::memory_order_acquire) != Phase::kStarting) AppendFigures(report_, &figures);
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;

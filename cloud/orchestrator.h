@@ -16,6 +16,8 @@
 #include "cloud/roles/gateway_role.h"
 #include "cloud/roles/log_engine.h"
 #include "cloud/roles/shard_role.h"
+#include "cloud/store/encryption.h"
+#include "cloud/store/key_rotation.h"
 #include "cloud/store/rocks_state_store.h"
 #include "common/status.h"
 
@@ -72,6 +74,10 @@ class Orchestrator final : public ConsoleSource {
     if (gateway_ != nullptr) gateway_->gateway().ReloadCertificates();
   }
 
+  // Reads the key file again; what is under an old key is rewritten meanwhile.
+  // Errors: those of KeyRing::Reload; the keys stay as they were.
+  Status ReloadKeys() { return rotation_.Reload(); }
+
   // Drains the gateway, then closes the log.  Idempotent.
   //
   // Errors: those of Log::Close.
@@ -88,7 +94,7 @@ class Orchestrator final : public ConsoleSource {
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
 
   Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
-               std::unique_ptr<RocksStateStore> store, const StartReport& opened);
+               std::unique_ptr<RocksStateStore> store, const StartReport& opened, const StoreEncryption& encryption);
 
   Status OpenRoles(const CloudOptions& options);
   Status StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began);
@@ -113,6 +119,7 @@ class Orchestrator final : public ConsoleSource {
   // In this order: each uses those before it.
   const std::unique_ptr<LogEngine> engine_;
   const std::unique_ptr<RocksStateStore> store_;
+  KeyRotation rotation_;
   DispatchWriter dispatch_;
   std::unique_ptr<GatewayRole> gateway_;           // null in a process of shards
   std::unique_ptr<LocalFirstSink> local_first_;    // with Kafka and a gateway

@@ -181,6 +181,18 @@ void AppendFigures(const StateStoreStats& stats, std::vector<Figure>* figures) {
   add("write_amplification", stats.write_amplification(), "Bytes written for each byte given", FigureKind::kGauge);
 }
 
+void AppendFigures(const KeyRotationStats& stats, std::vector<Figure>* figures) {
+  if (!stats.encrypted) return;
+  const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help,
+                       FigureKind kind = FigureKind::kGauge) {
+    figures->push_back({"keys", name, help, kind, static_cast<double>(value)});
+  };
+  add("files_current", stats.files_current, "Stored files under the current key");
+  add("files_older", stats.files_older, "Stored files under an older key: it is needed until there are none");
+  add("files_plain", stats.files_plain, "Stored files that are not encrypted");
+  add("rotation_failures", stats.failures, "Times that files could not be rewritten", FigureKind::kCounter);
+}
+
 void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures) {
   const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help,
                        FigureKind kind) {

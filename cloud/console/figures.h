@@ -12,6 +12,7 @@
 #include "cloud/log/embedded_log.h"
 #include "cloud/shard/runner.h"
 #include "cloud/shard/shard.h"
+#include "cloud/store/key_rotation.h"
 #include "cloud/store/state_store_stats.h"
 
 namespace starling::cloud {
@@ -38,6 +39,7 @@ void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* fig
 void AppendFigures(const CheckpointerCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* figures);
 void AppendFigures(const StateStoreStats& stats, std::vector<Figure>* figures);
+void AppendFigures(const KeyRotationStats& stats, std::vector<Figure>* figures);
 void AppendFigures(const HistoryTotals& totals, std::vector<Figure>* figures);
 void AppendFigures(const ProcessUsage& usage, std::vector<Figure>* figures);
 

@@ -77,9 +77,10 @@ struct EmbeddedLog::PartitionState {
 };
 
 Result<std::unique_ptr<EmbeddedLog>> EmbeddedLog::Open(const EmbeddedLogConfig& config,
-                                                       std::function<CloudTime()> now) {
+                                                       std::function<CloudTime()> now,
+                                                       const StoreEncryption& encryption) {
   if (Status status = config.Validate(); !status.ok()) return status;
-  auto store = GroupStore::Open(config, now);
+  auto store = GroupStore::Open(config, now, encryption);
   if (!store.ok()) return store.status();
   if (Status status = CheckClock(config.directory, store.value()->recovered(), now()); !status.ok()) {
     return status;
@@ -362,6 +363,12 @@ Status EmbeddedLog::Read(Topic topic, Partition partition, Offset from,
   return store_->Scan(id, from, EndOf(id), [&](std::span<const LogRecord> records) {
     return std::all_of(records.begin(), records.end(), visit);
   });
+}
+
+Status EmbeddedLog::Reencrypt(const std::atomic<bool>* stop) {
+  std::shared_lock lock(store_mutex_);
+  if (store_ == nullptr) return Status(ErrorCode::kUnavailable, "log is closed");
+  return store_->Reencrypt(stop);
 }
 
 Status EmbeddedLog::status() const {

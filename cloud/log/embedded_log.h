@@ -14,6 +14,7 @@
 #include "cloud/log/append_queue.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/log/log.h"
+#include "cloud/store/encryption.h"
 
 namespace starling::cloud {
 
@@ -56,7 +57,9 @@ class EmbeddedLog final : public Log {
   //         more than a minute before the last record; kCorruption if
   //         more than its end is damaged; kIoError if the system refuses.
   static Result<std::unique_ptr<EmbeddedLog>> Open(const EmbeddedLogConfig& config,
-                                                   std::function<CloudTime()> now = CloudNow);
+                                                   std::function<CloudTime()> now = CloudNow,
+                                                   const StoreEncryption& encryption = {});
+
   ~EmbeddedLog() override;
   EmbeddedLog(const EmbeddedLog&) = delete;
   EmbeddedLog& operator=(const EmbeddedLog&) = delete;
@@ -99,6 +102,11 @@ class EmbeddedLog final : public Log {
   Status AwaitDurable(Ticket ticket) const;
 
   EmbeddedLogCounters counters() const;
+
+  // Rewrites files that are plain or under an old key, while the log works; ends early
+  // when `*stop` is set, which has to be before Close.  Without encryption it does nothing.
+  // Errors: kIoError, kUnavailable if the log is closed; a second call goes on.
+  Status Reencrypt(const std::atomic<bool>* stop);
 
  private:
   struct PartitionState;

@@ -159,12 +159,19 @@ class GroupStore::Cursor {
 };
 
 Result<std::unique_ptr<GroupStore>> GroupStore::Open(const EmbeddedLogConfig& config,
-                                                     std::function<CloudTime()> now) {
+                                                     std::function<CloudTime()> now,
+                                                     const StoreEncryption& encryption) {
   std::unique_ptr<GroupStore> store(new GroupStore);
-  store->env_ = MakeStoreEnv(std::move(now));
-  if (Status status = store->OpenDatabase(config); !status.ok()) return status;
-  if (Status status = store->CheckFormat(); !status.ok()) return status;
-  if (Status status = store->Recover(); !status.ok()) return status;
+  if (encryption.keys == nullptr) {
+    if (Status status = CheckPlain(config.directory); !status.ok()) return status;
+    store->env_ = MakeStoreEnv(std::move(now), nullptr);
+  } else {
+    store->encrypted_ = std::make_unique<EncryptedStore>(encryption, "log");
+    store->env_ = MakeStoreEnv(std::move(now), store->encrypted_->file_system());
+  }
+  if (Status status = store->OpenDatabase(config); !status.ok()) return store->Explain(status);
+  if (Status status = store->CheckFormat(); !status.ok()) return store->Explain(status);
+  if (Status status = store->Recover(); !status.ok()) return store->Explain(status);
   // Only now may retention drop files: of a partition all of whose records are too
   // old, the end that was just written is all that is left.
   const rocksdb::Status enabled = store->db_->EnableAutoCompaction(
@@ -192,6 +199,18 @@ Status GroupStore::OpenDatabase(const EmbeddedLogConfig& config) {
                                                    config.directory, descriptors, &families_, &db);
   db_.reset(db);
   return opened.ok() ? Status() : OpenFailure(opened, config.directory);
+}
+
+Status GroupStore::Explain(Status status) const {
+  return encrypted_ == nullptr || encrypted_->refusal().ok() ? status : encrypted_->refusal();
+}
+
+Status GroupStore::Reencrypt(const std::atomic<bool>* stop) {
+  if (encrypted_ == nullptr) return Status();
+  // The write-ahead log that is begun with it takes the current key.
+  const rocksdb::Status flushed = db_->Flush(rocksdb::FlushOptions(), families_);
+  if (!flushed.ok()) return ToStatus(flushed, "flushing the log");
+  return encrypted_->Reencrypt(db_.get(), db_->GetName(), stop);
 }
 
 GroupStore::~GroupStore() {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <span>
@@ -11,6 +12,7 @@
 #include "cloud/log/append_queue.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/log/group_format.h"
+#include "cloud/store/encryption.h"
 #include "common/status.h"
 #include "common/time.h"
 
@@ -34,9 +36,11 @@ class GroupStore {
   //
   // Errors: kUnavailable if another process has it open; kCorruption if it is
   //         damaged beyond a torn end; kInvalidArgument if it is of another
-  //         format; kIoError otherwise.  The message says what to do.
+  //         format, or `encryption` does not fit it; kIoError otherwise.  The message
+  //         says what to do.
   static Result<std::unique_ptr<GroupStore>> Open(const EmbeddedLogConfig& config,
-                                                  std::function<CloudTime()> now);
+                                                  std::function<CloudTime()> now,
+                                                  const StoreEncryption& encryption = {});
   ~GroupStore();
   GroupStore(const GroupStore&) = delete;
   GroupStore& operator=(const GroupStore&) = delete;
@@ -55,6 +59,11 @@ class GroupStore {
 
   // What was committed before the call survives the machine.
   Status Sync();
+
+  // Rewrites what is plain or under an old key; ends early when `*stop` is set.
+  // Without encryption it does nothing.
+  // Errors: kIoError; a second call goes on.
+  Status Reencrypt(const std::atomic<bool>* stop);
 
   // Offset of the first retained record; `end` if there is none.
   Result<Offset> First(PartitionId id, Offset end) const;
@@ -85,6 +94,10 @@ class GroupStore {
     return families_[static_cast<std::size_t>(topic)];
   }
 
+  // In words that say what to do, if it was a file that was refused.
+  Status Explain(Status status) const;
+
+  std::unique_ptr<EncryptedStore> encrypted_;  // nullptr: plain
   std::unique_ptr<rocksdb::Env> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // By Topic; then the default one.

@@ -39,6 +39,12 @@ class LogEnv final : public rocksdb::EnvWrapper {
     system_clock_ =
         std::make_shared<LogClock>(Env::Default()->GetSystemClock(), std::move(now));
   }
+  LogEnv(std::function<CloudTime()> now, const std::shared_ptr<rocksdb::FileSystem>& files)
+      : EnvWrapper(rocksdb::NewCompositeEnv(files)) {
+    system_clock_ =
+        std::make_shared<LogClock>(Env::Default()->GetSystemClock(), std::move(now));
+    file_system_ = files;
+  }
 
   const char* Name() const override { return "LogEnv"; }
 };
@@ -67,7 +73,9 @@ std::shared_ptr<rocksdb::TableFactory> MakeTableFactory(std::shared_ptr<rocksdb:
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> MakeStoreEnv(std::function<CloudTime()> now) {
+std::unique_ptr<rocksdb::Env> MakeStoreEnv(std::function<CloudTime()> now,
+                                           const std::shared_ptr<rocksdb::FileSystem>& files) {
+  if (files != nullptr) return std::make_unique<LogEnv>(std::move(now), files);
   return std::make_unique<LogEnv>(std::move(now));
 }
 

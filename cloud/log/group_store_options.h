@@ -5,6 +5,7 @@
 #include <memory>
 
 #include <rocksdb/env.h>
+#include <rocksdb/file_system.h>
 #include <rocksdb/options.h>
 
 #include "cloud/log/embedded_log_config.h"
@@ -13,8 +14,10 @@
 namespace starling::cloud {
 
 // The default environment with the log's clock, so that retention by age goes by
-// the same time as the records.
-std::unique_ptr<rocksdb::Env> MakeStoreEnv(std::function<CloudTime()> now);
+// the same time as the records; over `files` if there are any, which the environment
+// shares.
+std::unique_ptr<rocksdb::Env> MakeStoreEnv(std::function<CloudTime()> now,
+                                           const std::shared_ptr<rocksdb::FileSystem>& files);
 
 rocksdb::DBOptions MakeStoreOptions(const EmbeddedLogConfig& config, rocksdb::Env* env);
 

@@ -19,8 +19,9 @@ Status NoTopics(const Status& status) {
 }  // namespace
 
 Result<std::unique_ptr<LogEngine>> LogEngine::OpenEmbedded(const EmbeddedLogConfig& config,
-                                                           const EmbeddedRegionWriterConfig& writer) {
-  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::Open(config);
+                                                           const EmbeddedRegionWriterConfig& writer,
+                                                           const StoreEncryption& encryption) {
+  Result<std::unique_ptr<EmbeddedLog>> log = EmbeddedLog::Open(config, CloudNow, encryption);
   if (!log.ok()) return log.status();
   std::unique_ptr<LogEngine> engine(new LogEngine);
   engine->writer_config_ = writer;

@@ -11,6 +11,7 @@
 #include "cloud/log/kafka_log.h"
 #include "cloud/log/kafka_region_writer.h"
 #include "cloud/log/region_writer.h"
+#include "cloud/store/encryption.h"
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "common/status.h"
@@ -24,7 +25,8 @@ class LogEngine {
  public:
   // Errors: those of EmbeddedLog::Open.
   static Result<std::unique_ptr<LogEngine>> OpenEmbedded(const EmbeddedLogConfig& config,
-                                                         const EmbeddedRegionWriterConfig& writer);
+                                                         const EmbeddedRegionWriterConfig& writer,
+                                                         const StoreEncryption& encryption);
   // Errors: those of KafkaLog::Open; kUnavailable if the brokers do not answer or a topic
   //         is missing, with what to do.
   static Result<std::unique_ptr<LogEngine>> OpenKafka(const KafkaConfig& config);
@@ -32,6 +34,7 @@ class LogEngine {
   LogEngine& operator=(const LogEngine&) = delete;
 
   Log* log() const { return log_; }
+  EmbeddedLog* embedded() const { return embedded_.get(); }  // nullptr with Kafka
   bool is_kafka() const { return kafka_ != nullptr; }
 
   // Outputs of a region.  The writer must outlive Close.

@@ -85,12 +85,19 @@ Status RocksStateStoreConfig::Validate() const {
   return {};
 }
 
-RocksStateStore::RocksStateStore(const RocksStateStoreConfig& config)
-    : config_(config), options_(MakeStateStoreOptions(rocksdb::Env::Default(), &compacted_bytes_)) {}
+RocksStateStore::RocksStateStore(const RocksStateStoreConfig& config, const StoreEncryption& encryption)
+    : config_(config),
+      encrypted_(encryption.keys == nullptr ? nullptr : std::make_unique<EncryptedStore>(encryption, "state")),
+      env_(encrypted_ == nullptr ? nullptr : rocksdb::NewCompositeEnv(encrypted_->file_system())),
+      options_(MakeStateStoreOptions(env_ == nullptr ? rocksdb::Env::Default() : env_.get(), &compacted_bytes_)) {}
 
-Result<std::unique_ptr<RocksStateStore>> RocksStateStore::Open(const RocksStateStoreConfig& config) {
+Result<std::unique_ptr<RocksStateStore>> RocksStateStore::Open(const RocksStateStoreConfig& config,
+                                                               const StoreEncryption& encryption) {
   STARLING_CHECK(config.Validate().ok());
-  std::unique_ptr<RocksStateStore> store(new RocksStateStore(config));
+  if (encryption.keys == nullptr) {
+    if (Status status = CheckPlain(config.directory); !status.ok()) return status;
+  }
+  std::unique_ptr<RocksStateStore> store(new RocksStateStore(config, encryption));
   if (Status status = store->OpenDatabase(); !status.ok()) return status;
   if (Status status = store->CheckFormat(); !status.ok()) return status;
   store->compactor_ = std::thread([store = store.get()] { store->CompactLoop(); });
@@ -125,7 +132,19 @@ Status RocksStateStore::OpenDatabase() {
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(options_, config_.directory, &db);
   db_.reset(db);
-  return opened.ok() ? Status() : OpenFailure(opened, config_.directory);
+  if (opened.ok()) return {};
+  if (encrypted_ != nullptr && !encrypted_->refusal().ok()) return encrypted_->refusal();
+  return OpenFailure(opened, config_.directory);
+}
+
+Status RocksStateStore::Explain(const rocksdb::Status& status, const std::string& doing) const {
+  if (status.ok() || encrypted_ == nullptr || encrypted_->refusal().ok()) return ToStatus(status, doing);
+  const Status refusal = encrypted_->refusal();
+  return {refusal.code(), doing + ": " + std::string(refusal.message())};
+}
+
+Status RocksStateStore::Reencrypt(const std::atomic<bool>* stop) {
+  return encrypted_ == nullptr ? Status() : encrypted_->Reencrypt(db_.get(), config_.directory, stop);
 }
 
 Status RocksStateStore::CheckFormat() {
@@ -136,7 +155,7 @@ Status RocksStateStore::CheckFormat() {
     const std::string value = StateValue(key, std::as_bytes(std::span(kStateFormat)));
     return Ingest([&](rocksdb::SstFileWriter* file) { return file->Put(key, value); });
   }
-  if (!found.ok()) return ToStatus(found, "reading the state store's format");
+  if (!found.ok()) return Explain(found, "reading the state store's format");
   const auto content = StateContent(key, stored);
   if (!content) return {ErrorCode::kCorruption, "the state store's format record is damaged"};
   const std::string_view format(reinterpret_cast<const char*>(content->data()), content->size());
@@ -170,7 +189,7 @@ Status RocksStateStore::Ingest(const std::function<rocksdb::Status(rocksdb::SstF
     write_failures_.fetch_add(1, std::memory_order_relaxed);
     std::error_code failure;
     std::filesystem::remove(path, failure);
-    return ToStatus(status, "writing to the state store in " + config_.directory);
+    return Explain(status, "writing to the state store in " + config_.directory);
   }
   ingested_bytes_.fetch_add(info.file_size, std::memory_order_relaxed);
   return {};
@@ -248,7 +267,7 @@ Result<std::optional<Offset>> RocksStateStore::Load(Topic topic, Partition parti
     Status visited = visit(ToBytes(entry->key()).subspan(kStateEntryKeyOffset), *content);
     if (!visited.ok()) return visited;
   }
-  if (!entry->status().ok()) return ToStatus(entry->status(), doing + " in " + config_.directory);
+  if (!entry->status().ok()) return Explain(entry->status(), doing + " in " + config_.directory);
   return next;
 }
 
@@ -259,7 +278,7 @@ Status RocksStateStore::Clear(Topic topic, Partition partition) {
   for (entry->Seek(prefix); entry->Valid() && entry->key().starts_with(prefix); entry->Next()) {
     keys.push_back(entry->key().ToString());
   }
-  if (!entry->status().ok()) return ToStatus(entry->status(), "clearing state in " + config_.directory);
+  if (!entry->status().ok()) return Explain(entry->status(), "clearing state in " + config_.directory);
   if (keys.empty()) return {};
   return Ingest([&](rocksdb::SstFileWriter* file) {
     rocksdb::Status erased;

@@ -14,6 +14,7 @@
 #include <rocksdb/options.h>
 #include <rocksdb/sst_file_writer.h>
 
+#include "cloud/store/encryption.h"
 #include "cloud/store/rocks_state_store_config.h"
 #include "cloud/store/state_store.h"
 #include "cloud/store/state_store_stats.h"
@@ -34,9 +35,11 @@ class RocksStateStore final : public StateStore {
   // REQUIRES: config.Validate().ok()
   //
   // Errors: kUnavailable if another process has it open; kCorruption if it is
-  //         damaged; kInvalidArgument if it is of another format; kIoError
-  //         otherwise.  The message says what to do.
-  static Result<std::unique_ptr<RocksStateStore>> Open(const RocksStateStoreConfig& config);
+  //         damaged or was altered; kInvalidArgument if it is of another format, or
+  //         `encryption` does not fit it; kIoError otherwise.  The message says what
+  //         to do.
+  static Result<std::unique_ptr<RocksStateStore>> Open(const RocksStateStoreConfig& config,
+                                                       const StoreEncryption& encryption = {});
   ~RocksStateStore() override;
   RocksStateStore(const RocksStateStore&) = delete;
   RocksStateStore& operator=(const RocksStateStore&) = delete;
@@ -49,17 +52,24 @@ class RocksStateStore final : public StateStore {
 
   StateStoreStats Stats() const;
 
+  // Rewrites what is plain or under an old key; ends early when `*stop` is set.
+  // Without encryption it does nothing.
+  // Errors: kIoError; a second call goes on.
+  Status Reencrypt(const std::atomic<bool>* stop);
+
   // Waits until everything is compacted that is due.  For tests and measurements.
   void AwaitCompaction();
 
  private:
-  explicit RocksStateStore(const RocksStateStoreConfig& config);
+  RocksStateStore(const RocksStateStoreConfig& config, const StoreEncryption& encryption);
 
   Status OpenDatabase();
   Status CheckFormat();
   // Takes in a file that `fill` has filled, in rising order of the keys.
   Status Ingest(const std::function<rocksdb::Status(rocksdb::SstFileWriter*)>& fill);
   void CompactLoop();
+  // In words that say what to do, if it was a file that was refused.
+  Status Explain(const rocksdb::Status& status, const std::string& doing) const;
   bool CompactionDue() const;
   std::size_t NewFiles() const;  // Written since the last compaction.
 
@@ -72,6 +82,8 @@ class RocksStateStore final : public StateStore {
   std::atomic<std::uint64_t> compactions_{0};
   std::atomic<std::uint64_t> files_made_{0};       // Names them.
 
+  const std::unique_ptr<EncryptedStore> encrypted_;  // nullptr: plain
+  const std::unique_ptr<rocksdb::Env> env_;          // as above
   rocksdb::Options options_;
   std::unique_ptr<rocksdb::DB> db_;
 
