@@ -18,6 +18,8 @@ Examples:
   starling sign certs --request taxi-7.csr      where the authority is: certs/vehicles/taxi-7.pem
   starling revoke certs taxi-7                  shuts taxi-7 out, and cuts its connection
   starling crl certs --renew                    the revocation list for another while
+  starling keys init /etc/starling/keys         for starling-cloud --key-file
+  starling keys rotate /etc/starling/keys       then: kill -HUP the running starling-cloud
   starling topics apply --bootstrap 10.0.0.1:9092 --regions 16 --replication 3 --dry-run
   starling topics acl --gateway gw --shard shard --analyst ana --bootstrap 10.0.0.1:9092 --apply
 
@@ -43,6 +45,7 @@ int main(int argc, char** argv) {
   std::vector<Subcommand> commands;
   starling::cloud::AddFleetCommands(&program, &commands);
   starling::cloud::AddRevocationCommands(&program, &commands);
+  starling::cloud::AddKeyCommands(&program, &commands);
   starling::cloud::AddTopicsCommands(&program, &commands);
   try {
     program.parse(argc, argv);

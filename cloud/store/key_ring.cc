@@ -27,12 +27,6 @@ int DigitOf(char digit) {
   return -1;
 }
 
-bool IsId(std::string_view id) {
-  return !id.empty() && id.size() <= NamedKey::kIdBytesMax && std::ranges::all_of(id, [](char letter) {
-    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '.' || letter == '_' || letter == '-';
-  });
-}
-
 // False if it is not 64 hexadecimal digits.
 bool ReadHex(std::string_view hex, SecretKey* secret) {
   if (hex.size() != 2 * SecretKey::kBytes) return false;
@@ -55,6 +49,12 @@ void ComputeCheck(NamedKey* key) {
 }
 
 }  // namespace
+
+bool IsKeyId(std::string_view id) {
+  return !id.empty() && id.size() <= NamedKey::kIdBytesMax && std::ranges::all_of(id, [](char letter) {
+    return std::isalnum(static_cast<unsigned char>(letter)) != 0 || letter == '.' || letter == '_' || letter == '-';
+  });
+}
 
 SecretKey::~SecretKey() { OPENSSL_cleanse(bytes.data(), bytes.size()); }
 
@@ -97,11 +97,10 @@ Result<KeyRing::Keys> KeyRing::Read(const std::string& path) {
     const std::size_t space = line.find(' ');
     auto key = std::make_shared<NamedKey>();
     key->id = std::string(line.substr(0, std::min(space, NamedKey::kIdBytesMax + 1)));
-    if (space == std::string_view::npos || !IsId(key->id) || !ReadHex(line.substr(space + 1), &key->secret)) {
+    if (space == std::string_view::npos || !IsKeyId(key->id) || !ReadHex(line.substr(space + 1), &key->secret)) {
       mistake = {ErrorCode::kInvalidArgument,
                  "line " + std::to_string(number) + " of key file " + path +
-                     " is not ID HEX: 1 to 16 of [A-Za-z0-9._-], a space, 64 hexadecimal digits; make one with: "
-                     "echo \"key1 $(openssl rand -hex 32)\""};
+                     " is not ID HEX: 1 to 16 of [A-Za-z0-9._-], a space, 64 hexadecimal digits; starling keys init makes such a file"};
     } else if (std::ranges::any_of(keys, [&](const auto& other) { return other->id == key->id; })) {
       mistake = {ErrorCode::kInvalidArgument, "key file " + path + " has two keys " + key->id};
     } else {
@@ -118,6 +117,13 @@ Result<KeyRing::Keys> KeyRing::Read(const std::string& path) {
 NamedKey KeyRing::current() const {
   MutexLock lock(mutex_);
   return *keys_.front();
+}
+
+std::vector<std::string> KeyRing::ids() const {
+  MutexLock lock(mutex_);
+  std::vector<std::string> ids;
+  for (const auto& key : keys_) ids.push_back(key->id);
+  return ids;
 }
 
 std::shared_ptr<const NamedKey> KeyRing::Find(std::string_view id) const {

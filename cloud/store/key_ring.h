@@ -35,6 +35,9 @@ struct NamedKey {
   std::array<std::uint8_t, kCheckBytes> check{};   // tells keys apart, gives nothing away
 };
 
+// Whether a key may have this name.
+bool IsKeyId(std::string_view id);
+
 // The keys that stored files are encrypted with, read from a file that holds one key on
 // each line, "ID HEX" with 64 hexadecimal digits; empty lines and those that begin with #
 // are skipped.  New files take the first key, every key can read.
@@ -52,6 +55,7 @@ class KeyRing {
 
   const std::string& path() const { return path_; }
   NamedKey current() const;
+  std::vector<std::string> ids() const;  // in the file's order
   // nullptr if there is none of that name.
   std::shared_ptr<const NamedKey> Find(std::string_view id) const;
 
