@@ -116,10 +116,21 @@ void ReadGateway(Section* section, GatewayConfig* config) {
   section->Read("port", &config->port);
   section->Read("threads", &config->threads);
   section->Read("connections_max", &config->connections_max);
+  section->Read("connections_per_address_max", &config->connections_per_address_max);
+  section->Read("connections_per_address_and_second", &config->connections_per_address_and_second);
+  section->Read("half_open_max", &config->half_open_max);
   section->Read("handshakes_max", &config->handshakes_max);
+  section->Read("handshakes_per_second", &config->handshakes_per_second);
   section->Read("handshake_timeout", &config->handshake_timeout);
   section->Read("handshake_slot_timeout", &config->handshake_slot_timeout);
   section->Read("idle_timeout", &config->idle_timeout);
+  section->Read("frame_timeout", &config->frame_timeout);
+  section->Read("replacements_per_minute", &config->replacements_per_minute);
+  section->Read("replacement_pause", &config->replacement_pause);
+  section->ReadSectionOf("admission", [&](Section* of) {
+    of->Read("frames_per_second", &config->admission.frames_per_second);
+    of->Read("bytes_per_second", &config->admission.bytes_per_second);
+  });
   section->Read("write_bytes_max", &config->write_bytes_max);
   section->Read("fixes_per_second", &config->fixes_per_second);
   section->Read("fixes_burst", &config->fixes_burst);

@@ -20,6 +20,14 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("revoked_cut", counters.revoked_cut, "Connections cut because their certificate was revoked");
   add("refused_connections", counters.refused_connections,
       "Connections refused: connections_max reached or no file left");
+  add("refused_address", counters.refused_address, "Of those: over the limits of one address");
+  add("half_open_cut", counters.half_open_cut, "Connections cut before their handshake: half_open_max reached");
+  add("handshakes_parked", counters.handshakes_parked, "Handshakes that waited for their peer and lost their slot");
+  add("refused_twins", counters.refused_twins, "Connections of a vehicle that is replaced too often");
+  add("turned_away_live", counters.turned_away[static_cast<std::size_t>(FrameClass::kLive)],
+      "Live fixes over the rate of all vehicles");
+  add("turned_away_history", counters.turned_away[static_cast<std::size_t>(FrameClass::kHistory)],
+      "History batches over the rate of all vehicles");
   add("replaced_connections", counters.replaced_connections,
       "Connections cut because the same vehicle connected anew");
   add("frames_in", counters.frames_in, "Frames from vehicles");

@@ -6,10 +6,14 @@
 
 namespace starling::cloud {
 
-bool RateLimit::Take(CloudTime now, double amount) {
+double RateLimit::Level(CloudTime now) {
   if (now > refilled_) tokens_ = std::min(burst_, tokens_ + rate_ * ToSeconds(now - refilled_));
   refilled_ = now;
-  if (tokens_ < amount) return false;
+  return tokens_;
+}
+
+bool RateLimit::Take(CloudTime now, double amount) {
+  if (Level(now) < amount) return false;
   tokens_ -= amount;
   return true;
 }

@@ -24,6 +24,8 @@ class RateLimit {
 
   // Takes nothing if there is not enough.
   bool Take(CloudTime now, double amount = 1);
+  // What could be taken now; negative while something is owed.
+  double Level(CloudTime now);
   // Takes what has been used already; what is missing has to come in first.
   void Owe(double amount) { tokens_ -= amount; }
 

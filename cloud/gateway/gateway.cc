@@ -64,7 +64,26 @@ Status GatewayConfig::Validate() const {
   if (connections_max < 1) return Invalid("connections_max must be at least 1");
   if (handshakes_max < 1) return Invalid("handshakes_max must be at least 1");
   if (handshake_timeout < seconds(1)) return Invalid("handshake_timeout must be at least 1 s");
-  if (handshake_slot_timeout < seconds(1)) return Invalid("handshake_slot_timeout must be at least 1 s");
+  if (handshake_slot_timeout < milliseconds(10)) return Invalid("handshake_slot_timeout must be at least 10 ms");
+  if (connections_per_address_max < 1) return Invalid("connections_per_address_max must be at least 1");
+  if (!(connections_per_address_and_second >= 1 && connections_per_address_and_second <= 1e6)) {
+    return Invalid("connections_per_address_and_second must be in [1, 1e6]");
+  }
+  if (half_open_max < 1) return Invalid("half_open_max must be at least 1");
+  if (!(handshakes_per_second >= 10 && handshakes_per_second <= 1e6)) {
+    return Invalid("handshakes_per_second must be in [10, 1e6]");
+  }
+  if (frame_timeout < seconds(1)) return Invalid("frame_timeout must be at least 1 s");
+  if (!(replacements_per_minute >= 1 && replacements_per_minute <= 1000)) {
+    return Invalid("replacements_per_minute must be in [1, 1000]");
+  }
+  if (replacement_pause < milliseconds(0)) return Invalid("replacement_pause must not be negative");
+  if (!(admission.frames_per_second >= 100 && admission.frames_per_second <= 1e9)) {
+    return Invalid("admission.frames_per_second must be in [100, 1e9]");
+  }
+  if (!(admission.bytes_per_second >= 1e5 && admission.bytes_per_second <= 1e12)) {
+    return Invalid("admission.bytes_per_second must be in [1e5, 1e12]");
+  }
   if (idle_timeout < seconds(2)) return Invalid("idle_timeout must be at least 2 s: a vehicle speaks once a second");
   if (write_bytes_max < (1 << 10)) return Invalid("write_bytes_max must be at least 1024");
   if (!(fixes_per_second > 0 && fixes_per_second <= 1000)) return Invalid("fixes_per_second must be in (0, 1000]");
@@ -106,6 +125,7 @@ struct Gateway::State {
   // The acceptor's thread and Deliver's callers add; anyone loads, in no order.
   std::atomic<std::uint64_t> accepted{0};
   std::atomic<std::uint64_t> refused{0};
+  std::atomic<std::uint64_t> refused_address{0};
   std::atomic<std::uint64_t> unroutable{0};
   std::atomic<std::uint64_t> fenced{0};
 };
@@ -203,11 +223,21 @@ void Gateway::State::HandOut(tcp::socket socket, GatewayThread* thread) {
     refused.fetch_add(1, std::memory_order_relaxed);
     return;  // Closes it.
   }
+  Error error;
+  const tcp::endpoint peer = socket.remote_endpoint(error);
+  if (error) return;  // Gone already.
+  AddressTable::Place place = shared.addresses.Enter(AddressTable::SourceOf(peer.address()), CloudNow());
+  if (!place) {
+    refused.fetch_add(1, std::memory_order_relaxed);
+    refused_address.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
   accepted.fetch_add(1, std::memory_order_relaxed);
-  if (thread == threads.front().get()) return thread->Adopt(std::move(socket));
-  boost::asio::post(thread->context(), [thread, accepted_socket = std::move(socket)]() mutable {
-    thread->Adopt(std::move(accepted_socket));
-  });
+  if (thread == threads.front().get()) return thread->Adopt(std::move(socket), std::move(place));
+  boost::asio::post(thread->context(),
+                    [thread, accepted_socket = std::move(socket), its_place = std::move(place)]() mutable {
+                      thread->Adopt(std::move(accepted_socket), std::move(its_place));
+                    });
 }
 
 void Gateway::State::StopAccepting() {
@@ -309,6 +339,7 @@ GatewayCounters Gateway::counters() const {
   GatewayCounters sum;
   sum.accepted = state_->accepted.load(std::memory_order_relaxed);
   sum.refused_connections = state_->refused.load(std::memory_order_relaxed);
+  sum.refused_address = state_->refused_address.load(std::memory_order_relaxed);
   sum.commands_unroutable = state_->unroutable.load(std::memory_order_relaxed);
   sum.commands_fenced = state_->fenced.load(std::memory_order_relaxed);
   for (const auto& thread : state_->threads) thread->counters().AddTo(&sum);

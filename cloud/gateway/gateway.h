@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "cloud/gateway/admission.h"
 #include "cloud/log/log.h"
 #include "cloud/regions/region_map.h"
 #include "cloud/shard/shard.h"
@@ -28,10 +29,20 @@ struct GatewayConfig {
   std::uint16_t port = 7443;              // 0: any free one; see Gateway::port()
   std::size_t threads = 1;                // io_contexts; a connection stays on one
   std::size_t connections_max = 12'500;   // more are refused at accept; each takes a file
+  // Of connections_max, from one address (IPv6: from one /64); more are refused at
+  // accept.  Lower it where vehicles do not share the address of a mobile network.
+  std::size_t connections_per_address_max = 12'500;
+  double connections_per_address_and_second = 5'000;  // more are refused at accept; [1, 1e6]
+  // Connections of which the next move is the peer's and that are nobody yet: a TLS hello
+  // that is not whole, a handshake that waits and has no slot.  One more cuts the oldest.
+  std::size_t half_open_max = 4'096;
   std::size_t handshakes_max = 64;        // under way at once on one thread; the rest wait
-  milliseconds handshake_timeout{10'000}; // from accept to the first byte, and from handshake to Hello
-  milliseconds handshake_slot_timeout{3'000};  // of a handshake that is under way
+  double handshakes_per_second = 5'000;   // begun, by all threads; the rest wait; [10, 1e6]
+  milliseconds handshake_timeout{10'000}; // from accept to a whole TLS hello, from there to the
+                                          // handshake's end, and from handshake to Hello
+  milliseconds handshake_slot_timeout{250};  // after which a handshake goes on without its slot
   milliseconds idle_timeout{30'000};      // silence after which a connection is cut
+  milliseconds frame_timeout{10'000};     // from a frame's first byte to its last
   std::size_t write_bytes_max = 64 << 10; // unsent bytes at which a slow vehicle is cut
 
   // Token bucket for each vehicle, in live fixes.
@@ -44,6 +55,14 @@ struct GatewayConfig {
   // And in command statuses that the log does not have yet.
   double statuses_per_second = 200;       // [1, 1e6]
   double statuses_burst = 2'000;          // [256, 1e6]: each report has to fit
+
+  // A vehicle whose connection is replaced by a newer one more often than this is two
+  // with one certificate, or one that is in a loop: for a while the newer is refused.
+  double replacements_per_minute = 12;    // [1, 1000]
+  milliseconds replacement_pause{10'000};
+
+  // Of all vehicles together.
+  AdmissionConfig admission;
 
   // Plausibility, after clock translation.  C2C-CC profile.
   milliseconds fix_age_max{2'000};
@@ -70,6 +89,11 @@ struct GatewayCounters {
   std::uint64_t revoked_refused = 0;      // of those: the certificate is revoked
   std::uint64_t revoked_cut = 0;          // living connections whose certificate was revoked
   std::uint64_t refused_connections = 0;  // over connections_max, or no file left
+  std::uint64_t refused_address = 0;      // of those: over the limits of one address
+  std::uint64_t half_open_cut = 0;        // over half_open_max
+  std::uint64_t handshakes_parked = 0;    // lost their slot to others
+  std::uint64_t refused_twins = 0;        // over replacements_per_minute
+  std::array<std::uint64_t, kFrameClasses> turned_away{};  // frames, over the limits of all vehicles
   std::uint64_t replaced_connections = 0; // a newer connection of the same vehicle
   std::uint64_t frames_in = 0;
   std::uint64_t bytes_in = 0;             // frames, before TLS

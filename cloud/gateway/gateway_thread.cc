@@ -13,6 +13,9 @@ namespace {
 constexpr milliseconds kSweepInterval{100};
 constexpr std::size_t kSweepParts = 10;
 
+// How soon a handshake that waits for the pace of all threads is tried again.
+constexpr milliseconds kPaceInterval{5};
+
 // Connections looked at in one turn of the loop: about a millisecond.
 constexpr std::size_t kRevocationsPerTurn = 500;
 
@@ -26,6 +29,10 @@ void ThreadCounters::AddTo(GatewayCounters* sum) const {
   sum->handshakes_failed += get(handshakes_failed);
   sum->revoked_refused += get(revoked_refused);
   sum->revoked_cut += get(revoked_cut);
+  sum->half_open_cut += get(half_open_cut);
+  sum->handshakes_parked += get(handshakes_parked);
+  sum->refused_twins += get(refused_twins);
+  for (std::size_t i = 0; i < turned_away.size(); ++i) sum->turned_away[i] += get(turned_away[i]);
   sum->replaced_connections += get(replaced_connections);
   sum->frames_in += get(frames_in);
   sum->bytes_in += get(bytes_in);
@@ -54,6 +61,7 @@ void GatewayThread::Stop() {
   boost::asio::post(context_, [this] {
     stopping_ = true;  // A timer that has fired already cannot be cancelled.
     sweep_timer_.cancel();
+    pace_timer_.cancel();
     waiting_.clear();
     while (!connections_.empty()) {
       const auto connection = connections_.back();
@@ -66,12 +74,22 @@ void GatewayThread::Stop() {
   thread_.join();
 }
 
-void GatewayThread::Adopt(boost::asio::ip::tcp::socket socket) {
-  auto connection = std::make_shared<VehicleConnection>(std::move(socket), this);
+void GatewayThread::Adopt(boost::asio::ip::tcp::socket socket, AddressTable::Place address) {
+  if (stopping_) return;
+  auto connection = std::make_shared<VehicleConnection>(std::move(socket), std::move(address), this);
   connection->place = connections_.size();
   connections_.push_back(connection);
   load_.store(connections_.size(), std::memory_order_relaxed);
-  connection->AwaitFirstByte();
+  connection->AwaitFirstMove();
+}
+
+GatewayThread::HalfOpen::iterator GatewayThread::EnterHalfOpen(VehicleConnection* connection) {
+  const std::size_t most = std::max<std::size_t>(1, shared->config.half_open_max / shared->config.threads);
+  while (half_open_.size() >= most) {
+    ThreadCounters::Add(&counters_.half_open_cut);
+    half_open_.front()->Close("half-open for longest, and others came");
+  }
+  return half_open_.insert(half_open_.end(), connection);
 }
 
 void GatewayThread::QueueHandshake(std::shared_ptr<VehicleConnection> connection) {
@@ -85,8 +103,35 @@ void GatewayThread::StartHandshakes() {
     const auto connection = std::move(waiting_.front());
     waiting_.pop_front();
     if (connection->closed()) continue;
+    if (!shared->handshakes.Take(CloudNow())) {
+      waiting_.push_front(connection);
+      return ArmPace();
+    }
     ++handshakes_;
+    shaking_.push_back(connection);
     connection->BeginHandshake(shared->certificates->current()->context());
+  }
+}
+
+void GatewayThread::ArmPace() {
+  if (pace_armed_ || stopping_) return;
+  pace_armed_ = true;
+  pace_timer_.expires_after(kPaceInterval);
+  pace_timer_.async_wait([this](boost::system::error_code error) {
+    pace_armed_ = false;
+    if (!error && !stopping_) StartHandshakes();
+  });
+}
+
+void GatewayThread::ParkStalled() {
+  while (!shaking_.empty()) {
+    const auto oldest = shaking_.front().lock();
+    if (oldest != nullptr && !oldest->closed() && oldest->shaking()) {
+      if (!oldest->ParkIfStalled(coarse_now_)) return;
+      ThreadCounters::Add(&counters_.handshakes_parked);
+      OnHandshakeOver();
+    }
+    shaking_.pop_front();
   }
 }
 
@@ -165,6 +210,7 @@ void GatewayThread::ArmSweep() {
 
 void GatewayThread::Sweep() {
   coarse_now_ = std::chrono::steady_clock::now();
+  ParkStalled();
   const std::size_t count = std::min(connections_.size(), connections_.size() / kSweepParts + 1);
   for (std::size_t i = 0; i < count && !connections_.empty(); ++i) {
     if (sweep_next_ >= connections_.size()) sweep_next_ = 0;

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include "cloud/gateway/address_table.h"
+#include "cloud/gateway/admission.h"
 #include "cloud/gateway/dead_letters.h"
 #include "cloud/gateway/downlink_builder.h"
 #include "cloud/gateway/gateway.h"
@@ -33,6 +36,22 @@ namespace starling::cloud {
 
 class VehicleConnection;
 
+// How many handshakes all threads together may begin.
+//
+// Threading: thread-safe.
+class HandshakePace {
+ public:
+  explicit HandshakePace(double rate) : limit_(rate, rate / 10) {}
+  bool Take(CloudTime now) {
+    MutexLock lock(mutex_);
+    return limit_.Take(now);
+  }
+
+ private:
+  Mutex mutex_;
+  RateLimit limit_ STARLING_GUARDED_BY(mutex_);  // a tenth of a second's at once
+};
+
 // What the threads of a gateway share; all of it is thread-safe or constant.
 struct GatewayShared {
   GatewayShared(const GatewayConfig& gateway_config, Log* gateway_log, HistoryLedger* gateway_ledger)
@@ -45,6 +64,9 @@ struct GatewayShared {
   HistoryLedger* const ledger;
   const LocalFrame frame;
   DeadLetters dead_letters;
+  AddressTable addresses{config.connections_per_address_max, config.connections_per_address_and_second};
+  Admission admission{config.admission};
+  HandshakePace handshakes{config.handshakes_per_second};
   VehicleDirectory directory{config};
   std::optional<CertificateWatch> certificates;  // set before the threads run
   GatewayRegions regions;
@@ -54,7 +76,8 @@ struct GatewayShared {
 struct ThreadCounters {
   using Counter = std::atomic<std::uint64_t>;
   Counter connections{0}, handshakes_full{0}, handshakes_resumed{0}, handshakes_failed{0};
-  Counter revoked_refused{0}, revoked_cut{0};
+  Counter revoked_refused{0}, revoked_cut{0}, half_open_cut{0}, handshakes_parked{0}, refused_twins{0};
+  std::array<Counter, kFrameClasses> turned_away{};
   Counter replaced_connections{0}, frames_in{0}, bytes_in{0}, frames_out{0}, bytes_out{0};
   Counter commands_sent{0}, commands_unroutable{0}, sessions_shed{0}, ghosts{0}, ghosts_shed{0};
   std::array<Counter, kVerdictCount> verdicts{};
@@ -79,9 +102,10 @@ class GatewayThread {
   void Run();                             // starts the thread
   void Stop();                            // closes the connections and joins; any thread
 
-  // Takes an accepted connection.  Its handshake begins when its first byte is there
-  // and fewer than handshakes_max are under way: who says nothing is in nobody's way.
-  void Adopt(boost::asio::ip::tcp::socket socket);
+  // Takes an accepted connection.  Its handshake begins when its whole TLS hello is there
+  // and fewer than handshakes_max are under way: who says nothing, or a byte now and
+  // then, is in nobody's way.
+  void Adopt(boost::asio::ip::tcp::socket socket, AddressTable::Place address);
 
   // Acknowledgements whose moment has come are sent, soon.
   void PostAcks();
@@ -111,6 +135,10 @@ class GatewayThread {
   void QueueAck(Ack ack);
   void QueueHandshake(std::shared_ptr<VehicleConnection> connection);
   void OnHandshakeOver();
+  // The next move is the peer's, and it has no slot: the oldest of these make room.
+  using HalfOpen = std::list<VehicleConnection*>;
+  HalfOpen::iterator EnterHalfOpen(VehicleConnection* connection);
+  void LeaveHalfOpen(HalfOpen::iterator place) { half_open_.erase(place); }
   void Forget(VehicleConnection* connection);
   std::chrono::steady_clock::time_point coarse_now() const { return coarse_now_; }  // to 100 ms
 
@@ -135,6 +163,8 @@ class GatewayThread {
   void Sweep();
   void SendAcks();
   void StartHandshakes();
+  void ParkStalled();
+  void ArmPace();
   void CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections, std::size_t first);
 
   std::shared_ptr<const RegionMap> map_;  // as of map_generation_
@@ -144,7 +174,11 @@ class GatewayThread {
   boost::asio::steady_timer sweep_timer_{context_};
   std::vector<std::shared_ptr<VehicleConnection>> connections_;  // each knows its place
   std::deque<std::shared_ptr<VehicleConnection>> waiting_;       // for their handshake
-  std::size_t handshakes_ = 0;            // under way
+  HalfOpen half_open_;                    // oldest first
+  std::deque<std::weak_ptr<VehicleConnection>> shaking_;         // with a slot, oldest first; some are over
+  boost::asio::steady_timer pace_timer_{context_};
+  bool pace_armed_ = false;
+  std::size_t handshakes_ = 0;            // under way, with a slot
   std::size_t sweep_next_ = 0;
   std::chrono::steady_clock::time_point coarse_now_ = std::chrono::steady_clock::now();
   std::deque<Ack> acks_;

@@ -1,10 +1,13 @@
 #include "cloud/gateway/tls_connection.h"
 
 #include <openssl/err.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +19,7 @@ using Error = boost::system::error_code;
 
 // The largest TLS record.
 constexpr std::size_t kRecordBytesMax = 16 << 10;
+constexpr int kRecordHeaderBytes = 5;
 // Records read before the other connections of the thread have their turn.
 constexpr int kRecordsPerTurn = 16;
 
@@ -29,12 +33,39 @@ TlsConnection::~TlsConnection() {
   if (ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
-void TlsConnection::AwaitFirstByte() {
-  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this()](Error error) {
+void TlsConnection::AwaitClientHello() { AwaitBytes(kRecordHeaderBytes); }
+
+// The descriptor becomes readable when this many bytes are there, or the peer has closed.
+void TlsConnection::AwaitBytes(int count) {
+  const int descriptor = static_cast<int>(socket_.native_handle());
+  (void)::setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &count, sizeof(count));
+  socket_.async_wait(tcp::socket::wait_read, [self = shared_from_this(), count](Error error) {
     if (self->closed_) return;
     if (error) return self->Close("connection lost: " + error.message());
-    self->OnFirstByte();
+    self->PeekRecord(count);
   });
+}
+
+void TlsConnection::PeekRecord(int awaited) {
+  const int descriptor = static_cast<int>(socket_.native_handle());
+  std::array<std::uint8_t, kRecordHeaderBytes> header{};
+  const ssize_t count = ::recv(descriptor, header.data(), header.size(), MSG_PEEK | MSG_DONTWAIT);
+  // RFC 8446, 5.1: content type handshake, legacy version 3.x, length.
+  if (count > 0 && header[0] != 0x16) return Close("not TLS");
+  if (count < kRecordHeaderBytes) return Close("closed before its TLS hello");
+  const int length = header[3] << 8 | header[4];
+  if (header[1] != 3 || length == 0 || length > static_cast<int>(kRecordBytesMax)) return Close("not TLS");
+  int there = 0;
+  if (::ioctl(descriptor, FIONREAD, &there) != 0) return Close("connection lost");
+  const int whole = kRecordHeaderBytes + length;
+  if (there < whole) {
+    // Twice means that no more will come: closed, or the kernel has no room for it.
+    if (awaited >= whole) return Close("closed within its TLS hello");
+    return AwaitBytes(whole);
+  }
+  const int one = 1;
+  (void)::setsockopt(descriptor, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one));
+  OnClientHello();
 }
 
 Status TlsConnection::Start(SSL_CTX* context) {

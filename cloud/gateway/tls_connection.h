@@ -22,9 +22,9 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   TlsConnection(const TlsConnection&) = delete;
   TlsConnection& operator=(const TlsConnection&) = delete;
 
-  // Calls OnFirstByte when the peer has sent something, or has closed; call once,
-  // before Start.
-  void AwaitFirstByte();
+  // Calls OnClientHello when the peer's first TLS record is there whole; closes if what
+  // comes is not TLS.  Costs no memory but the socket's.  Call once, before Start.
+  void AwaitClientHello();
 
   // Shakes hands; call once.
   // Errors: kIoError if the socket cannot be used.
@@ -44,7 +44,7 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   const SSL* tls() const { return ssl_.get(); }  // null before Start
 
   // Called from the io_context.  Each of them may close the connection.
-  virtual void OnFirstByte() = 0;
+  virtual void OnClientHello() = 0;
   virtual void OnEstablished(const SSL* ssl) = 0;
   virtual void OnBytes(std::span<const std::byte> bytes) = 0;
   virtual void OnClosed(const std::string& why) = 0;
@@ -63,6 +63,8 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   void PauseReading() { paused_ = true; }
 
  private:
+  void AwaitBytes(int count);
+  void PeekRecord(int awaited);
   void Handshake();
   void Read();
   void Flush();

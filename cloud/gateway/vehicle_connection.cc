@@ -28,6 +28,14 @@ Judgement Undecodable(std::string detail) {
   return Refuse(Verdict::Undecodable, NoticeCode::Malformed, std::move(detail));
 }
 
+FrameClass ClassOf(FrameType type) {
+  switch (type) {
+    case FrameType::kLive: return FrameClass::kLive;
+    case FrameType::kHistory: return FrameClass::kHistory;
+    default: return FrameClass::kSession;
+  }
+}
+
 // Neither of these says that the vehicle did wrong.
 bool IsMisconduct(Verdict verdict) {
   return verdict != Verdict::Accepted && verdict != Verdict::Duplicate && verdict != Verdict::Shed;
@@ -35,9 +43,20 @@ bool IsMisconduct(Verdict verdict) {
 
 }  // namespace
 
-VehicleConnection::VehicleConnection(boost::asio::ip::tcp::socket socket, GatewayThread* thread)
+VehicleConnection::VehicleConnection(boost::asio::ip::tcp::socket socket, AddressTable::Place address,
+                                     GatewayThread* thread)
     : TlsConnection(std::move(socket), thread->shared->config.write_bytes_max),
-      thread_(thread), active_(std::chrono::steady_clock::now()) {}
+      thread_(thread), address_(std::move(address)), active_(std::chrono::steady_clock::now()) {}
+
+void VehicleConnection::AwaitFirstMove() {
+  half_open_ = thread_->EnterHalfOpen(this);
+  AwaitClientHello();
+}
+
+void VehicleConnection::LeaveHalfOpen() {
+  if (half_open_) thread_->LeaveHalfOpen(*half_open_);
+  half_open_.reset();
+}
 
 void VehicleConnection::BeginHandshake(SSL_CTX* tls) {
   stage_ = Stage::kShaking;
@@ -45,14 +64,23 @@ void VehicleConnection::BeginHandshake(SSL_CTX* tls) {
   if (const Status status = Start(tls); !status.ok()) Close(std::string(status.message()));
 }
 
-void VehicleConnection::OnFirstByte() {
+bool VehicleConnection::ParkIfStalled(std::chrono::steady_clock::time_point now) {
+  if (now - active_ <= thread_->shared->config.handshake_slot_timeout) return false;
+  stage_ = Stage::kParked;
+  half_open_ = thread_->EnterHalfOpen(this);
+  return true;
+}
+
+void VehicleConnection::OnClientHello() {
+  LeaveHalfOpen();
   stage_ = Stage::kQueued;
   thread_->QueueHandshake(std::static_pointer_cast<VehicleConnection>(shared_from_this()));
 }
 
 void VehicleConnection::OnEstablished(const SSL* ssl) {
+  if (stage_ == Stage::kShaking) thread_->OnHandshakeOver();
+  LeaveHalfOpen();
   stage_ = Stage::kIdentified;
-  thread_->OnHandshakeOver();
   // As it stands now: the handshake may have begun before a change.
   const std::shared_ptr<const ServerTls> tls = thread_->shared->certificates->current();
   const Result<VehicleId> vehicle = tls->Identify(ssl, CloudNow());
@@ -65,13 +93,17 @@ void VehicleConnection::OnEstablished(const SSL* ssl) {
     Tally::Add(&thread_->tally().revoked_refused);
     return Close("the certificate is revoked");
   }
+  const auto self = std::static_pointer_cast<VehicleConnection>(shared_from_this());
+  VehicleDirectory::Claimed claimed = thread_->shared->directory.Claim(vehicle.value(), {thread_->index, self}, CloudNow());
+  if (claimed.refused) {
+    Tally::Add(&thread_->tally().refused_twins);
+    return Close("replaced too often: another one has this certificate, or the vehicle is in a loop");
+  }
   Tally::Add(SSL_session_reused(ssl) == 1 ? &thread_->tally().handshakes_resumed
                                           : &thread_->tally().handshakes_full);
   Tally::Add(&thread_->tally().connections);
   vehicle_.id = vehicle.value();
   active_ = thread_->coarse_now();
-  const auto self = std::static_pointer_cast<VehicleConnection>(shared_from_this());
-  VehicleDirectory::Claimed claimed = thread_->shared->directory.Claim(vehicle_.id, {thread_->index, self});
   record_ = std::move(claimed.record);
   if (const auto former = claimed.former.connection.lock()) {
     Tally::Add(&thread_->tally().replaced_connections);
@@ -82,6 +114,7 @@ void VehicleConnection::OnEstablished(const SSL* ssl) {
 void VehicleConnection::OnClosed(const std::string&) {
   if (stage_ < Stage::kIdentified) Tally::Add(&thread_->tally().handshakes_failed);
   if (stage_ == Stage::kShaking) thread_->OnHandshakeOver();
+  LeaveHalfOpen();
   if (record_ != nullptr) {
     Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
     const bool was_current = thread_->shared->directory.Release(vehicle_.id, this);
@@ -110,11 +143,14 @@ void VehicleConnection::CheckTimeouts(std::chrono::steady_clock::time_point now)
     if (now - active_ > timeout) Close(why);
   };
   switch (stage_) {
-    case Stage::kSilent: return close_after(config.handshake_timeout, "no first byte in time");
-    case Stage::kQueued: return;
-    case Stage::kShaking: return close_after(config.handshake_slot_timeout, "no handshake in time");
+    case Stage::kSilent: return close_after(config.handshake_timeout, "no TLS hello in time");
+    case Stage::kQueued:
+    case Stage::kShaking: return;  // Parked sooner than that.
+    case Stage::kParked: return close_after(config.handshake_timeout, "no handshake in time");
     case Stage::kIdentified: return close_after(config.handshake_timeout, "no Hello in time");
-    case Stage::kWelcomed: return close_after(config.idle_timeout, "silent");
+    case Stage::kWelcomed:
+      if (!carry_.empty() && now - carry_since_ > config.frame_timeout) return Close("no whole frame in time");
+      return close_after(config.idle_timeout, "silent");
   }
 }
 
@@ -131,6 +167,7 @@ void VehicleConnection::TakeBytes(std::span<const std::byte> bytes) {
     const std::size_t taken = TakeFrames(bytes);
     if (!closed() && taken < bytes.size()) {
       carry_.assign(bytes.begin() + static_cast<std::ptrdiff_t>(taken), bytes.end());
+      carry_since_ = thread_->coarse_now();
     }
     return;
   }
@@ -138,6 +175,7 @@ void VehicleConnection::TakeBytes(std::span<const std::byte> bytes) {
   carry_.insert(carry_.end(), bytes.begin(), bytes.end());
   const std::size_t taken = TakeFrames(carry_);
   if (closed()) return;
+  if (taken > 0) carry_since_ = thread_->coarse_now();
   carry_.erase(carry_.begin(), carry_.begin() + static_cast<std::ptrdiff_t>(taken));
   if (carry_.empty()) carry_ = {};
 }
@@ -202,9 +240,17 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
 }
 
 Judgement VehicleConnection::JudgeRate(const FrameView& frame) {
+  const FrameClass of = ClassOf(frame.type);
+  bool of_all = false;  // under its own rate, so that of all vehicles decides
   {
     MutexLock lock(record_->mutex);
-    if (record_->bytes.Take(received_, static_cast<double>(frame.bytes))) return {};
+    of_all = record_->bytes.Take(received_, static_cast<double>(frame.bytes));
+  }
+  if (of_all) {
+    if (thread_->shared->admission.Admit(of, frame.bytes, received_)) return {};
+    Tally::Add(&thread_->tally().turned_away[static_cast<std::size_t>(of)]);
+    if (of == FrameClass::kLive) return Refuse(Verdict::Shed, NoticeCode::None, "over the rate of all vehicles");
+    return Refuse(Verdict::Shed, NoticeCode::SlowHistory, "over the rate of all vehicles", kSlowHistoryMs);
   }
   // What an agent sends again is shed as by a full log.
   const char* const detail = "over the rate of bytes";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <boost/asio/ip/tcp.hpp>
 #include <chrono>
 #include <cstddef>
@@ -24,17 +25,23 @@ namespace starling::cloud {
 class VehicleConnection final : public TlsConnection {
  public:
   // `thread` must outlive the connection.
-  VehicleConnection(boost::asio::ip::tcp::socket socket, GatewayThread* thread);
+  VehicleConnection(boost::asio::ip::tcp::socket socket, AddressTable::Place address, GatewayThread* thread);
 
-  // Call once, when the first byte is there.
+  void AwaitFirstMove();
+
+  // Call once, when the TLS hello is there.
   void BeginHandshake(SSL_CTX* tls);
+  bool shaking() const { return stage_ == Stage::kShaking; }
+  // A handshake that has had its slot for too long goes on without one; false if not yet.
+  // REQUIRES: shaking()
+  bool ParkIfStalled(std::chrono::steady_clock::time_point now);
 
   void SendCommand(std::span<const std::byte> wire_command);
   void SendAck(const GatewayThread::Ack& ack);
   void SendDraining();
 
-  // Closes if the first byte, the handshake's end, Hello or the next frame has been
-  // awaited too long.  Not while it waits for others' handshakes: that is our doing.
+  // Closes if the TLS hello, the handshake's end, Hello, the next frame or the rest of one
+  // has been awaited too long.  Not while it waits for others' handshakes: that is our doing.
   void CheckTimeouts(std::chrono::steady_clock::time_point now);
 
   // Closes if the vehicle's certificate is revoked.
@@ -49,13 +56,14 @@ class VehicleConnection final : public TlsConnection {
   static constexpr std::size_t kNoticeCodes = static_cast<std::size_t>(wire::NoticeCode::MAX) + 1;
 
   // How far it has come.
-  enum class Stage { kSilent, kQueued, kShaking, kIdentified, kWelcomed };
+  enum class Stage { kSilent, kQueued, kShaking, kParked, kIdentified, kWelcomed };
 
-  void OnFirstByte() override;
+  void OnClientHello() override;
   void OnEstablished(const SSL* ssl) override;
   void OnBytes(std::span<const std::byte> bytes) override;
   void OnClosed(const std::string& why) override;
 
+  void LeaveHalfOpen();
   void TakeBytes(std::span<const std::byte> bytes);
   // Takes the whole frames of `stream` and returns how many bytes they were.
   std::size_t TakeFrames(std::span<const std::byte> stream);
@@ -82,12 +90,15 @@ class VehicleConnection final : public TlsConnection {
   bool Append(Topic topic, RegionId partition, std::span<const std::byte> value, Ticket* ticket);
 
   GatewayThread* const thread_;
+  const AddressTable::Place address_;
+  std::optional<GatewayThread::HalfOpen::iterator> half_open_;  // while silent or parked
   std::shared_ptr<VehicleRecord> record_;   // null until established
   RecordBuilder::Vehicle vehicle_;          // boot 0 until Hello
   CloudTime received_;                      // when the bytes at hand were read
   std::uint64_t acked_through_ = 0;         // as Welcome said
   bool session_pending_ = false;            // its first fix tells which regions to tell
   std::vector<std::byte> carry_;            // an incomplete frame
+  std::chrono::steady_clock::time_point carry_since_;  // its first bytes came
   Stage stage_ = Stage::kSilent;
   std::chrono::steady_clock::time_point active_;  // the stage's begin, or last bytes
 

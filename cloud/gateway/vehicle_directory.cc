@@ -6,10 +6,16 @@
 
 namespace starling::cloud {
 
-VehicleDirectory::Claimed VehicleDirectory::Claim(const VehicleId& vehicle, const Route& route) {
+VehicleDirectory::Claimed VehicleDirectory::Claim(const VehicleId& vehicle, const Route& route, CloudTime now) {
   MutexLock lock(mutex_);
-  Entry& entry = entries_[vehicle];
-  if (entry.record == nullptr) entry.record = std::make_shared<VehicleRecord>(config_);
+  Entry& entry = entries_.try_emplace(vehicle, config_).first->second;
+  if (entry.connection != nullptr) {
+    const bool pauses = now < entry.refused_until;
+    if (pauses || !entry.replacements.Take(now)) {
+      if (!pauses) entry.refused_until = now + config_.replacement_pause;
+      return {entry.record, {}, true};
+    }
+  }
   entry.connection = route.connection.lock().get();
   return {entry.record, std::exchange(entry.route, route)};
 }

@@ -63,10 +63,11 @@ class VehicleDirectory {
   struct Claimed {
     std::shared_ptr<VehicleRecord> record;
     Route former;  // empty if there was no connection
+    bool refused = false;  // replaced too often: it stays where it is
   };
 
   // From now on the vehicle is at `route`.
-  Claimed Claim(const VehicleId& vehicle, const Route& route);
+  Claimed Claim(const VehicleId& vehicle, const Route& route, CloudTime now);
 
   // The connection ended.  False if a newer one has the vehicle.
   bool Release(const VehicleId& vehicle, const VehicleConnection* connection);
@@ -78,9 +79,14 @@ class VehicleDirectory {
 
  private:
   struct Entry {
+    explicit Entry(const GatewayConfig& config)
+        : record(std::make_shared<VehicleRecord>(config)),
+          replacements(config.replacements_per_minute / 60, config.replacements_per_minute) {}
     std::shared_ptr<VehicleRecord> record;
     Route route;
     const VehicleConnection* connection = nullptr;  // to compare only
+    RateLimit replacements;
+    CloudTime refused_until;
   };
 
   const GatewayConfig& config_;
