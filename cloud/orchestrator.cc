@@ -405,4 +405,14 @@ Result<VehicleReport> Orchestrator::Vehicle(const VehicleId& vehicle) {
   return report;
 }
 
+Result<std::vector<AuditHeadView>> Orchestrator::AuditHeads() {
+  std::vector<AuditHeadView> heads;
+  for (const auto& shard : shards_) {
+    Result<AuditHeadView> head = shard->AuditHead();
+    if (!head.ok()) return head.status();
+    heads.push_back(std::move(head).value());
+  }
+  return heads;
+}
+
 }  // namespace starling::cloud

@@ -89,6 +89,7 @@ class Orchestrator final : public ConsoleSource {
   Result<std::vector<OpenConflict>> Conflicts() override;
   Result<VehiclesAt> Vehicles(std::size_t first, std::size_t count) override;
   Result<VehicleReport> Vehicle(const VehicleId& vehicle) override;
+  Result<std::vector<AuditHeadView>> AuditHeads() override;
 
  private:
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };

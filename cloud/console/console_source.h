@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cloud/console/figures.h"
@@ -31,6 +32,14 @@ struct VehicleReport {
   std::uint64_t held_through_sequence = 0; // every sample of that boot up to here
 };
 
+// The last record of the commands' audit trail, to be noted elsewhere: `starling audit
+// verify --expect` proves later that the trail still holds it.
+struct AuditHeadView {
+  RegionId region{};
+  std::uint64_t index = 0;   // in the chain; 0: there is no record
+  std::string head;          // 64 hexadecimal digits; empty: there is no record
+};
+
 // Where the console gets what it shows.
 //
 // Threading: called from the console's one thread only.  A call may wait for the
@@ -51,6 +60,8 @@ class ConsoleSource {
   // `count` vehicles from the `first`-th on, predicted for the moment of asking.
   virtual Result<VehiclesAt> Vehicles(std::size_t first, std::size_t count) = 0;
   virtual Result<VehicleReport> Vehicle(const VehicleId& vehicle) = 0;
+  // Of each region of this process; empty without one.  Errors: those of Log::Read.
+  virtual Result<std::vector<AuditHeadView>> AuditHeads() = 0;
 };
 
 }  // namespace starling::cloud

@@ -100,6 +100,20 @@ std::string ConflictsDocument(const std::vector<OpenConflict>& conflicts) {
   return json::serialize(document);
 }
 
+std::string AuditDocument(const std::vector<AuditHeadView>& heads) {
+  json::array list;
+  for (const AuditHeadView& head : heads) {
+    json::object entry;
+    entry["region"] = ToNumber(head.region);
+    entry["index"] = head.index;
+    entry["head"] = Text(head.head);
+    list.push_back(std::move(entry));
+  }
+  json::object document;
+  document["heads"] = std::move(list);
+  return json::serialize(document);
+}
+
 std::string VehiclesDocument(std::size_t first, const VehiclesAt& vehicles) {
   json::array list;
   list.reserve(vehicles.vehicles.size());

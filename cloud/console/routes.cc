@@ -89,13 +89,14 @@ Answer AnswerGet(std::string_view target, ConsoleSource* source) {
   if (path == "/v1/stats") return {200, "application/json", StatsDocument(source->Figures())};
   if (path == "/v1/heatmap") return Document(source->Heatmap(), HeatmapDocument);
   if (path == "/v1/conflicts") return Document(source->Conflicts(), ConflictsDocument);
+  if (path == "/v1/audit") return Document(source->AuditHeads(), AuditDocument);
   if (path == "/v1/vehicles") return AnswerVehicles(query, source);
   if (path.substr(0, kVehicle.size()) == kVehicle) {
     return AnswerVehicle(path.substr(kVehicle.size()), source);
   }
   if (path == "/") return {200, "text/html; charset=utf-8", std::string(Page())};
   return Refuse(404, "no such page; there are / /healthz /readyz /metrics /v1/stats /v1/heatmap "
-                     "/v1/conflicts /v1/vehicles /v1/vehicles/NAME");
+                     "/v1/conflicts /v1/audit /v1/vehicles /v1/vehicles/NAME");
 }
 
 }  // namespace starling::cloud

@@ -327,7 +327,9 @@ bool Gateway::Connected(const VehicleId& vehicle) const {
   return !state_->shared.directory.Find(vehicle).connection.expired();
 }
 
-void Gateway::ReloadCertificates() { state_->shared.certificates->Reload(); }
+void Gateway::ReloadCertificates() {
+  if (state_->shared.certificates) state_->shared.certificates->Reload();
+}
 
 CertificateFigures Gateway::certificates() const {
   return state_->shared.certificates ? state_->shared.certificates->figures() : CertificateFigures();

@@ -126,7 +126,7 @@ class Gateway {
   // Errors: kUnavailable if the port is taken, naming it; kIoError otherwise.
   Status Start(const CertificateFolder& certificates, CertificateWatch::Say say = nullptr);
 
-  // Reads the certificates' folder again, soon.  REQUIRES: Start was ok.
+  // Reads the certificates' folder again, soon; does nothing before Start.
   void ReloadCertificates();
 
   // Sends commands to the vehicles that are connected, stamping emitted_time_ns.  Drops

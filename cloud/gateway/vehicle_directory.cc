@@ -33,9 +33,7 @@ void VehicleDirectory::NoteCommand(const VehicleId& vehicle, RegionId region) {
   std::shared_ptr<VehicleRecord> record;
   {
     MutexLock lock(mutex_);
-    Entry& entry = entries_[vehicle];
-    if (entry.record == nullptr) entry.record = std::make_shared<VehicleRecord>(config_);
-    record = entry.record;
+    record = entries_.try_emplace(vehicle, config_).first->second.record;
   }
   MutexLock lock(record->mutex);
   std::vector<RegionId>& regions = record->commanded_by;

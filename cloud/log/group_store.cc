@@ -162,13 +162,7 @@ Result<std::unique_ptr<GroupStore>> GroupStore::Open(const EmbeddedLogConfig& co
                                                      std::function<CloudTime()> now,
                                                      const StoreEncryption& encryption) {
   std::unique_ptr<GroupStore> store(new GroupStore);
-  if (encryption.keys == nullptr) {
-    if (Status status = CheckPlain(config.directory); !status.ok()) return status;
-    store->env_ = MakeStoreEnv(std::move(now), nullptr);
-  } else {
-    store->encrypted_ = std::make_unique<EncryptedStore>(encryption, "log");
-    store->env_ = MakeStoreEnv(std::move(now), store->encrypted_->file_system());
-  }
+  if (Status status = store->MakeEnv(config, std::move(now), encryption); !status.ok()) return status;
   if (Status status = store->OpenDatabase(config); !status.ok()) return store->Explain(status);
   if (Status status = store->CheckFormat(); !status.ok()) return store->Explain(status);
   if (Status status = store->Recover(); !status.ok()) return store->Explain(status);
@@ -178,6 +172,53 @@ Result<std::unique_ptr<GroupStore>> GroupStore::Open(const EmbeddedLogConfig& co
       {store->families_.begin(), store->families_.begin() + kTopicCount});
   if (!enabled.ok()) return ToStatus(enabled, "starting the log's retention");
   return store;
+}
+
+Result<std::unique_ptr<GroupStore>> GroupStore::OpenReadOnly(const EmbeddedLogConfig& config, Topic topic,
+                                                             const StoreEncryption& encryption) {
+  std::unique_ptr<GroupStore> store(new GroupStore);
+  if (Status status = store->MakeEnv(config, CloudNow, encryption); !status.ok()) return status;
+  if (Status status = store->OpenTopic(config, topic); !status.ok()) return store->Explain(status);
+  return store;
+}
+
+Status GroupStore::MakeEnv(const EmbeddedLogConfig& config, std::function<CloudTime()> now,
+                           const StoreEncryption& encryption) {
+  if (encryption.keys == nullptr) {
+    if (Status status = CheckPlain(config.directory); !status.ok()) return status;
+    env_ = MakeStoreEnv(std::move(now), nullptr);
+  } else {
+    encrypted_ = std::make_unique<EncryptedStore>(encryption, "log");
+    env_ = MakeStoreEnv(std::move(now), encrypted_->file_system());
+  }
+  return Status();
+}
+
+Status GroupStore::OpenTopic(const EmbeddedLogConfig& config, Topic topic) {
+  rocksdb::DBOptions options = MakeStoreOptions(config, env_.get());
+  options.create_if_missing = false;
+  options.create_missing_column_families = false;
+  const std::shared_ptr<rocksdb::Cache> cache = rocksdb::NewLRUCache(config.block_cache_bytes);
+  const std::vector<rocksdb::ColumnFamilyDescriptor> descriptors{
+      {std::string(TopicName(topic)), MakeTopicOptions(config.topics[static_cast<std::size_t>(topic)], cache)},
+      {rocksdb::kDefaultColumnFamilyName, MakeEndsOptions(cache)}};
+  std::vector<rocksdb::ColumnFamilyHandle*> opened;
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status outcome =
+      rocksdb::DB::OpenForReadOnly(options, config.directory, descriptors, &opened, &db);
+  db_.reset(db);
+  if (!outcome.ok()) return OpenFailure(outcome, config.directory);
+  families_.assign(kTopicCount + 1, nullptr);
+  families_[static_cast<std::size_t>(topic)] = opened[0];
+  families_.back() = opened[1];
+  std::string format;
+  const rocksdb::Status found = db->Get(rocksdb::ReadOptions(), opened[1], kFormatKey, &format);
+  if (!found.ok()) return ToStatus(found, "reading the log's format");
+  if (format != kFormat) {
+    return Status(ErrorCode::kInvalidArgument, "log is of format " + format + ", this program reads " + kFormat);
+  }
+  if (Status status = RecoverEnds(); !status.ok()) return status;
+  return RecoverTopic(topic);
 }
 
 Status GroupStore::OpenDatabase(const EmbeddedLogConfig& config) {
@@ -218,7 +259,7 @@ GroupStore::~GroupStore() {
   if (db_ == nullptr) return;
   // Every commit is in the WAL already, and the log has synced it if it could.
   for (rocksdb::ColumnFamilyHandle* family : families_) {
-    db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
+    if (family != nullptr) db_->DestroyColumnFamilyHandle(family).PermitUncheckedError();
   }
   db_->Close().PermitUncheckedError();
 }
@@ -241,7 +282,7 @@ Status GroupStore::CheckFormat() {
   return Status();
 }
 
-Status GroupStore::Recover() {
+Status GroupStore::RecoverEnds() {
   std::unique_ptr<rocksdb::Iterator> ends(
       db_->NewIterator(rocksdb::ReadOptions(), families_.back()));
   for (ends->Seek(rocksdb::Slice(&kEndPrefix, 1)); ends->Valid(); ends->Next()) {
@@ -258,7 +299,11 @@ Status GroupStore::Recover() {
          .time = CloudTimeFromNs(
              static_cast<std::int64_t>(LoadLittleEndian<std::uint64_t>(value.data() + 8)))});
   }
-  if (!ends->status().ok()) return ToStatus(ends->status(), "reading the ends of the partitions");
+  return ToStatus(ends->status(), "reading the ends of the partitions");
+}
+
+Status GroupStore::Recover() {
+  if (Status status = RecoverEnds(); !status.ok()) return status;
   for (std::size_t i = 0; i < kTopicCount; ++i) {
     if (Status status = RecoverTopic(static_cast<Topic>(i)); !status.ok()) return status;
   }

@@ -41,6 +41,14 @@ class GroupStore {
   static Result<std::unique_ptr<GroupStore>> Open(const EmbeddedLogConfig& config,
                                                   std::function<CloudTime()> now,
                                                   const StoreEncryption& encryption = {});
+
+  // Opens a store that is there to read one topic; changes nothing, and another process
+  // may have it open.  Only recovered(), First, Find and Scan, of that topic, may be
+  // called.
+  //
+  // Errors: as Open.
+  static Result<std::unique_ptr<GroupStore>> OpenReadOnly(const EmbeddedLogConfig& config, Topic topic,
+                                                          const StoreEncryption& encryption);
   ~GroupStore();
   GroupStore(const GroupStore&) = delete;
   GroupStore& operator=(const GroupStore&) = delete;
@@ -84,11 +92,14 @@ class GroupStore {
 
   GroupStore() = default;
 
+  Status MakeEnv(const EmbeddedLogConfig& config, std::function<CloudTime()> now, const StoreEncryption& encryption);
   Status OpenDatabase(const EmbeddedLogConfig& config);
+  Status OpenTopic(const EmbeddedLogConfig& config, Topic topic);
   // False if `current` was itself flushed and deleted meanwhile.
   Result<bool> FollowWal(std::uint64_t current);
   Status CheckFormat();
   Status Recover();
+  Status RecoverEnds();
   Status RecoverTopic(Topic topic);
   rocksdb::ColumnFamilyHandle* Family(Topic topic) const {
     return families_[static_cast<std::size_t>(topic)];

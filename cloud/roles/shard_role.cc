@@ -2,11 +2,19 @@
 
 #include <utility>
 
+#include "cloud/audit/audit_report.h"
+#include "cloud/shard/audit_chain.h"
+#include "schemas/log/commands_generated.h"
+
 namespace starling::cloud {
 namespace {
 
 // Log time never goes back: behind it, the age of a fix is wrong by the difference.
 constexpr nanoseconds kClockBehindMax = seconds(1);
+
+// Records looked through for the audit trail's last one: some numbers may be no records,
+// but ends of Kafka's transactions.
+constexpr std::uint64_t kAuditTail = 64;
 
 }  // namespace
 
@@ -21,8 +29,27 @@ Result<std::unique_ptr<ShardRole>> ShardRole::Open(const ShardRoleConfig& config
 ShardRole::ShardRole(const ShardRoleConfig& config, RegionId region, std::unique_ptr<RegionWriter> writer,
                      LogEngine* engine, CommandSink* sink, StateStore* store)
     : region_(region),
+      log_(engine->log()),
       writer_(std::move(writer)),
       runner_(config.runner, config.shard, region, config.origin, {engine->log(), writer_.get(), sink, store}) {}
+
+Result<AuditHeadView> ShardRole::AuditHead() const {
+  AuditHeadView view{region_, 0, {}};
+  const Partition partition{ToNumber(region_)};
+  const Log::Range range = log_->RangeOf(Topic::kCommands, partition);
+  const std::uint64_t first = ToNumber(range.first);
+  const std::uint64_t end = ToNumber(range.end);
+  const Offset from{end > first + kAuditTail ? end - kAuditTail : first};
+  const Status status = log_->Read(Topic::kCommands, partition, from, [&](const LogRecord& record) {
+    flatbuffers::Verifier verifier(reinterpret_cast<const std::uint8_t*>(record.value.data()), record.value.size());
+    if (!log::VerifyAuditBuffer(verifier)) return true;
+    view.index = log::GetAudit(record.value.data())->index();
+    view.head = ToHex(DigestOfRecord(record.key, record.value));
+    return true;
+  });
+  if (!status.ok()) return status;
+  return view;
+}
 
 Status ShardRole::Ready() const {
   const std::string name = "region " + std::to_string(ToNumber(region_)) + ": ";

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "cloud/console/console_source.h"
 #include "cloud/roles/log_engine.h"
 #include "cloud/shard/runner.h"
 #include "common/status.h"
@@ -34,6 +35,11 @@ class ShardRole {
   // Errors: those of ShardRunner::Start.
   Status Start(std::string_view owner) { return runner_.Start(owner); }
   void Stop() { runner_.Stop(); }
+
+  // The last record of the region's audit trail.
+  //
+  // Errors: those of Log::Read.
+  Result<AuditHeadView> AuditHead() const;
 
   // ok while it owns the region or stands by for it.
   Status Ready() const;
@@ -65,6 +71,7 @@ class ShardRole {
             CommandSink* sink, StateStore* store);
 
   const RegionId region_;
+  const Log* const log_;
   const std::unique_ptr<RegionWriter> writer_;
   ShardRunner runner_;
 };

@@ -20,6 +20,8 @@ Examples:
   starling crl certs --renew                    the revocation list for another while
   starling keys init /etc/starling/keys         for starling-cloud --key-file
   starling keys rotate /etc/starling/keys       then: kill -HUP the running starling-cloud
+  starling audit verify --data data             no command was altered or dropped since
+  starling audit show --data data --vehicle veh-00001
   starling topics apply --bootstrap 10.0.0.1:9092 --regions 16 --replication 3 --dry-run
   starling topics acl --gateway gw --shard shard --analyst ana --bootstrap 10.0.0.1:9092 --apply
 
@@ -46,6 +48,7 @@ int main(int argc, char** argv) {
   starling::cloud::AddFleetCommands(&program, &commands);
   starling::cloud::AddRevocationCommands(&program, &commands);
   starling::cloud::AddKeyCommands(&program, &commands);
+  starling::cloud::AddAuditCommands(&program, &commands);
   starling::cloud::AddTopicsCommands(&program, &commands);
   try {
     program.parse(argc, argv);

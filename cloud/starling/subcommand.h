@@ -26,6 +26,7 @@ struct Subcommand {
 // Each adds its commands to the program, and to the list.
 void AddFleetCommands(CLI::App* program, std::vector<Subcommand>* commands);   // init, request, sign
 void AddKeyCommands(CLI::App* program, std::vector<Subcommand>* commands);     // keys init, rotate, show, drop
+void AddAuditCommands(CLI::App* program, std::vector<Subcommand>* commands);       // audit verify, audit show
 void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
 void AddTopicsCommands(CLI::App* program, std::vector<Subcommand>* commands);  // topics apply, topics acl
 

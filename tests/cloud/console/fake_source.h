@@ -55,6 +55,11 @@ class FakeSource final : public ConsoleSource {
     return report;
   }
 
+  Result<std::vector<AuditHeadView>> AuditHeads() override {
+    if (!shard_answers) return Silent();
+    return std::vector<AuditHeadView>{{RegionId{3}, 12, "0f"}};
+  }
+
   Status ready;
   bool shard_answers = true;
   GatewayCounters gateway;

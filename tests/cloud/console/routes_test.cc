@@ -114,7 +114,7 @@ TEST_F(Routes, UnknownVehicleIsNotFoundAndBadNamesAreRefused) {
 
 TEST_F(Routes, ShardThatDoesNotAnswerIs503WithItsReason) {
   source_.shard_answers = false;
-  for (const char* target : {"/v1/heatmap", "/v1/conflicts", "/v1/vehicles", "/v1/vehicles/a"}) {
+  for (const char* target : {"/v1/heatmap", "/v1/conflicts", "/v1/audit", "/v1/vehicles", "/v1/vehicles/a"}) {
     const Answer answer = Get(target);
     EXPECT_EQ(answer.status, 503u) << target;
     EXPECT_EQ(answer.body, R"({"error":"the shard is busy"})");

@@ -1,0 +1,122 @@
+#include "cloud/audit/audit_trail.h"
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <unordered_map>
+#include <vector>
+
+#include "schemas/log/commands_generated.h"
+
+namespace starling::cloud {
+namespace {
+
+struct Row {
+  CloudTime issued;
+  std::uint64_t id = 0;
+  std::uint64_t epoch = 0;
+  std::string kind;
+  std::string what;
+  std::string cause;
+  std::string outcome = "open";
+  CloudTime closed;
+};
+
+std::string TimeText(CloudTime time) {
+  const auto whole = std::chrono::floor<seconds>(time.time_since_epoch());
+  const auto unix_time = static_cast<std::time_t>(whole.count());
+  std::tm utc{};
+  ::gmtime_r(&unix_time, &utc);
+  std::array<char, 32> day{};
+  std::strftime(day.data(), day.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+  const auto ms = std::chrono::duration_cast<milliseconds>(time.time_since_epoch() - whole);
+  std::array<char, 48> text{};
+  std::snprintf(text.data(), text.size(), "%s.%03dZ", day.data(), static_cast<int>(ms.count()));
+  return text.data();
+}
+
+std::string WhatOf(const wire::Command& command) {
+  std::array<char, 64> text{};
+  std::snprintf(text.data(), text.size(), "<= %.1f m/s at %.1f m/s2", command.speed_ceiling_cmps() * 0.01,
+                command.decel_cmps2() * 0.01);
+  return command.kind() == wire::CommandKind::Release ? "" : text.data();
+}
+
+Row RowOf(const wire::Command& command, CloudTime issued) {
+  Row row;
+  row.issued = issued;
+  row.id = command.command_id();
+  row.epoch = command.epoch();
+  row.kind = wire::EnumNameCommandKind(command.kind());
+  row.what = WhatOf(command);
+  if (command.cause_sequence() != 0 && command.cause_vehicle() != nullptr) {
+    row.cause = command.cause_vehicle()->str() + " #" + std::to_string(command.cause_sequence());
+  }
+  return row;
+}
+
+std::string Line(const std::array<std::string, 7>& fields) {
+  std::array<char, 256> text{};
+  std::snprintf(text.data(), text.size(), "%-24s  %-20s  %5s  %-12s  %-26s  %-32s  %s\n", fields[0].c_str(),
+                fields[1].c_str(), fields[2].c_str(), fields[3].c_str(), fields[4].c_str(), fields[5].c_str(),
+                fields[6].c_str());
+  return text.data();
+}
+
+}  // namespace
+
+Result<std::string> AuditTable(const ReadRecords& read, const VehicleId& vehicle) {
+  std::vector<Row> rows;
+  std::unordered_map<std::uint64_t, std::size_t> open;  // by command id: its last row
+  std::uint64_t unreadable = 0;
+  std::uint64_t unmatched = 0;
+  std::vector<std::uint64_t> aligned;
+  const Status status = read([&](const LogRecord& record) {
+    aligned.assign((record.value.size() + 7) / 8, 0);
+    if (!record.value.empty()) std::memcpy(aligned.data(), record.value.data(), record.value.size());
+    const auto* bytes = reinterpret_cast<const std::uint8_t*>(aligned.data());
+    flatbuffers::Verifier verifier(bytes, record.value.size(), 8, 64);
+    if (record.value.empty() || !log::VerifyAuditBuffer(verifier)) {
+      ++unreadable;
+      return true;
+    }
+    const log::Audit& audit = *log::GetAudit(bytes);
+    if (const log::CommandIssued* issued = audit.body_as_CommandIssued()) {
+      if (issued->vehicle()->string_view() != vehicle.view()) return true;
+      open[issued->command()->command_id()] = rows.size();
+      rows.push_back(RowOf(*issued->command(), record.time));
+    } else if (const log::CommandClosed* closed = audit.body_as_CommandClosed()) {
+      if (closed->vehicle()->string_view() != vehicle.view()) return true;
+      const auto found = open.find(closed->status()->command_id());
+      if (found == open.end()) {
+        ++unmatched;
+        return true;
+      }
+      Row& row = rows[found->second];
+      row.closed = record.time;
+      row.outcome = wire::EnumNameCommandOutcome(closed->status()->outcome());
+      if (closed->status()->outcome() == wire::CommandOutcome::Rejected) {
+        row.outcome += std::string(" (") + wire::EnumNameRejectReason(closed->status()->reason()) + ")";
+      }
+    }
+    return true;
+  });
+  if (!status.ok()) return status;
+  std::string table = Line({"issued", "command", "epoch", "kind", "what", "because of", "ended as"});
+  for (const Row& row : rows) {
+    const std::string took =
+        row.outcome == "open"
+            ? ""
+            : " after " + std::to_string(std::chrono::duration_cast<milliseconds>(row.closed - row.issued).count()) +
+                  " ms";
+    table += Line({TimeText(row.issued), std::to_string(row.id), std::to_string(row.epoch), row.kind, row.what,
+                   row.cause, row.outcome + took});
+  }
+  table += std::to_string(rows.size()) + " commands to " + vehicle.ToString() + "\n";
+  if (unmatched > 0) table += std::to_string(unmatched) + " statuses of commands that are no longer retained\n";
+  if (unreadable > 0) table += std::to_string(unreadable) + " records that cannot be read\n";
+  return table;
+}
+
+}  // namespace starling::cloud
