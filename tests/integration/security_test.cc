@@ -29,12 +29,16 @@ constexpr std::chrono::seconds kPatience{20};
 
 class Security : public Scene {
  protected:
+  // What it printed.
   std::string Run(const std::vector<std::string>& arguments, int expected = 0) {
     std::vector<std::string> command{Program("starling")};
     command.insert(command.end(), arguments.begin(), arguments.end());
-    EXPECT_EQ(Outcome(command), expected) << Read("output.log");
-    outputs_ += Read("output.log");
-    return Read("output.log");
+    const std::size_t before = Read("output.log").size();  // Of the commands before it.
+    const auto outcome = Outcome(command);
+    const std::string printed = Read("output.log").substr(before);
+    EXPECT_EQ(outcome, expected) << printed;
+    outputs_ += printed;
+    return printed;
   }
   // Every line of a key's PEM, and the ticket key as hexadecimal.
   std::vector<std::string> Secrets() const {
