@@ -25,9 +25,11 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("handshakes_parked", counters.handshakes_parked, "Handshakes that waited for their peer and lost their slot");
   add("refused_twins", counters.refused_twins, "Connections of a vehicle that is replaced too often");
   add("turned_away_live", counters.turned_away[static_cast<std::size_t>(FrameClass::kLive)],
-      "Live fixes over the rate of all vehicles");
+      "Live fixes that were more than the cloud can take");
+  add("turned_away_involved", counters.turned_away[static_cast<std::size_t>(FrameClass::kInvolved)],
+      "Of vehicles under command");
   add("turned_away_history", counters.turned_away[static_cast<std::size_t>(FrameClass::kHistory)],
-      "History batches over the rate of all vehicles");
+      "History batches that were more than the cloud can take");
   add("replaced_connections", counters.replaced_connections,
       "Connections cut because the same vehicle connected anew");
   add("frames_in", counters.frames_in, "Frames from vehicles");

@@ -2,7 +2,8 @@
 
 namespace starling::cloud {
 
-bool Admission::Admit(FrameClass of, std::size_t bytes, CloudTime now) {
+bool Admission::Admit(FrameClass of, std::size_t bytes, double log_fill, CloudTime now) {
+  if (log_fill > kFillMax[static_cast<std::size_t>(of)]) return false;
   const double reserve = kReserve[static_cast<std::size_t>(of)];
   const auto size = static_cast<double>(bytes);
   MutexLock lock(mutex_);

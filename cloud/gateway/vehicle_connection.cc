@@ -240,17 +240,19 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
 }
 
 Judgement VehicleConnection::JudgeRate(const FrameView& frame) {
-  const FrameClass of = ClassOf(frame.type);
+  FrameClass of = ClassOf(frame.type);
+  if (of == FrameClass::kLive && received_ - commanded_ < kInvolvedFor) of = FrameClass::kInvolved;
   bool of_all = false;  // under its own rate, so that of all vehicles decides
   {
     MutexLock lock(record_->mutex);
     of_all = record_->bytes.Take(received_, static_cast<double>(frame.bytes));
   }
   if (of_all) {
-    if (thread_->shared->admission.Admit(of, frame.bytes, received_)) return {};
+    GatewayShared& shared = *thread_->shared;
+    if (shared.admission.Admit(of, frame.bytes, shared.log->fill(), received_)) return {};
     Tally::Add(&thread_->tally().turned_away[static_cast<std::size_t>(of)]);
-    if (of == FrameClass::kLive) return Refuse(Verdict::Shed, NoticeCode::None, "over the rate of all vehicles");
-    return Refuse(Verdict::Shed, NoticeCode::SlowHistory, "over the rate of all vehicles", kSlowHistoryMs);
+    if (of != FrameClass::kHistory) return Refuse(Verdict::Shed, NoticeCode::None, "more than the cloud can take");
+    return Refuse(Verdict::Shed, NoticeCode::SlowHistory, "more than the cloud can take", kSlowHistoryMs);
   }
   // What an agent sends again is shed as by a full log.
   const char* const detail = "over the rate of bytes";
@@ -489,6 +491,7 @@ void VehicleConnection::SendCommand(std::span<const std::byte> wire_command) {
     return;
   }
   Send(frame, Priority::kUrgent);
+  commanded_ = CloudNow();
   Tally::Add(&thread_->tally().commands_sent);
 }
 

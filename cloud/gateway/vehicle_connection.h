@@ -97,6 +97,7 @@ class VehicleConnection final : public TlsConnection {
   CloudTime received_;                      // when the bytes at hand were read
   std::uint64_t acked_through_ = 0;         // as Welcome said
   bool session_pending_ = false;            // its first fix tells which regions to tell
+  CloudTime commanded_{};                   // when the last command was sent
   std::vector<std::byte> carry_;            // an incomplete frame
   std::chrono::steady_clock::time_point carry_since_;  // its first bytes came
   Stage stage_ = Stage::kSilent;

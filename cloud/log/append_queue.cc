@@ -1,5 +1,6 @@
 #include "cloud/log/append_queue.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/check.h"
@@ -99,6 +100,8 @@ Result<Ticket> AppendQueue::AppendAll(std::span<const AppendEntry> entries) {
 void AppendQueue::Take(bool wait, AppendRound* round) {
   round->Clear();
   std::unique_lock lock(mutex_);
+  taken_bytes_ = 0;
+  taken_records_ = 0;
   while (wait && pending_.empty() && !wake_) {
     writer_waits_ = true;
     filled_.wait(lock);
@@ -106,6 +109,17 @@ void AppendQueue::Take(bool wait, AppendRound* round) {
   writer_waits_ = false;
   wake_ = false;
   std::swap(pending_, *round);
+  taken_bytes_ = round->bytes_;
+  taken_records_ = round->records_;
+}
+
+double AppendQueue::fill() const {
+  std::lock_guard lock(mutex_);
+  const auto share = [](std::size_t taken, std::size_t max) {
+    return static_cast<double>(taken) / static_cast<double>(std::max<std::size_t>(max, 1));
+  };
+  return std::max(share(pending_.bytes_ + taken_bytes_, limits_.bytes_max),
+                  share(pending_.records_ + taken_records_, limits_.records_max));
 }
 
 void AppendQueue::Wake() {

@@ -103,6 +103,10 @@ class AppendQueue {
   // and not to be discarded.
   bool Close(const std::string& why, bool discard);
 
+  // Share of the larger of the two bounds that is taken by what is queued and by the
+  // round that was taken last.
+  double fill() const;
+
   // Appends refused with kExhausted since construction.
   std::uint64_t refused() const;
 
@@ -120,6 +124,8 @@ class AppendQueue {
   std::string closed_why_;
   std::uint64_t last_ticket_ = 0;
   std::uint64_t refused_ = 0;
+  std::size_t taken_bytes_ = 0;    // of the round that was taken last
+  std::size_t taken_records_ = 0;
   bool writer_waits_ = false;  // So that only a sleeping writer costs a system call.
   bool wake_ = false;
 };

@@ -70,6 +70,7 @@ class EmbeddedLog final : public Log {
                         std::span<const std::byte> value) override;
   // All of them in one commit, or none: a crash cannot come between them.
   Result<Ticket> AppendAll(std::span<const AppendEntry> entries);
+  double fill() const override { return queue_.fill(); }
   Ticket emitted() const override;
   Ticket durable() const override;
   void ObserveDurable(std::function<void(Ticket)> observer) override;

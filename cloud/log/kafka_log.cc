@@ -27,6 +27,8 @@ Result<Ticket> KafkaLog::Append(Topic topic, Partition partition, std::span<cons
   return producer_->Append(topic, partition, key, value);
 }
 
+double KafkaLog::fill() const { return producer_->fill(); }
+
 Ticket KafkaLog::durable() const { return producer_->durable(); }
 
 void KafkaLog::ObserveDurable(std::function<void(Ticket)> observer) { producer_->ObserveDurable(std::move(observer)); }

@@ -53,6 +53,7 @@ class KafkaLog final : public Log {
   //         kRecordKeyBytesMax or kRecordValueBytesMax, or there is no such partition.
   Result<Ticket> Append(Topic topic, Partition partition, std::span<const std::byte> key,
                         std::span<const std::byte> value) override;
+  double fill() const override;
   Ticket emitted() const override { return durable(); }
   Ticket durable() const override;
   void ObserveDurable(std::function<void(Ticket)> observer) override;

@@ -95,6 +95,13 @@ rd_kafka_resp_err_t KafkaProducer::Produce(Topic topic, Partition partition, std
   return refused == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
 }
 
+double KafkaProducer::fill() const {
+  const auto share = [](const std::atomic<std::uint64_t>& taken, std::uint64_t max) {
+    return static_cast<double>(taken.load(std::memory_order_relaxed)) / static_cast<double>(max);
+  };
+  return std::max(share(queue_bytes_, config_.queue_bytes_max), share(queue_records_, config_.queue_records_max));
+}
+
 Result<Ticket> KafkaProducer::Append(Topic topic, Partition partition, std::span<const std::byte> key,
                                      std::span<const std::byte> value) {
   if (key.size() > kRecordKeyBytesMax || value.size() > kRecordValueBytesMax) {

@@ -71,6 +71,9 @@ class KafkaProducer final : private KafkaEvents {
   // Errors: kUnavailable with the number of records that were not acknowledged.
   Status Close(milliseconds timeout);
 
+  // Share of the larger of the queue's two bounds that unacknowledged records take.
+  double fill() const;
+
   KafkaProducerCounters counters() const;
 
   // For tests: the client fails as it does after an error of idempotence.

@@ -72,6 +72,10 @@ class Log {
   virtual Result<Ticket> Append(Topic topic, Partition partition, std::span<const std::byte> key,
                                 std::span<const std::byte> value) = 0;
 
+  // Share of the queue's bound, 0 to 1, that records take which are not emitted yet: how
+  // far behind the log is.  Cheap; what shedding goes by.
+  virtual double fill() const { return 0; }
+
   // Every record with this ticket or an earlier one is emitted / durable.
   virtual Ticket emitted() const = 0;
   virtual Ticket durable() const = 0;

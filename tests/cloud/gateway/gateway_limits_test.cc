@@ -254,7 +254,7 @@ TEST(Admission, TurnsAwayByClassAndRecovers) {
   CloudTime now = CloudTimeFromNs(1'000'000'000'000);
   const auto admitted = [&](FrameClass of) {
     int count = 0;
-    while (count < 1000 && admission.Admit(of, 10, now)) ++count;
+    while (count < 1000 && admission.Admit(of, 10, 0, now)) ++count;
     return count;
   };
   EXPECT_EQ(admitted(FrameClass::kHistory), 50);
@@ -268,14 +268,31 @@ TEST(Admission, TurnsAwayByClassAndRecovers) {
   EXPECT_EQ(admitted(FrameClass::kLive), 90);
 }
 
+TEST(Admission, GivesWayByClassAsTheLogFallsBehind) {
+  Admission admission(AdmissionConfig{});
+  const CloudTime now = CloudTimeFromNs(1'000'000'000);
+  const auto admitted = [&](double fill) {
+    std::string classes;
+    for (std::size_t of = 0; of < kFrameClasses; ++of) {
+      classes += admission.Admit(static_cast<FrameClass>(of), 100, fill, now) ? '+' : '-';
+    }
+    return classes;
+  };
+  EXPECT_EQ(admitted(0.04), "++++");
+  EXPECT_EQ(admitted(0.06), "+++-");  // history first,
+  EXPECT_EQ(admitted(0.11), "++--");  // then fixes,
+  EXPECT_EQ(admitted(0.21), "+---");  // then those of vehicles under command,
+  EXPECT_EQ(admitted(1.0), "+---");   // and statuses never here.
+}
+
 TEST(Admission, CountsBytesToo) {
   AdmissionConfig config;
   config.bytes_per_second = 200'000;
   Admission admission(config);
   const CloudTime now = CloudTimeFromNs(1'000'000'000'000);
-  EXPECT_TRUE(admission.Admit(FrameClass::kHistory, 40'000, now));
-  EXPECT_FALSE(admission.Admit(FrameClass::kHistory, 40'000, now));
-  EXPECT_TRUE(admission.Admit(FrameClass::kLive, 40'000, now));
+  EXPECT_TRUE(admission.Admit(FrameClass::kHistory, 40'000, 0, now));
+  EXPECT_FALSE(admission.Admit(FrameClass::kHistory, 40'000, 0, now));
+  EXPECT_TRUE(admission.Admit(FrameClass::kLive, 40'000, 0, now));
 }
 
 TEST(Addresses, OfOneIpv6NetworkAreOneSource) {
