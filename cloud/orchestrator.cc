@@ -85,6 +85,11 @@ void AppendFigures(const StartReport& report, std::vector<Figure>* figures) {
   add("total_ms", report.total, "From the start of all that until vehicles were taken");
 }
 
+template <typename Part>
+Part* Between(const std::function<Part*(Part*)>& hook, Part* part) {
+  return hook ? hook(part) : part;
+}
+
 }  // namespace
 
 Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
@@ -105,7 +110,8 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
 
-Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& options) {
+Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& options,
+                                                           const OrchestratorHooks& hooks) {
   STARLING_CHECK(options.Validate().ok());
   if (options.has_gateway()) {
     if (Status status = FindCertificates({options.certificates}); !status.ok()) return status;
@@ -136,16 +142,17 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
   if (!store.ok()) return store.status();
   std::unique_ptr<Orchestrator> orchestrator(
       new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened, encryption));
-  if (Status status = orchestrator->OpenRoles(options); !status.ok()) return status;
+  if (Status status = orchestrator->OpenRoles(options, hooks); !status.ok()) return status;
   if (Status status = orchestrator->StartRoles(options, began); !status.ok()) return status;
   return orchestrator;
 }
 
-Status Orchestrator::OpenRoles(const CloudOptions& options) {
+Status Orchestrator::OpenRoles(const CloudOptions& options, const OrchestratorHooks& hooks) {
   CommandSink* sink = &dispatch_;
   if (options.has_gateway()) {
     gateway_ = std::make_unique<GatewayRole>(options.gateway, options.history, GatewayRegionsOf(options),
-                                             engine_.get(), store_.get());
+                                             engine_.get(), Between<Log>(hooks.gateway_log, engine_->log()),
+                                             store_.get());
     sink = gateway_->sink();
     if (engine_->is_kafka()) {
       // No vehicle is connected before the gateway listens.
@@ -158,8 +165,10 @@ Status Orchestrator::OpenRoles(const CloudOptions& options) {
   }
   if (!options.has_shards()) return {};
   const ShardRoleConfig config{options.shard, options.runner, options.origin};
+  sink = Between(hooks.sink, sink);
+  StateStore* const store = Between<StateStore>(hooks.store, store_.get());
   for (const RegionId region : options.regions) {
-    auto shard = ShardRole::Open(config, region, engine_.get(), sink, store_.get());
+    auto shard = ShardRole::Open(config, region, engine_.get(), sink, store, hooks.writer);
     if (!shard.ok()) return shard.status();
     shards_.push_back(std::move(shard).value());
   }

@@ -34,6 +34,15 @@ struct StartReport {
   nanoseconds total{0};     // until vehicles are taken
 };
 
+// What a test puts between the parts: each gives what is used instead of what it is
+// handed, and has to outlive the orchestrator.  Empty in a real process.
+struct OrchestratorHooks {
+  std::function<Log*(Log*)> gateway_log = nullptr;  // what the gateway appends to
+  ShardRole::WriterHook writer = nullptr;
+  std::function<CommandSink*(CommandSink*)> sink = nullptr;
+  std::function<StateStore*(StateStore*)> store = nullptr;  // the shards'
+};
+
 // The orchestrator: log, state's store, and what this process's role has of gateway and
 // shards, composed.
 //
@@ -56,7 +65,8 @@ class Orchestrator final : public ConsoleSource {
   //
   // Errors: those of the parts; the message says what to do.  Nothing is left open.
   // REQUIRES: options.Validate().ok()
-  static Result<std::unique_ptr<Orchestrator>> Start(const CloudOptions& options);
+  static Result<std::unique_ptr<Orchestrator>> Start(const CloudOptions& options,
+                                                     const OrchestratorHooks& hooks = {});
   ~Orchestrator() override;  // Stops.
 
   // 0 without a gateway.
@@ -97,7 +107,7 @@ class Orchestrator final : public ConsoleSource {
   Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
                std::unique_ptr<RocksStateStore> store, const StartReport& opened, const StoreEncryption& encryption);
 
-  Status OpenRoles(const CloudOptions& options);
+  Status OpenRoles(const CloudOptions& options, const OrchestratorHooks& hooks);
   Status StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began);
   Status StartShards(const CloudOptions& options);
   Status AwaitOwnership();

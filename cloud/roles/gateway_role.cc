@@ -33,13 +33,13 @@ void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
 }
 
 GatewayRole::GatewayRole(const GatewayConfig& config, const HistoryKeeperConfig& history,
-                         std::vector<RegionId> regions, LogEngine* engine, StateStore* store)
+                         std::vector<RegionId> regions, LogEngine* engine, Log* log, StateStore* store)
     : regions_(std::move(regions)),
       home_(HistoryLedger::PartitionOf(config.region)),
       engine_(engine),
       store_(store),
       keeper_(history, home_, ReadByKeeper(*engine, home_), engine->log(), &ledger_, store),
-      gateway_(config, engine->log(), &ledger_),
+      gateway_(config, log, &ledger_),
       sink_(&gateway_) {}
 
 Status GatewayRole::StartLedger() {

@@ -45,10 +45,11 @@ class GatewaySink final : public CommandSink {
 // another one that is joined; the rest is thread-safe.
 class GatewayRole {
  public:
-  // `regions`: all that commands may come from and that history may lie in.  `engine`
-  // and `store` must outlive the role, and the role the engine's Close.
+  // `regions`: all that commands may come from and that history may lie in.  The gateway
+  // appends to `log`, which is the engine's.  `engine`, `log` and `store` must outlive the
+  // role, and the role the engine's Close.
   GatewayRole(const GatewayConfig& config, const HistoryKeeperConfig& history, std::vector<RegionId> regions,
-              LogEngine* engine, StateStore* store);
+              LogEngine* engine, Log* log, StateStore* store);
 
   CommandSink* sink() { return &sink_; }
   Gateway& gateway() { return gateway_; }

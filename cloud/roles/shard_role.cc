@@ -19,19 +19,21 @@ constexpr std::uint64_t kAuditTail = 64;
 }  // namespace
 
 Result<std::unique_ptr<ShardRole>> ShardRole::Open(const ShardRoleConfig& config, RegionId region, LogEngine* engine,
-                                                   CommandSink* sink, StateStore* store) {
+                                                   CommandSink* sink, StateStore* store,
+                                                   const WriterHook& hook) {
   Result<std::unique_ptr<RegionWriter>> writer = engine->OpenWriter(region);
   if (!writer.ok()) return writer.status();
   return std::unique_ptr<ShardRole>(
-      new ShardRole(config, region, std::move(writer).value(), engine, sink, store));
+      new ShardRole(config, region, std::move(writer).value(), engine, sink, store, hook));
 }
 
 ShardRole::ShardRole(const ShardRoleConfig& config, RegionId region, std::unique_ptr<RegionWriter> writer,
-                     LogEngine* engine, CommandSink* sink, StateStore* store)
+                     LogEngine* engine, CommandSink* sink, StateStore* store, const WriterHook& hook)
     : region_(region),
       log_(engine->log()),
       writer_(std::move(writer)),
-      runner_(config.runner, config.shard, region, config.origin, {engine->log(), writer_.get(), sink, store}) {}
+      runner_(config.runner, config.shard, region, config.origin,
+              {engine->log(), hook ? hook(writer_.get()) : writer_.get(), sink, store}) {}
 
 Result<AuditHeadView> ShardRole::AuditHead() const {
   AuditHeadView view{region_, 0, {}};

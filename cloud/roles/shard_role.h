@@ -24,9 +24,13 @@ struct ShardRoleConfig {
 // Threading: Start and Stop from one thread; the rest is thread-safe.
 class ShardRole {
  public:
+  // Gives what is used instead of the writer that it is handed.
+  using WriterHook = std::function<RegionWriter*(RegionWriter*)>;
+
   // `engine`, `sink` and `store` must outlive the role, and the role the engine's Close.
   static Result<std::unique_ptr<ShardRole>> Open(const ShardRoleConfig& config, RegionId region, LogEngine* engine,
-                                                 CommandSink* sink, StateStore* store);
+                                                 CommandSink* sink, StateStore* store,
+                                                 const WriterHook& hook = nullptr);
 
   RegionId region() const { return region_; }
   ShardRunner& runner() { return runner_; }
@@ -68,7 +72,7 @@ class ShardRole {
   static constexpr milliseconds kPatience{500};
 
   ShardRole(const ShardRoleConfig& config, RegionId region, std::unique_ptr<RegionWriter> writer, LogEngine* engine,
-            CommandSink* sink, StateStore* store);
+            CommandSink* sink, StateStore* store, const WriterHook& hook);
 
   const RegionId region_;
   const Log* const log_;
