@@ -1,0 +1,38 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cloud/log/embedded_log.h"
+#include "common/status.h"
+#include "sim/chaos/oracle.h"
+
+namespace starling::sim {
+
+// What a stopped orchestrator has left in its data folder.
+class StoredData {
+ public:
+  // Opens the folder as the orchestrator would, and writes nothing of its own.
+  //
+  // Errors: those of EmbeddedLog::Open and of the state store; kCorruption if the marker
+  //         of a region's progress cannot be read.
+  static Result<std::unique_ptr<StoredData>> Open(const std::string& folder,
+                                                  const std::vector<cloud::Partition>& regions);
+
+  // Sets what comes from here; the journals are the caller's.
+  void AddTo(Evidence* evidence) const;
+
+ private:
+  StoredData() = default;
+
+  Status ReadProgress(cloud::Partition region);
+  Status ReadStates(const std::string& folder);
+
+  std::vector<cloud::Partition> regions_;
+  std::unique_ptr<cloud::EmbeddedLog> log_;
+  std::vector<cloud::Offset> committed_;
+  std::vector<StoredState> states_;
+};
+
+}  // namespace starling::sim
