@@ -85,6 +85,8 @@ std::vector<TopicPlan> PlanTopics(const TopicPlanConfig& config) {
                      {"segment.ms", Milliseconds(kind.segment)},
                      {"unclean.leader.election.enable", "false"}};
     if (!compacted) plan.settings["retention.ms"] = Milliseconds(retention);
+    // Whoever loads the state reads while it is written: docs/formats/kafka_topics.md.
+    if (compacted) plan.settings["min.compaction.lag.ms"] = "60000";
     plans.push_back(std::move(plan));
   }
   return plans;
