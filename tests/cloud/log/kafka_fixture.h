@@ -3,12 +3,14 @@
 
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -51,14 +53,20 @@ class KafkaTest : public testing::Test {
     if (broker == nullptr || *broker == '\0') {
       GTEST_SKIP() << "STARLING_KAFKA=host:port names no broker; ./run test starts one";
     }
+    UseBroker(broker);
+  }
+
+  void UseBroker(const std::string& broker, int replication = 1) {
     const auto* info = testing::UnitTest::GetInstance()->current_test_info();
     config_.bootstrap = broker;
-    config_.prefix = std::string("t") + std::to_string(::getpid()) + "-" +
-                     std::to_string(std::chrono::steady_clock::now().time_since_epoch().count() % 1'000'000'000) +
-                     "." + info->name() + ".";
-    if (config_.prefix.size() > 64) config_.prefix = config_.prefix.substr(0, 63) + ".";
+    std::ostringstream prefix;
+    prefix << "t" << ::getpid() << "-" << std::chrono::steady_clock::now().time_since_epoch().count() % 1'000'000'000
+           << "." << info->name();
+    config_.prefix = prefix.str();
+    config_.prefix.resize(std::min<std::size_t>(config_.prefix.size(), 63));
+    config_.prefix.push_back('.');
     config_.linger = std::chrono::microseconds(0);
-    CreateTopics();
+    CreateTopics(replication);
   }
 
   void TearDown() override {
@@ -110,7 +118,7 @@ class KafkaTest : public testing::Test {
   }
 
   // Three partitions of each topic; ownership and vehicle-state compacted.
-  void CreateTopics() {
+  void CreateTopics(int replication = 1) {
     struct Quiet : KafkaEvents {
       void OnBrokerError(rd_kafka_resp_err_t, std::string_view) override {}
       void OnLine(std::string_view) override {}
@@ -123,7 +131,7 @@ class KafkaTest : public testing::Test {
       const auto topic = static_cast<Topic>(i);
       char why[256] = "";
       rd_kafka_NewTopic_t* made =
-          rd_kafka_NewTopic_new(config_.TopicNameOf(topic).c_str(), kPartitions, 1, why, sizeof why);
+          rd_kafka_NewTopic_new(config_.TopicNameOf(topic).c_str(), kPartitions, replication, why, sizeof why);
       (void)rd_kafka_NewTopic_set_config(made, "max.message.bytes", "5000000");
       (void)rd_kafka_NewTopic_set_config(made, "message.timestamp.type", "LogAppendTime");
       if (topic == Topic::kOwnership || topic == Topic::kVehicleState) {
