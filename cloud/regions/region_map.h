@@ -42,7 +42,8 @@ class RegionMap {
   static constexpr std::int32_t kCellMax = 1'000'000;  // |x|, |y| of a tile's cells
 
   // All of the world is one region.
-  explicit RegionMap(RegionId all = {}, std::uint64_t version = 0);
+  RegionMap() : RegionMap(RegionId{}) {}
+  explicit RegionMap(RegionId all, std::uint64_t version = 0);
 
   // Errors: kInvalidArgument, naming the tile, if one is empty or outside the limits
   //         above, or two overlap.

@@ -37,6 +37,9 @@ std::int64_t Millionths(double value) { return static_cast<std::int64_t>(value *
 
 std::uint8_t IndexByte(float index) { return static_cast<std::uint8_t>(index * 255 + 0.5f); }
 
+// A stored sum may make any speed of it.
+std::uint16_t SpeedCmps(float mps) { return static_cast<std::uint16_t>(std::clamp(mps * 100, 0.0f, 65'535.0f)); }
+
 }  // namespace
 
 Heatmap::Heatmap(const HeatmapConfig& config, const VehicleTable* vehicles)
@@ -122,13 +125,16 @@ void Heatmap::Evaluate(Slot until) {
 
 void Heatmap::Count(Slot slot) {
   if (!vehicles_.alive(slot)) return;
+  if (map_ != nullptr && vehicles_.profile(slot).presence == Presence::kGone) return;
   const VehicleState& state = vehicles_.state(slot);
   const double fading_s = ToSeconds(config_.fading_after);
   const double forgotten_s = ToSeconds(config_.forgotten_after);
   const double age_s =
       std::max(static_cast<double>(evaluating_end_ns_ - state.sample_time_ns) * 1e-9, 0.0);
   if (age_s > forgotten_s) return;
-  const CellSlot cell = FindOrAdd(CellAtEnd(slot, evaluating_end_ns_));
+  const CellIndex at = CellAtEnd(slot, evaluating_end_ns_);
+  if (!IsOurs(at)) return;
+  const CellSlot cell = FindOrAdd(at);
   if (cell == kNoCell) return;
   CellState& sums = cells_[cell];
   if (sums.count++ == 0) touched_.push_back(cell);
@@ -204,7 +210,7 @@ void Heatmap::Complete() {
 bool Heatmap::Changed(CellSlot cell) const {
   const CellState& state = cells_[cell];
   if (state.vehicles != state.written_vehicles) return true;
-  const int speed = static_cast<int>(state.mean_speed * 100);
+  const int speed = SpeedCmps(state.mean_speed);
   return std::abs(speed - state.written_speed_cmps) >= kSpeedChangeCmps ||
          std::abs(IndexByte(state.index) - state.written_index) >= kIndexChange;
 }
@@ -219,7 +225,7 @@ std::vector<HeatmapCell> Heatmap::Cells() const {
   std::vector<HeatmapCell> cells;
   cells.reserve(occupied_.size());
   for (const CellSlot cell : occupied_) {
-    if (cells_[cell].vehicles > 0) cells.push_back(Describe(cell));
+    if (cells_[cell].vehicles > 0 && IsOurs(cells_[cell].at)) cells.push_back(Describe(cell));
   }
   return cells;
 }
@@ -231,15 +237,16 @@ std::vector<HeatmapCell> Heatmap::TakeChanged(bool* full) {
   cells.reserve(chosen.size());
   for (const CellSlot cell : chosen) {
     CellState& state = cells_[cell];
+    if (!IsOurs(state.at)) continue;
     if (*full && state.vehicles == 0 && !Changed(cell)) continue;
     cells.push_back(Describe(cell));
     state.written_vehicles = static_cast<std::uint16_t>(std::min(state.vehicles, 0xFFFFu));
-    state.written_speed_cmps = static_cast<std::uint16_t>(state.mean_speed * 100);
+    state.written_speed_cmps = SpeedCmps(state.mean_speed);
     state.written_index = IndexByte(state.index);
   }
   if (*full) {  // Those that became empty are in no list of occupied cells.
     for (const CellSlot cell : changed_) {
-      if (!Changed(cell)) continue;
+      if (!Changed(cell) || !IsOurs(cells_[cell].at)) continue;
       cells.push_back(Describe(cell));
       cells_[cell].written_vehicles = 0;
       cells_[cell].written_speed_cmps = 0;
@@ -303,7 +310,7 @@ std::optional<SpeedAdvice> Heatmap::Advise(Slot slot, CloudTime now, VehicleProf
     const CellSlot found = by_cell_.Find(PackCell(cell));
     if (found == kNoCell) continue;
     const CellState& entered = cells_[found];
-    if (entered.congestion_episode == 0) continue;
+    if (entered.congestion_episode == 0 || !IsOurs(cell)) continue;
     const auto& advised = profile->advised;
     if (std::find(advised.begin(), advised.end(), entered.congestion_episode) != advised.end()) {
       return std::nullopt;

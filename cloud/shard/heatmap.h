@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "cloud/regions/region_map.h"
 #include "cloud/shard/cell_grid.h"
 #include "cloud/shard/flat_map.h"
 #include "cloud/shard/shard.h"
@@ -63,6 +64,13 @@ class Heatmap {
   // effect.  True when one has just taken effect: then Cells() and TakeChanged()
   // describe it, and Advance is to be called again.
   bool Advance(CloudTime now);
+
+  // Where there are several regions, counts and writes the cells of `region` alone.
+  // Null: all cells.  `map` must outlive the heatmap or the next call.
+  void SetMap(const RegionMap* map, RegionId region) {
+    map_ = map;
+    region_ = region;
+  }
 
   // The vehicle's state or track is about to change, or it is about to leave.
   void BeforeChange(Slot slot) {
@@ -142,9 +150,12 @@ class Heatmap {
   void UpdateCongestion(CellState* state);
   HeatmapCell Describe(CellSlot cell) const;
   bool Changed(CellSlot cell) const;
+  bool IsOurs(CellIndex cell) const { return map_ == nullptr || map_->RegionAt(cell) == region_; }
   CellIndex CellAtEnd(Slot slot, std::int64_t end_ns) const;
 
   const HeatmapConfig config_;
+  const RegionMap* map_ = nullptr;
+  RegionId region_{};
   const VehicleTable& vehicles_;
   FlatMap by_cell_;
   std::vector<CellState> cells_;        // by CellSlot, which is not the grid's

@@ -13,6 +13,10 @@ constexpr std::int64_t kEvaluationIntervalNs = 50'000'000;
 constexpr std::int64_t kUpdateIntervalNs = 1'000'000'000;
 // A vehicle slower than this stands, whatever its sensor's noise says.
 constexpr double kStandingMps = 0.5;
+// So long a region waits for another one's word on a pair: on one that it should have
+// opened, and on one that it has.
+constexpr std::int64_t kPresumedNs = 300'000'000;
+constexpr std::int64_t kClaimedNs = 2'500'000'000;
 // Boxes that overlap already are a conflict only while they close at this speed.
 constexpr double kStillClosingMps = 2;
 
@@ -142,8 +146,17 @@ void Horizon::Judge(std::uint32_t index, const std::optional<Encounter>& encount
     pair.episode = NameEpisode(pair);
     pair.yields = encounter->b_yields ? 1 : 0;
     pair.written_ns = now_ns;
-    events->push_back({EpisodeEvent::Kind::kOpened, index, {}});
-  } else if (hit && now_ns - pair.written_ns >= kUpdateIntervalNs) {
+    pair.handovers = 0;
+    if (map_ != nullptr) pair.home = map_->RegionAt(CellAt(encounter->point));
+    if (map_ == nullptr || pair.home == region_) {
+      pair.home = {};
+      events->push_back({EpisodeEvent::Kind::kOpened, index, {}});
+    } else {
+      pair.foreign = pair.presumed = pair.planned = true;
+      pair.claimed_ns = now_ns;
+      events->push_back({EpisodeEvent::Kind::kElsewhere, index, {}});
+    }
+  } else if (!pair.foreign && hit && now_ns - pair.written_ns >= kUpdateIntervalNs) {
     pair.written_ns = now_ns;
     events->push_back({EpisodeEvent::Kind::kUpdated, index, {}});
   }
@@ -258,16 +271,49 @@ void Horizon::Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<E
   TimeSpan span;
   std::optional<Encounter> encounter;
   const std::array<Slot, 2> slots = pairs_[index].slots;
-  if (MayMeet(slots[0], slots[1], now_ns, &span)) {
+  Doubt(&pairs_[index], now_ns);
+  const auto gone = [this](Slot slot) { return vehicles_.profile(slot).presence == Presence::kGone; };
+  if (!gone(slots[0]) && !gone(slots[1]) && MayMeet(slots[0], slots[1], now_ns, &span)) {
     encounter = Evaluate(slots[0], slots[1], span, now_ns);
   }
   Judge(index, encounter, now_ns, events);
   Pair& pair = pairs_[index];
+  if (pair.foreign) return;
   if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count()) {
     events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
     pair.open = false;
     pair.hits = 0;
   }
+}
+
+void Horizon::Doubt(Pair* pair, std::int64_t now_ns) {
+  if (!pair->foreign || now_ns - pair->claimed_ns <= (pair->presumed ? kPresumedNs : kClaimedNs)) return;
+  pair->open = pair->foreign = pair->presumed = pair->planned = false;
+  pair->home = {};
+  pair->told = {};
+}
+
+void Horizon::EndForeign(const Pair& ended) {
+  const std::uint32_t index = by_slots_.Find(KeyOf(ended.slots[0], ended.slots[1]));
+  if (index == FlatMap::kNone) return;
+  Pair& pair = pairs_[index];
+  if (!pair.foreign || (pair.episode != ended.episode && !pair.presumed)) return;
+  pair.open = pair.foreign = pair.presumed = pair.planned = false;
+  pair.home = {};
+  pair.told = {};
+  pair.hits = 0;
+}
+
+std::uint32_t Horizon::FindOrAdd(const std::array<Slot, 2>& slots) {
+  const std::uint32_t found = by_slots_.Find(KeyOf(slots[0], slots[1]));
+  if (found != FlatMap::kNone) return found;
+  const std::size_t crowd =
+      std::max(vehicles_.profile(slots[0]).suspected_pairs, vehicles_.profile(slots[1]).suspected_pairs);
+  if (order_.size() >= config_.pairs_max || crowd >= config_.pairs_per_vehicle_max) {
+    ++pairs_refused_;
+    return FlatMap::kNone;
+  }
+  return AddPair(slots[0], slots[1]);
 }
 
 bool Horizon::DropIfIdle(std::uint32_t index) {
@@ -293,7 +339,7 @@ void Horizon::Remove(Slot slot, std::vector<EpisodeEvent>* events) {
       ++place;
       continue;
     }
-    if (pair.open) events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
+    if (pair.open && !pair.foreign) events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
     Drop(index);
   }
   grid_.Remove(slot, &vehicles_.rect(slot));

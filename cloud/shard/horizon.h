@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "cloud/regions/region_map.h"
 #include "cloud/shard/cell_grid.h"
 #include "cloud/shard/encounter.h"
 #include "cloud/shard/flat_map.h"
@@ -43,12 +44,27 @@ struct Pair {
   bool reversed = false;                // at most once
   bool planned = false;
   std::array<Instruction, 2> told;
+
+  // Open in another region, which decides for it; here it is only known.
+  bool foreign = false;
+  RegionId home{};
+  std::int64_t claimed_ns = 0;          // its newest claim
+  bool presumed = false;                // it should be open there; no claim has come yet
+  std::uint32_t handovers = 0;          // of the episode, from region to region
+};
+
+// What was heard of an episode: news with fewer handovers are old, or repeated.
+struct HeardEpisode {
+  static constexpr std::uint32_t kOver = 0xFFFF'FFFF;
+
+  EpisodeId episode{};
+  std::uint32_t handovers = 0;          // kOver: it has ended
 };
 
 struct EpisodeEvent {
-  enum class Kind : std::uint8_t { kOpened, kUpdated, kClosed };
+  enum class Kind : std::uint8_t { kOpened, kUpdated, kClosed, kElsewhere };
   Kind kind{};
-  std::uint32_t pair = 0;               // kOpened, kUpdated: index of the pair
+  std::uint32_t pair = 0;               // index of the pair, but for kClosed
   Pair closed;                          // kClosed: as it was
 };
 
@@ -58,6 +74,23 @@ struct EpisodeEvent {
 class Horizon {
  public:
   Horizon(const HorizonConfig& config, VehicleTable* vehicles, CellGrid* grid);
+
+  // Where there are several regions, an episode opens in that of its contact point.
+  // Null: there is one.  `map` must outlive the horizon or the next call.
+  void SetMap(const RegionMap* map, RegionId region) {
+    map_ = map;
+    region_ = region;
+  }
+
+  // The pair of two vehicles in the order of their names; FlatMap::kNone if there is no
+  // room for one more.
+  std::uint32_t FindOrAdd(const std::array<Slot, 2>& slots);
+  // Drops the pair without a word.
+  void Forget(std::uint32_t index) { Drop(index); }
+  // The region that decides for the pair says that its episode is over.
+  void EndForeign(const Pair& ended);
+  // The vehicle is in no cell any more, and meets nobody.
+  void Unplace(Slot slot) { grid_.Remove(slot, &vehicles_.rect(slot)); }
 
   // A vehicle that stands as it stood has a new fix: its track only starts later.
   void Renew(Slot slot, std::int64_t now_ns);
@@ -139,7 +172,12 @@ class Horizon {
   }
   EpisodeId NameEpisode(const Pair& pair) const;
 
+  // An open pair of another region's, of which nothing was heard for too long.
+  void Doubt(Pair* pair, std::int64_t now_ns);
+
   const HorizonConfig config_;
+  const RegionMap* map_ = nullptr;
+  RegionId region_{};
   VehicleTable& vehicles_;
   CellGrid& grid_;
   FlatMap by_slots_;

@@ -193,7 +193,7 @@ void Planner::Tell(Pair* pair, int side, const SpeedProfile& profile, std::int64
 
 void Planner::Maintain(std::uint32_t index, std::int64_t now_ns, const Cause& cause) {
   Pair& pair = horizon_.pair(index);
-  if (!pair.open) return;
+  if (!pair.open || pair.foreign) return;
   const std::int64_t issued_ns = std::max(pair.told[0].issued_ns, pair.told[1].issued_ns);
   if (pair.meets && pair.hit_ns == now_ns && now_ns - issued_ns >= config_.reissue_interval.count()) {
     Resolve(index, now_ns, cause);

@@ -43,18 +43,28 @@ bool StandsAsBefore(const VehicleState& before, const VehicleState& now) {
          before.length_cm == now.length_cm && before.width_cm == now.width_cm;
 }
 
+// As it was before it was taken for another region's.
+Pair Unopened(Pair pair) {
+  pair.planned = false;
+  pair.told = {};
+  return pair;
+}
+
 }  // namespace
 
 Shard::State::State(const ShardConfig& shard_config, RegionId shard_region, FrameOrigin origin)
     : config(shard_config),
       region(shard_region),
       frame(origin),
+      map(config.region_map),
       vehicles(config.vehicles_max),
       grid(config.heatmap.cells_max),
       heatmap(config.heatmap, &vehicles),
       horizon(config.horizon, &vehicles, &grid),
       planner(config.planner, &vehicles, &horizon, this),
-      outbox(config.outbox_per_vehicle_max, config.closed_remembered) {}
+      outbox(config.outbox_per_vehicle_max, config.closed_remembered) {
+  UseMap();
+}
 Shard::State::~State() = default;
 
 bool Shard::State::Store(const log::Fix& record, Slot slot) {
@@ -89,6 +99,9 @@ bool Shard::State::Store(const log::Fix& record, Slot slot) {
   VehicleProfile& profile = vehicles.profile(slot);
   profile.last_fix_log_ns = now_ns();
   profile.connected = true;
+  profile.presence = record.role() == log::Role::Ghost ? Presence::kGhost : Presence::kOwned;
+  profile.owner_region = record.owner_region();
+  if (profile.presence == Presence::kGhost) has_ghosts = true;
   return true;
 }
 
@@ -105,6 +118,7 @@ void Shard::State::OnFix(const log::Fix& record) {
   }
   Slot slot = vehicles.Find(*name);
   if (slot == kNoSlot) {
+    if (record.leaves()) return;
     if (!VehicleId::Parse(name->view()).ok() || name->view().size() != record.vehicle()->size()) {
       ++counters.records_refused;
       return;
@@ -121,7 +135,16 @@ void Shard::State::OnFix(const log::Fix& record) {
     ++counters.fixes_stale;
     return;
   }
-  if (StandsAsBefore(before, vehicles.state(slot)) && vehicles.profile(slot).suspected_pairs == 0) {
+  if (record.leaves()) {
+    const bool placed = vehicles.rect(slot).columns != 0;
+    horizon.Place(slot, now_ns());
+    vehicles.profile(slot).presence = placed ? Presence::kGhost : Presence::kGone;
+    if (placed) Depart(slot);
+    if (!placed) horizon.Unplace(slot);
+    return;
+  }
+  if (StandsAsBefore(before, vehicles.state(slot)) && vehicles.profile(slot).suspected_pairs == 0 &&
+      vehicles.rect(slot).columns != 0) {
     // Nothing new around it: whoever drives up to it looks at it by its own fixes.
     horizon.Renew(slot, now_ns());
     return;
@@ -151,11 +174,17 @@ void Shard::State::HandleEvents(const Cause& cause) {
   for (const EpisodeEvent& event : events) {
     const bool closed = event.kind == EpisodeEvent::Kind::kClosed;
     const Pair& pair = closed ? event.closed : horizon.pair(event.pair);
+    if (event.kind == EpisodeEvent::Kind::kElsewhere) {
+      TellOfPair(log::PairNewsKind::Handover, Unopened(pair), pair.home, true, cause);
+      continue;
+    }
     if (event.kind == EpisodeEvent::Kind::kOpened) {
       ++counters.episodes;
       planner.OnOpened(event.pair, now_ns(), cause);
     }
     if (closed) planner.OnClosed(pair, now_ns(), cause);
+    if (closed) EndPair(pair);
+    if (event.kind == EpisodeEvent::Kind::kOpened) ClaimPair(pair);
     outputs->records.push_back(ConflictRecord(region, event.kind, pair,
                                               vehicles.id(pair.slots[0]),
                                               vehicles.id(pair.slots[1]), cause));
@@ -173,6 +202,7 @@ void Shard::State::WorkOnPairs() {
     horizon.Reevaluate(index, now_ns(), &events);
     HandleEvents(TickCause());
     planner.Maintain(index, now_ns(), TickCause());
+    ClaimPair(horizon.pair(index));
     horizon.DropIfIdle(index);
   }
 }
@@ -206,6 +236,7 @@ void Shard::State::LookAround() {
       expired.push_back(slot);
       continue;
     }
+    if (!IsPresent(slot)) continue;
     const VehicleState& state = vehicles.state(slot);
     if (now_ns() - state.track_start_ns() < kTrackFreshNs) continue;
     if (now_ns() - state.sample_time_ns > config.heatmap.forgotten_after.count()) continue;
@@ -217,6 +248,7 @@ void Shard::State::LookAround() {
   for (const Slot slot : silent) {
     heatmap.BeforeChange(slot);
     horizon.Place(slot, now_ns());
+    KeepGhostsAlive(slot);
   }
   for (const Slot slot : silent) {
     horizon.Scan(slot, now_ns(), &events);
@@ -227,6 +259,7 @@ void Shard::State::LookAround() {
 void Shard::State::OnTick() {
   WorkOnPairs();
   LookAround();
+  SweepGhosts();
 }
 
 void Shard::State::Expire(Slot slot) {
@@ -438,6 +471,11 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
     case log::TelemetryBody::Ownership: state.OnOwnership(*telemetry->body_as_Ownership(), record.offset); break;
     case log::TelemetryBody::Session: state.OnSession(*telemetry->body_as_Session()); break;
     case log::TelemetryBody::CommandReport: state.OnReport(*telemetry->body_as_CommandReport()); break;
+    case log::TelemetryBody::RegionMapChanged:
+      state.OnRegionMapChanged(*telemetry->body_as_RegionMapChanged());
+      break;
+    case log::TelemetryBody::PairNews: state.OnPairNews(*telemetry->body_as_PairNews()); break;
+    case log::TelemetryBody::VehicleNews: state.OnVehicleNews(*telemetry->body_as_VehicleNews()); break;
     default: ++state.counters.records_refused; break;
   }
   state.counters.outbox_open = state.outbox.open();
@@ -450,6 +488,7 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
 RegionId Shard::region() const { return state_->region; }
 Epoch Shard::epoch() const { return state_->epoch; }
 CloudTime Shard::time() const { return state_->now; }
+const RegionMap& Shard::region_map() const { return state_->map; }
 const ShardCounters& Shard::counters() const { return state_->counters; }
 std::size_t Shard::vehicles() const { return state_->vehicles.size(); }
 std::vector<HeatmapCell> Shard::Heatmap() const { return state_->heatmap.Cells(); }
@@ -458,7 +497,7 @@ std::vector<OpenConflict> Shard::Conflicts() const {
   std::vector<OpenConflict> open;
   for (const std::uint32_t index : state_->horizon.pairs()) {
     const Pair& pair = state_->horizon.pair(index);
-    if (!pair.open) continue;
+    if (!pair.open || pair.foreign) continue;
     open.push_back({pair.episode, state_->vehicles.id(pair.slots[0]),
                     state_->vehicles.id(pair.slots[1]), pair.latest.point,
                     pair.latest.ttc_s, pair.latest.drac_mps2, pair.latest.probability});
@@ -477,7 +516,8 @@ std::vector<VehicleView> Shard::List(std::size_t first, std::size_t count, Cloud
   std::vector<VehicleView> views;
   std::size_t seen = 0;
   for (Slot slot = 0; slot < state_->vehicles.slots() && views.size() < count; ++slot) {
-    if (!state_->vehicles.alive(slot) || seen++ < first) continue;
+    if (!state_->vehicles.alive(slot)) continue;
+    if (state_->vehicles.profile(slot).presence != Presence::kOwned || seen++ < first) continue;
     views.push_back(*Find(state_->vehicles.id(slot), at));
   }
   return views;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cloud/log/log.h"
+#include "cloud/regions/region_map.h"
 #include "common/geo/grid.h"
 #include "common/geo/local_frame.h"
 #include "common/ids.h"
@@ -105,6 +106,14 @@ struct ShardCounters {
   std::uint64_t pairs_refused = 0;         // horizon.pairs_max or pairs_per_vehicle_max reached
   std::uint64_t cells_refused = 0;         // heatmap.cells_max reached
   std::uint64_t ownerships_ignored = 0;    // Ownership records of an epoch that was not newer
+  std::uint64_t ghosts_left = 0;           // ghosts that can no longer get here, or fell silent
+  std::uint64_t pairs_handed_over = 0;     // open, to the region of their contact point
+  std::uint64_t pairs_taken_over = 0;
+  std::uint64_t pair_news_sent = 0;        // about pairs that other regions know too
+  std::uint64_t pair_news_read = 0;
+  std::uint64_t pair_news_unplaced = 0;    // of these, about a vehicle that is not known here
+  std::uint64_t vehicle_news_sent = 0;     // about silent vehicles, or after a change of the map
+  std::uint64_t vehicle_news_read = 0;
 };
 
 // Owns one region: a pure function of its partition of "telemetry",
@@ -141,6 +150,7 @@ class Shard {
   RegionId region() const;
   Epoch epoch() const;                     // of the last Ownership record that counted
   CloudTime time() const;                  // log time of the last record
+  const RegionMap& region_map() const;
   const ShardCounters& counters() const;
   std::size_t vehicles() const;
 
@@ -148,7 +158,7 @@ class Shard {
   std::vector<HeatmapCell> Heatmap() const;            // cells with vehicles
   std::vector<OpenConflict> Conflicts() const;
   std::optional<VehicleView> Find(const VehicleId& vehicle, CloudTime at) const;
-  // `count` vehicles from the `first`-th on, in order of their places in state: a
+  // `count` vehicles that the region owns from the `first`-th on, in order of their places in state: a
   // new one takes the place of one that left, or a new last one.
   std::vector<VehicleView> List(std::size_t first, std::size_t count, CloudTime at) const;
 

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 
+#include "cloud/regions/region_map.h"
 #include "common/status.h"
 #include "common/time.h"
 
@@ -58,6 +59,7 @@ struct ShardConfig {
   nanoseconds sample_ahead_max = seconds(1); // so is one from further in the future
   std::size_t outbox_per_vehicle_max = 32;   // [1, 1000]; open commands; more are not issued
   std::size_t closed_remembered = 65'536;    // [1, 2^24]; ids whose second status is recognised
+  RegionMap region_map;                      // at first; a newer one may come by the log
   HeatmapConfig heatmap;
   HorizonConfig horizon;
   PlannerConfig planner;

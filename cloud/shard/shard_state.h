@@ -36,6 +36,30 @@ struct Shard::State final : CommandIssuer {
   void OnOwnership(const log::Ownership& record, Offset offset);
   void Reissue(Slot slot);
 
+  // seams.cc
+  void OnPairNews(const log::PairNews& record);
+  void OnVehicleNews(const log::VehicleNews& record);
+  void OnRegionMapChanged(const log::RegionMapChanged& record);
+  void OnClaim(RegionId from, const Pair& told);
+  void Depart(Slot slot);
+  void SweepGhosts();
+  void KeepGhostsAlive(Slot slot);
+  void ClaimPair(const Pair& pair);
+  void EndPair(const Pair& pair);
+  void UseMap();
+  void Remember(EpisodeId episode, std::uint32_t handovers);
+  const HeardEpisode* HeardOf(EpisodeId episode) const;
+  void OnHandover(const log::PairNews& record, const Pair& told);
+  void EndUnplaced(const VehicleId& a, const VehicleId& b, const Pair& told, bool opens);
+  void TellOfPair(log::PairNewsKind kind, const Pair& pair, RegionId to, bool opens, const Cause& cause);
+  void TellOfVehicle(Slot slot, RegionId to, RegionId owner);
+  void PutNews(RegionId to, log::TelemetryBody type, flatbuffers::Offset<void> body);
+  bool IsPresent(Slot slot) const;
+  MapBox ReachOf(Slot slot, double margin_m) const;
+  std::vector<RegionId> RegionsOf(Slot slot, double margin_m) const;
+  std::vector<RegionId> RegionsOf(const Pair& pair, double margin_m) const;
+  RegionId HeirOf(const Pair& pair, const std::vector<RegionId>& candidates) const;
+
   bool Store(const log::Fix& record, Slot slot);
   std::uint32_t TakeDuePhases();
   void Expire(Slot slot);
@@ -59,6 +83,8 @@ struct Shard::State final : CommandIssuer {
   const ShardConfig config;
   const RegionId region;
   const LocalFrame frame;
+  RegionMap map;
+  bool alone = true;                    // by the map: nobody to tell anything
   CloudTime now;
   Epoch epoch{};
   bool owned = false;                   // an Ownership has counted
@@ -72,6 +98,9 @@ struct Shard::State final : CommandIssuer {
   Outbox outbox;
   AuditChain audit;
   ShardOutputs* outputs = nullptr;      // of the record being applied
+  bool has_ghosts = false;              // or vehicles that are gone; follows from these
+  std::vector<HeardEpisode> heard;      // of late, where there are several regions
+  flatbuffers::FlatBufferBuilder news;  // scratch
   std::vector<EpisodeEvent> events;     // scratch
   std::vector<std::uint32_t> round;     // scratch: pairs of a tick's round
   std::unique_ptr<StateParts> restoring;  // between the first RestoreEntry and FinishRestore

@@ -65,6 +65,14 @@ inline constexpr std::uint64_t ShardCounters::*kCounters[] = {
     &ShardCounters::pairs_refused,
     &ShardCounters::cells_refused,
     &ShardCounters::ownerships_ignored,
+    &ShardCounters::ghosts_left,
+    &ShardCounters::pairs_handed_over,
+    &ShardCounters::pairs_taken_over,
+    &ShardCounters::pair_news_sent,
+    &ShardCounters::pair_news_read,
+    &ShardCounters::pair_news_unplaced,
+    &ShardCounters::vehicle_news_sent,
+    &ShardCounters::vehicle_news_read,
 };
 static_assert(std::size(kCounters) * sizeof(std::uint64_t) == sizeof(ShardCounters),
               "every counter is stored");

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+#include "cloud/regions/region_map_record.h"
+#include "cloud/shard/state_entries.h"
 #include "cloud/shard/state_format.h"
 #include "schemas/log/vehicle_state_generated.h"
 
@@ -101,29 +103,36 @@ bool ReadCommand(const wire::Command& stored, StateParts::Vehicle* vehicle) {
 
 }  // namespace
 
+bool UnpackVehicle(const log::VehicleEntry& entry, VehicleState* state, VehicleProfile* profile) {
+  if (!ReadFix(*entry.fix(), state)) return false;
+  if (entry.path() != nullptr) {
+    if (entry.path()->size() > state->path.size()) return false;
+    for (const wire::Arc* arc : *entry.path()) {
+      state->path[state->path_size++] = {arc->length_cm(), arc->curvature_e5()};
+    }
+  }
+  if (!IsTime(entry.last_fix_log_ns())) return false;
+  profile->last_fix_log_ns = entry.last_fix_log_ns();
+  profile->command_sequence = entry.command_sequence();
+  profile->connected = entry.connected();
+  if (entry.advised() != nullptr) {
+    if (entry.advised()->size() != profile->advised.size()) return false;
+    std::copy(entry.advised()->begin(), entry.advised()->end(), profile->advised.begin());
+  }
+  if (entry.advice_next() >= profile->advised.size()) return false;
+  profile->advice_next = entry.advice_next();
+  if (entry.presence() > static_cast<std::uint8_t>(Presence::kGone)) return false;
+  profile->presence = static_cast<Presence>(entry.presence());
+  profile->owner_region = entry.owner_region();
+  return true;
+}
+
 bool StateParts::AddVehicle(const VehicleId& id, const std::uint8_t* bytes, std::size_t size) {
   const auto* entry = Verified<log::VehicleEntry>(bytes, size);
   if (entry == nullptr) return false;
   Vehicle vehicle;
   vehicle.id = id;
-  if (!ReadFix(*entry->fix(), &vehicle.state)) return false;
-  if (entry->path() != nullptr) {
-    if (entry->path()->size() > vehicle.state.path.size()) return false;
-    for (const wire::Arc* arc : *entry->path()) {
-      vehicle.state.path[vehicle.state.path_size++] = {arc->length_cm(), arc->curvature_e5()};
-    }
-  }
-  VehicleProfile& profile = vehicle.profile;
-  if (!IsTime(entry->last_fix_log_ns())) return false;
-  profile.last_fix_log_ns = entry->last_fix_log_ns();
-  profile.command_sequence = entry->command_sequence();
-  profile.connected = entry->connected();
-  if (entry->advised() != nullptr) {
-    if (entry->advised()->size() != profile.advised.size()) return false;
-    std::copy(entry->advised()->begin(), entry->advised()->end(), profile.advised.begin());
-  }
-  if (entry->advice_next() >= profile.advised.size()) return false;
-  profile.advice_next = entry->advice_next();
+  if (!UnpackVehicle(*entry, &vehicle.state, &vehicle.profile)) return false;
   if (entry->open() != nullptr) {
     for (const wire::Command* command : *entry->open()) {
       if (!ReadCommand(*command, &vehicle)) return false;
@@ -171,31 +180,39 @@ bool StateParts::AddCell(CellIndex at, const std::uint8_t* bytes, std::size_t si
   return cells.emplace(entry->place(), state).second;
 }
 
+bool UnpackPair(const log::PairEntry& entry, Pair* pair) {
+  if (!ReadEncounter(*entry.latest(), &pair->latest) || !ReadInstruction(entry.told_a(), &pair->told[0]) ||
+      !ReadInstruction(entry.told_b(), &pair->told[1])) {
+    return false;
+  }
+  if (!IsTime(entry.evaluated_ns()) || !IsTime(entry.hit_ns()) || !IsTime(entry.written_ns()) ||
+      !IsTime(entry.latest_at_ns()) || !IsTime(entry.claimed_ns()) || entry.yields() > 1) {
+    return false;
+  }
+  pair->episode = EpisodeId{entry.episode_id()};
+  pair->evaluated_ns = entry.evaluated_ns();
+  pair->hit_ns = entry.hit_ns();
+  pair->written_ns = entry.written_ns();
+  pair->latest_at_ns = entry.latest_at_ns();
+  pair->hits = entry.hits();
+  pair->yields = entry.yields();
+  pair->open = entry.open();
+  pair->meets = entry.meets();
+  pair->both_brake = entry.both_brake();
+  pair->reversed = entry.reversed();
+  pair->planned = entry.planned();
+  pair->foreign = entry.foreign();
+  pair->home = RegionId{entry.home_region()};
+  pair->claimed_ns = entry.claimed_ns();
+  pair->presumed = entry.presumed();
+  pair->handovers = entry.handovers();
+  return true;
+}
+
 bool StateParts::AddPair(const VehicleId& a, const VehicleId& b, const std::uint8_t* bytes, std::size_t size) {
   const auto* entry = Verified<log::PairEntry>(bytes, size);
-  if (entry == nullptr) return false;
   PairOf of{a, b, {}};
-  Pair& pair = of.pair;
-  if (!ReadEncounter(*entry->latest(), &pair.latest) || !ReadInstruction(entry->told_a(), &pair.told[0]) ||
-      !ReadInstruction(entry->told_b(), &pair.told[1])) {
-    return false;
-  }
-  if (!IsTime(entry->evaluated_ns()) || !IsTime(entry->hit_ns()) || !IsTime(entry->written_ns()) ||
-      !IsTime(entry->latest_at_ns()) || entry->yields() > 1) {
-    return false;
-  }
-  pair.episode = EpisodeId{entry->episode_id()};
-  pair.evaluated_ns = entry->evaluated_ns();
-  pair.hit_ns = entry->hit_ns();
-  pair.written_ns = entry->written_ns();
-  pair.latest_at_ns = entry->latest_at_ns();
-  pair.hits = entry->hits();
-  pair.yields = entry->yields();
-  pair.open = entry->open();
-  pair.meets = entry->meets();
-  pair.both_brake = entry->both_brake();
-  pair.reversed = entry->reversed();
-  pair.planned = entry->planned();
+  if (entry == nullptr || !UnpackPair(*entry, &of.pair)) return false;
   pairs.push_back(of);
   return true;
 }
@@ -239,6 +256,16 @@ Status StateParts::AddWhole(const std::uint8_t* bytes, std::size_t size) {
   const std::size_t head_size = entry->audit_head() == nullptr ? 0 : entry->audit_head()->size();
   if (head_size != (read.audit_index == 0 ? 0 : read.audit_head.size())) return corrupt;
   if (head_size > 0) std::memcpy(read.audit_head.data(), entry->audit_head()->data(), head_size);
+  if (entry->region_map() != nullptr) {
+    Result<RegionMap> map = UnpackRegionMap(*entry->region_map());
+    if (!map.ok()) return corrupt;
+    read.map = std::move(map).value();
+  }
+  if (entry->heard() != nullptr) {
+    for (const log::HeardEpisode* heard : *entry->heard()) {
+      read.heard.push_back({EpisodeId{heard->episode_id()}, heard->handovers()});
+    }
+  }
   const Heatmap::Progress& progress = read.progress;
   if (!IsTime(read.time_ns) || !IsTime(read.phases_until) || !IsTime(progress.next_end_ns) ||
       !IsTime(progress.evaluating_end_ns) || !IsTime(progress.complete_end_ns) ||

@@ -51,6 +51,8 @@ struct StateParts {
     std::uint64_t grid_refused = 0;
     std::uint64_t audit_index = 0;
     AuditDigest audit_head{};
+    std::optional<RegionMap> map;
+    std::vector<HeardEpisode> heard;
   };
 
   std::vector<Vehicle> vehicles;

@@ -29,6 +29,8 @@ Status Shard::State::RestoreVehicles(StateParts* parts) {
     profile = vehicle.profile;
     profile.alive = true;
     if (!horizon.RestorePlace(vehicle.slot, vehicle.left_out)) return Corrupt("a sweep has no end");
+    if (profile.presence == Presence::kGone) horizon.Unplace(vehicle.slot);
+    if (profile.presence != Presence::kOwned) has_ghosts = true;
     if (vehicle.open.size() > config.outbox_per_vehicle_max) return Larger("outbox_per_vehicle_max");
     for (std::size_t i = 0; i < vehicle.open.size(); ++i) {
       const CommandFields& fields = vehicle.open[i];
@@ -124,6 +126,9 @@ Status Shard::FinishRestore() {
   state.epoch = whole.epoch;
   state.owned = whole.owned;
   state.phases_until = whole.phases_until;
+  if (whole.map && whole.map->version() >= state.map.version()) state.map = *whole.map;
+  state.UseMap();
+  state.heard.assign(whole.heard.begin(), whole.heard.end());
   state.audit.Restore(whole.audit_index, whole.audit_head);
   state.restoring.reset();
   return Status();

@@ -3,7 +3,9 @@
 #include <numeric>
 
 #include "cloud/shard/shard_records.h"
+#include "cloud/regions/region_map_record.h"
 #include "cloud/shard/shard_state.h"
+#include "cloud/shard/state_entries.h"
 #include "cloud/shard/state_format.h"
 #include "cloud/shard/state_reader.h"
 #include "schemas/log/vehicle_state_generated.h"
@@ -61,7 +63,8 @@ void BuildVehicle(const VehicleTable& vehicles, const Outbox& outbox, const clou
   const log::StateFix fix = FixOf(state);
   builder->Finish(log::CreateVehicleEntry(*builder, &fix, path, profile.connected, profile.last_fix_log_ns,
                                           profile.command_sequence, open, advised, profile.advice_next,
-                                          slot, heatmap.counted(slot), left_out));
+                                          slot, heatmap.counted(slot), left_out,
+                                          static_cast<std::uint8_t>(profile.presence), profile.owner_region));
 }
 
 void BuildCell(const cloud::Heatmap& heatmap, CellSlot place, Builder* builder) {
@@ -74,21 +77,37 @@ void BuildCell(const cloud::Heatmap& heatmap, CellSlot place, Builder* builder) 
   builder->Finish(log::CreateCellEntry(*builder, &stored, place));
 }
 
-void BuildPair(const Pair& pair, Builder* builder) {
+}  // namespace
+
+flatbuffers::Offset<log::VehicleEntry> PackVehicle(const VehicleState& state, const VehicleProfile& profile,
+                                                   Builder* builder) {
+  flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
+  if (state.path_size > 0) {
+    std::array<wire::Arc, PlannedPath::kArcsMax> arcs;
+    for (std::size_t i = 0; i < state.path_size; ++i) {
+      arcs[i] = wire::Arc(state.path[i].length_cm, state.path[i].curvature_e5);
+    }
+    path = builder->CreateVectorOfStructs(arcs.data(), state.path_size);
+  }
+  const auto advised = builder->CreateVector(profile.advised.data(), profile.advised.size());
+  const log::StateFix fix = FixOf(state);
+  return log::CreateVehicleEntry(*builder, &fix, path, profile.connected, profile.last_fix_log_ns, 0, 0, advised,
+                                 profile.advice_next);
+}
+
+flatbuffers::Offset<log::PairEntry> PackPair(const Pair& pair, Builder* builder) {
   const log::StateEncounter latest = EncounterOf(pair.latest);
   const log::StateInstruction told_a = InstructionOf(pair.told[0]);
   const log::StateInstruction told_b = InstructionOf(pair.told[1]);
   const auto kept = [](const Instruction& told, const log::StateInstruction* stored) {
     return told.command == CommandId{} ? nullptr : stored;
   };
-  builder->Finish(log::CreatePairEntry(*builder, &latest, kept(pair.told[0], &told_a),
-                                       kept(pair.told[1], &told_b), ToNumber(pair.episode), pair.evaluated_ns,
-                                       pair.hit_ns, pair.written_ns, pair.latest_at_ns, pair.hits,
-                                       static_cast<std::uint8_t>(pair.yields), pair.open, pair.meets,
-                                       pair.both_brake, pair.reversed, pair.planned));
+  return log::CreatePairEntry(*builder, &latest, kept(pair.told[0], &told_a), kept(pair.told[1], &told_b),
+                              ToNumber(pair.episode), pair.evaluated_ns, pair.hit_ns, pair.written_ns,
+                              pair.latest_at_ns, pair.hits, static_cast<std::uint8_t>(pair.yields), pair.open,
+                              pair.meets, pair.both_brake, pair.reversed, pair.planned, pair.foreign,
+                              ToNumber(pair.home), pair.claimed_ns, pair.presumed, pair.handovers);
 }
-
-}  // namespace
 
 void Shard::Save(const StateVisitor& visit) const {
   const State& state = *state_;
@@ -128,7 +147,7 @@ void Shard::Save(const StateVisitor& visit) const {
   for (const std::uint32_t index : state.horizon.pairs()) {
     const Pair& pair = state.horizon.pair(index);
     WritePairKey(state.vehicles.id(pair.slots[0]), state.vehicles.id(pair.slots[1]), &key);
-    BuildPair(pair, &builder);
+    builder.Finish(PackPair(pair, &builder));
     put();
   }
 
@@ -141,13 +160,22 @@ void Shard::Save(const StateVisitor& visit) const {
   if (!head.empty()) {
     audit_head = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(head.data()), head.size());
   }
+  flatbuffers::Offset<log::RegionMapChanged> region_map;
+  flatbuffers::Offset<flatbuffers::Vector<const log::HeardEpisode*>> heard;
+  if (!state.map.single() || state.map.version() != 0) region_map = PackRegionMap(state.map, &builder);
+  if (!state.heard.empty()) {
+    std::vector<log::HeardEpisode> episodes;
+    for (const HeardEpisode& each : state.heard) episodes.emplace_back(ToNumber(each.episode), each.handovers);
+    heard = builder.CreateVectorOfStructs(episodes);
+  }
   WriteKey(EntryKind::kShard, &key);
   builder.Finish(log::CreateShardEntry(
       builder, kStateFormat, ToNumber(state.region), state.now_ns(), ToNumber(state.epoch), state.owned,
       state.phases_until, counted, state.vehicles.slots(), closed_before,
       static_cast<std::uint32_t>(closed.size()), progress.next_end_ns, progress.evaluating_end_ns,
       progress.complete_end_ns, progress.cursor, progress.until, progress.reuse_cursor,
-      progress.cells_refused, state.grid.refused(), state.audit.index(), audit_head));
+      progress.cells_refused, state.grid.refused(), state.audit.index(), audit_head,
+      region_map, heard));
   put();
 
   std::vector<Slot> slots;

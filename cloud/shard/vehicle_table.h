@@ -81,6 +81,13 @@ inline constexpr std::size_t kHotBytesPerVehicle =
     sizeof(VehicleState) + sizeof(Track) + sizeof(SweepBox) + sizeof(CellRect);
 static_assert(kHotBytesPerVehicle <= 256, "what a fix touches of a vehicle");
 
+// What a vehicle is to the shard's region.
+enum class Presence : std::uint8_t {
+  kOwned = 0,
+  kGhost,                               // another region's, and may get here
+  kGone,                                // no longer; but commands or pairs are open
+};
+
 // What is touched rarely: at sessions, commands and ticks.
 struct VehicleProfile {
   std::int64_t last_fix_log_ns = 0;
@@ -91,6 +98,8 @@ struct VehicleProfile {
   std::uint8_t advice_next = 0;         // ring position
   bool connected = true;
   bool alive = false;
+  Presence presence = Presence::kOwned;
+  std::uint32_t owner_region = 0;       // of a ghost
   std::array<std::uint64_t, 4> advised{};  // congestion episodes that it was told of
 };
 
