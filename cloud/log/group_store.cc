@@ -163,6 +163,9 @@ Result<std::unique_ptr<GroupStore>> GroupStore::Open(const EmbeddedLogConfig& co
                                                      const StoreEncryption& encryption) {
   std::unique_ptr<GroupStore> store(new GroupStore);
   if (Status status = store->MakeEnv(config, std::move(now), encryption); !status.ok()) return status;
+  if (store->encrypted_ != nullptr) {
+    if (Status status = store->encrypted_->Verify(config.directory); !status.ok()) return status;
+  }
   if (Status status = store->OpenDatabase(config); !status.ok()) return store->Explain(status);
   if (Status status = store->CheckFormat(); !status.ok()) return store->Explain(status);
   if (Status status = store->Recover(); !status.ok()) return store->Explain(status);

@@ -1,6 +1,11 @@
 #include "cloud/store/encrypted_file_system.h"
 
+#include <chrono>
+#include <filesystem>
+#include <system_error>
+#include <thread>
 #include <utility>
+#include <vector>
 
 namespace starling::cloud {
 namespace {
@@ -9,6 +14,44 @@ using rocksdb::FileOptions;
 using rocksdb::IODebugContext;
 using rocksdb::IOOptions;
 using rocksdb::IOStatus;
+
+constexpr std::size_t kCopyBytes = 256 << 10;
+
+// A large copy goes at 50 MiB a second at most: the disk is the log's.
+constexpr std::size_t kPaceBytes = 1 << 20;
+constexpr std::chrono::milliseconds kPace{20};
+
+std::string_view NameOf(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+bool IsManifest(std::string_view path) { return NameOf(path).starts_with("MANIFEST-"); }
+
+// `read` to its end into `write`, synced.  False in *whole if it was told to stop.
+IOStatus Copy(rocksdb::FSSequentialFile* read, rocksdb::FSWritableFile* write, const std::atomic<bool>* stop,
+              bool* whole) {
+  *whole = false;
+  std::vector<char> scratch(kCopyBytes);
+  std::size_t since_pause = 0;
+  std::uint64_t written = 0;
+  for (;;) {
+    if (stop->load(std::memory_order_acquire)) return IOStatus::OK();
+    rocksdb::Slice part;
+    IOStatus status = read->Read(scratch.size(), IOOptions(), &part, scratch.data(), nullptr);
+    if (!status.ok()) return status;
+    if (part.empty()) break;
+    status = write->Append(part, IOOptions(), nullptr);
+    if (!status.ok()) return status;
+    since_pause += part.size();
+    written += part.size();
+    if (since_pause < kPaceBytes) continue;
+    since_pause = 0;
+    status = write->RangeSync(0, written, IOOptions(), nullptr);
+    if (!status.ok()) return status;
+    std::this_thread::sleep_for(kPace);
+  }
+  IOStatus status = write->Sync(IOOptions(), nullptr);
+  *whole = status.ok();
+  return status;
+}
 
 SealedLayout LayoutOf(std::string_view path) {
   return path.ends_with(".sst") ? SealedLayout::kBlocks : SealedLayout::kStream;
@@ -115,7 +158,66 @@ IOStatus EncryptedFileSystem::NewRandomAccessFile(const std::string& path, const
 IOStatus EncryptedFileSystem::NewWritableFile(const std::string& path, const FileOptions& options,
                                               std::unique_ptr<rocksdb::FSWritableFile>* result,
                                               IODebugContext* debug) {
-  return NewFileFor(path, path, options, result, debug);
+  if (!IsManifest(path)) return NewFileFor(path, path, options, result, debug);
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  IOStatus status = NewFileFor(path, path, options, &file, debug);
+  if (!status.ok()) return status;
+  const auto gone = [this, path] {
+    MutexLock lock(manifests_mutex_);
+    manifests_.erase(path);
+  };
+  auto manifest = std::make_unique<RekeyableFile>(std::move(file), gone);
+  {
+    MutexLock lock(manifests_mutex_);
+    manifests_[path] = manifest.get();
+  }
+  *result = std::move(manifest);
+  return status;
+}
+
+IOStatus EncryptedFileSystem::RenameFile(const std::string& from, const std::string& to, const IOOptions& options,
+                                         IODebugContext* debug) {
+  if (NameOf(to) != "CURRENT") return target()->RenameFile(from, to, options, debug);
+  MutexLock lock(current_mutex_);
+  return target()->RenameFile(from, to, options, debug);
+}
+
+IOStatus EncryptedFileSystem::Rekey(const std::string& path, const std::atomic<bool>* stop) {
+  std::unique_ptr<rocksdb::FSWritableFile> fresh;
+  if (IsManifest(path)) {
+    // Held all along: who closes the manifest waits.
+    MutexLock lock(manifests_mutex_);
+    const auto found = manifests_.find(path);
+    if (found == manifests_.end()) return IOStatus::OK();  // Of before the start; RocksDB removes it.
+    return found->second->Replace([&](auto* into) { return RekeyTo(path, stop, into); });
+  }
+  if (NameOf(path) == "CURRENT") {
+    MutexLock lock(current_mutex_);
+    return RekeyTo(path, stop, &fresh);
+  }
+  return RekeyTo(path, stop, &fresh);
+}
+
+IOStatus EncryptedFileSystem::RekeyTo(const std::string& path, const std::atomic<bool>* stop,
+                                      std::unique_ptr<rocksdb::FSWritableFile>* fresh) {
+  const std::string draft = path + kDraft;
+  std::unique_ptr<rocksdb::FSSequentialFile> read;
+  std::unique_ptr<rocksdb::FSWritableFile> write;
+  bool whole = false;
+  IOStatus status = NewSequentialFile(path, FileOptions(), &read, nullptr);
+  if (status.ok()) status = NewFileFor(path, draft, FileOptions(), &write, nullptr);
+  if (status.ok()) status = Copy(read.get(), write.get(), stop, &whole);
+  if (whole) status = target()->RenameFile(draft, path, IOOptions(), nullptr);
+  if (!whole || !status.ok()) {
+    std::error_code gone;
+    std::filesystem::remove(draft, gone);
+    return status;
+  }
+  *fresh = std::move(write);
+  std::unique_ptr<rocksdb::FSDirectory> folder;
+  const std::string directory = path.substr(0, path.rfind('/'));
+  status = target()->NewDirectory(directory, IOOptions(), &folder, nullptr);
+  return status.ok() ? folder->Fsync(IOOptions(), nullptr) : status;
 }
 
 IOStatus EncryptedFileSystem::NewFileFor(const std::string& name, const std::string& path, const FileOptions& options,
@@ -123,8 +225,8 @@ IOStatus EncryptedFileSystem::NewFileFor(const std::string& name, const std::str
   std::unique_ptr<rocksdb::FSWritableFile> file;
   IOStatus status = target()->NewWritableFile(path, Buffered(options), &file, debug);
   if (!status.ok()) return status;
-  return MakeSealedWritableFile(std::move(file), keys_->current(), LayoutOf(name), SealPurpose(purpose_, name),
-                                result);
+  *result = MakeSealedWritableFile(std::move(file), keys_, LayoutOf(name), SealPurpose(purpose_, name));
+  return status;
 }
 
 IOStatus EncryptedFileSystem::ReopenWritableFile(const std::string& path, const FileOptions& options,

@@ -14,14 +14,28 @@
 namespace starling::cloud {
 namespace {
 
-constexpr std::size_t kCopyBytes = 256 << 10;
-constexpr const char* kDraft = ".rekey";
+bool IsNumbered(std::string_view name, std::string_view ending) {
+  return name.size() > ending.size() && name.ends_with(ending) &&
+         name.find_first_not_of("0123456789") == name.size() - ending.size();
+}
 
-bool HoldsNothingOfOurs(const std::string& name) { return name.starts_with("LOG") || name == "LOCK"; }
+// Small, and read whole in no time.
+bool IsSmall(std::string_view name) {
+  return name == "CURRENT" || name == "IDENTITY" || name.starts_with("MANIFEST-") || name.starts_with("OPTIONS-");
+}
 
-// Those that are written once and never written again under their name.
-bool CanBeReplaced(const std::string& name) {
-  return name.ends_with(".sst") || name == "IDENTITY" || (name.starts_with("OPTIONS-") && !name.ends_with(".dbtmp"));
+bool IsDraft(std::string_view name) {
+  return name.ends_with(EncryptedFileSystem::kDraft) || name.ends_with(".dbtmp");
+}
+
+// What RocksDB keeps in a database's folder, but for LOG and LOCK, which are plain.
+bool IsOurs(std::string_view name) {
+  return IsSmall(name) || IsNumbered(name, ".sst") || IsNumbered(name, ".log") || IsDraft(name);
+}
+
+// All but the write-ahead log, whose file others have open.
+bool CanBeReplaced(std::string_view name) {
+  return !IsDraft(name) && (IsSmall(name) || IsNumbered(name, ".sst"));
 }
 
 // The first bytes; fewer if there are none, or if the file is gone.
@@ -33,29 +47,23 @@ std::vector<std::byte> ReadBegin(const std::filesystem::path& path) {
   return begin;
 }
 
+void Count(const std::filesystem::directory_entry& entry, KeyUse* use) {
+  std::error_code gone;
+  if (!entry.is_regular_file(gone) || !IsOurs(entry.path().filename().string())) return;
+  const std::vector<std::byte> begin = ReadBegin(entry.path());
+  switch (KindOf(begin)) {
+    case FileKind::kEmpty: break;
+    case FileKind::kPlain: ++use->files_plain; break;
+    case FileKind::kSealed:
+      const Result<SealedHeaderView> view = ReadSealedHeader(begin, entry.path().string());
+      ++use->files[view.ok() ? view.value().key_id : "?"];
+      break;
+  }
+}
+
 Status ToStatus(const rocksdb::Status& status, const std::string& doing) {
   if (status.ok()) return {};
   return {status.IsCorruption() ? ErrorCode::kCorruption : ErrorCode::kIoError, doing + ": " + status.ToString()};
-}
-
-// `read` to its end into `write`, synced.  False in *whole if it was told to stop.
-rocksdb::IOStatus Copy(rocksdb::FSSequentialFile* read, rocksdb::FSWritableFile* write, const std::atomic<bool>* stop,
-                       bool* whole) {
-  *whole = false;
-  std::vector<char> scratch(kCopyBytes);
-  for (;;) {
-    if (stop->load(std::memory_order_acquire)) return rocksdb::IOStatus::OK();
-    rocksdb::Slice part;
-    rocksdb::IOStatus status = read->Read(scratch.size(), rocksdb::IOOptions(), &part, scratch.data(), nullptr);
-    if (!status.ok()) return status;
-    if (part.empty()) break;
-    status = write->Append(part, rocksdb::IOOptions(), nullptr);
-    if (!status.ok()) return status;
-  }
-  rocksdb::IOStatus status = write->Sync(rocksdb::IOOptions(), nullptr);
-  if (status.ok()) status = write->Close(rocksdb::IOOptions(), nullptr);
-  *whole = status.ok();
-  return status;
 }
 
 }  // namespace
@@ -69,6 +77,27 @@ EncryptedStore::~EncryptedStore() = default;
 
 Status EncryptedStore::refusal() const { return refusals_->first(); }
 
+Status EncryptedStore::Verify(const std::string& directory) {
+  std::error_code failure;
+  std::vector<char> scratch(64 << 10);
+  for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
+    const std::string name = entry.path().filename().string();
+    if (!IsSmall(name) || IsDraft(name)) continue;
+    std::unique_ptr<rocksdb::FSSequentialFile> file;
+    rocksdb::IOStatus status = file_system_->NewSequentialFile(entry.path().string(), rocksdb::FileOptions(), &file,
+                                                               nullptr);
+    rocksdb::Slice part;
+    do {
+      if (status.ok()) status = file->Read(scratch.size(), rocksdb::IOOptions(), &part, scratch.data(), nullptr);
+    } while (status.ok() && !part.empty());
+    if (!refusal().ok()) return refusal();
+    // Files come and go in a folder that another process has open, which is for who opens it to find.
+    if (status.IsPathNotFound() || status.IsNotFound()) continue;
+    if (!status.ok()) return ToStatus(status, "reading " + entry.path().string());
+  }
+  return {};  // Where there is no folder yet, there is nothing to verify.
+}
+
 Status EncryptedStore::Reencrypt(rocksdb::DB* db, const std::string& directory, const std::atomic<bool>* stop) {
   auto* const files = static_cast<EncryptedFileSystem*>(file_system_.get());
   std::vector<std::string> names;
@@ -80,7 +109,7 @@ Status EncryptedStore::Reencrypt(rocksdb::DB* db, const std::string& directory, 
   for (const std::string& name : names) {
     const std::string path = directory + "/" + name;
     if (stop->load(std::memory_order_acquire)) return {};
-    if (name.ends_with(kDraft)) {  // Of a process that ended in the middle.
+    if (name.ends_with(EncryptedFileSystem::kDraft)) {  // Of a process that ended in the middle.
       std::error_code gone;
       std::filesystem::remove(path, gone);
     }
@@ -94,23 +123,7 @@ Status EncryptedStore::Reencrypt(rocksdb::DB* db, const std::string& directory, 
       const Result<SealedHeaderView> view = ReadSealedHeader(begin, path);
       due = view.ok() && view.value().key_id != current;
     }
-    rocksdb::IOStatus status;
-    if (due) {
-      const std::string draft = path + kDraft;
-      std::unique_ptr<rocksdb::FSSequentialFile> read;
-      std::unique_ptr<rocksdb::FSWritableFile> write;
-      bool whole = false;
-      status = files->NewSequentialFile(path, rocksdb::FileOptions(), &read, nullptr);
-      if (status.ok()) status = files->NewFileFor(path, draft, rocksdb::FileOptions(), &write, nullptr);
-      if (status.ok()) status = Copy(read.get(), write.get(), stop, &whole);
-      write.reset();
-      std::unique_ptr<rocksdb::FSDirectory> folder;
-      if (whole) status = files->RenameFile(draft, path, rocksdb::IOOptions(), nullptr);
-      if (whole && status.ok()) status = files->NewDirectory(directory, rocksdb::IOOptions(), &folder, nullptr);
-      if (whole && status.ok()) status = folder->Fsync(rocksdb::IOOptions(), nullptr);
-      std::error_code gone;
-      std::filesystem::remove(draft, gone);
-    }
+    const rocksdb::IOStatus status = due ? files->Rekey(path, stop) : rocksdb::IOStatus::OK();
     const rocksdb::Status released = db->EnableFileDeletions(/*force=*/false);
     if (Status failure = ToStatus(status, "encrypting " + path + " anew"); !failure.ok()) return failure;
     if (Status failure = ToStatus(released, path); !failure.ok()) return failure;
@@ -121,23 +134,11 @@ Status EncryptedStore::Reencrypt(rocksdb::DB* db, const std::string& directory, 
 Result<KeyUse> ReadKeyUse(const std::string& directory) {
   KeyUse use;
   std::error_code failure;
-  for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) {
-    std::error_code gone;
-    if (!entry.is_regular_file(gone) || HoldsNothingOfOurs(entry.path().filename().string())) continue;
-    const std::vector<std::byte> begin = ReadBegin(entry.path());
-    const std::uintmax_t bytes = entry.file_size(gone);
-    if (gone) continue;
-    switch (KindOf(begin)) {
-      case FileKind::kEmpty: break;
-      case FileKind::kPlain: ++use.files_plain; break;
-      case FileKind::kSealed:
-        if (bytes == kSealedHeaderBytes) break;
-        const Result<SealedHeaderView> view = ReadSealedHeader(begin, entry.path().string());
-        ++use.files[view.ok() ? view.value().key_id : "?"];
-        break;
-    }
-  }
+  for (const auto& entry : std::filesystem::directory_iterator(directory, failure)) Count(entry, &use);
   if (failure) return Status(ErrorCode::kIoError, "listing " + directory + ": " + failure.message());
+  // What the state store has not taken in yet: most folders have none.
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(directory + "/incoming", none)) Count(entry, &use);
   return use;
 }
 

@@ -43,10 +43,14 @@ class EncryptedStore {
   // damaged.  kInvalidArgument: its key is missing or another one, or it is plain.
   Status refusal() const;
 
+  // Reads the small files, of which RocksDB itself may not read all: CURRENT, IDENTITY,
+  // the manifest, and the options.
+  // Errors: those of refusal(); kIoError.
+  Status Verify(const std::string& directory);
+
   // Rewrites the files of `directory` that are plain or under another key than the
-  // current one, while `db` works on it; ends early when `*stop` is set.  The files of
-  // its write-ahead log and manifest are not touched: the first has to be flushed
-  // before, the second is new after a start.
+  // current one, while `db` works on it; ends early when `*stop` is set.  Its write-ahead
+  // log is not touched, and has to be flushed before.
   // Errors: kIoError; each file is as it was, or rewritten.
   Status Reencrypt(rocksdb::DB* db, const std::string& directory, const std::atomic<bool>* stop);
 
@@ -62,7 +66,7 @@ struct KeyUse {
   std::uint64_t files_plain = 0;
 };
 
-// RocksDB's LOG and LOCK hold nothing of ours and are not counted; nor is an empty file.
+// Of the files of a database but LOG and LOCK; an empty one is not counted.
 // Errors: kIoError.
 Result<KeyUse> ReadKeyUse(const std::string& directory);
 

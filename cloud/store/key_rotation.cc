@@ -4,15 +4,18 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <utility>
+
+#include "common/time.h"
 
 namespace starling::cloud {
 namespace {
 
-bool AnythingOld(const KeyUse& use, const std::string& current) {
-  return use.files_plain > 0 || use.files.size() > (use.files.contains(current) ? 1 : 0);
-}
+// How long until it is looked again whether files that had to stay are gone.
+constexpr seconds kAgainMin{2};
+constexpr seconds kAgainMax{300};
 
 }  // namespace
 
@@ -52,34 +55,62 @@ void KeyRotation::Stop() {
 
 void KeyRotation::Loop() {
   (void)::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), 15);
+  const auto called = [this] { return due_ || stop_.load(std::memory_order_acquire); };
   std::unique_lock lock(mutex_);
+  seconds pause{0};  // 0: until it is called
   for (;;) {
-    wanted_.wait(lock, [this] { return due_ || stop_.load(std::memory_order_acquire); });
+    if (pause == seconds{0}) {
+      wanted_.wait(lock, called);
+    } else {
+      wanted_.wait_for(lock, pause, called);
+    }
     if (stop_.load(std::memory_order_acquire)) return;
+    if (due_) pause = seconds{0};
     due_ = false;
     lock.unlock();
-    const std::string current = encryption_.keys->current().id;
-    const Result<KeyUse> store_use = ReadKeyUse(store_directory_);
-    Status status;
-    if (log_ != nullptr) {
-      const Result<KeyUse> log_use = ReadKeyUse(log_directory_);
-      if (log_use.ok() && AnythingOld(log_use.value(), current)) status = log_->Reencrypt(&stop_);
-    }
-    if (status.ok() && store_use.ok() && AnythingOld(store_use.value(), current)) status = store_->Reencrypt(&stop_);
-    if (!status.ok() && !stop_.load(std::memory_order_acquire)) {
-      failures_.fetch_add(1, std::memory_order_relaxed);
-      std::fprintf(stderr, "starling-cloud: %s; SIGHUP tries again\n", std::string(status.message()).c_str());
-    }
+    const bool done = Pass(pause == seconds{0});
     lock.lock();
+    pause = done ? seconds{0} : std::clamp(2 * pause, kAgainMin, kAgainMax);
   }
+}
+
+bool KeyRotation::Pass(bool first) {
+  const std::string current = encryption_.keys->current().id;
+  if (!AnythingOld(current)) return true;
+  if (first) {
+    std::fprintf(stderr, "starling-cloud: keys: rewriting what is not under key %s\n", current.c_str());
+  }
+  Status status;
+  if (log_ != nullptr) status = log_->Reencrypt(&stop_);
+  if (status.ok()) status = store_->Reencrypt(&stop_);
+  if (stop_.load(std::memory_order_acquire)) return true;
+  if (!status.ok()) {
+    failures_.fetch_add(1, std::memory_order_relaxed);
+    std::fprintf(stderr, "starling-cloud: %s; SIGHUP tries again\n", std::string(status.message()).c_str());
+    return true;
+  }
+  // A file that was being written when the keys changed may have the old one.
+  if (AnythingOld(current)) return false;
+  std::fprintf(stderr, "starling-cloud: keys: everything is under key %s, no other one is needed\n", current.c_str());
+  return true;
+}
+
+bool KeyRotation::AnythingOld(const std::string& current) const {
+  const KeyRotationStats stats = Count(current);
+  return stats.files_older + stats.files_plain > 0;
 }
 
 KeyRotationStats KeyRotation::Stats() const {
   KeyRotationStats stats;
   if (encryption_.keys == nullptr) return stats;
+  stats = Count(encryption_.keys->current().id);
   stats.encrypted = true;
   stats.failures = failures_.load(std::memory_order_relaxed);
-  const std::string current = encryption_.keys->current().id;
+  return stats;
+}
+
+KeyRotationStats KeyRotation::Count(const std::string& current) const {
+  KeyRotationStats stats;
   for (const std::string& directory : {log_directory_, store_directory_}) {
     if (log_ == nullptr && directory == log_directory_) continue;
     const Result<KeyUse> use = ReadKeyUse(directory);

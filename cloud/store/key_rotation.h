@@ -52,6 +52,10 @@ class KeyRotation {
 
  private:
   void Loop();
+  // False if files had to stay for now.
+  bool Pass(bool first);
+  bool AnythingOld(const std::string& current) const;
+  KeyRotationStats Count(const std::string& current) const;
 
   const StoreEncryption encryption_;
   EmbeddedLog* const log_;

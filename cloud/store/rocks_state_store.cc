@@ -129,6 +129,9 @@ Status RocksStateStore::OpenDatabase() {
   if (failure) {
     return {ErrorCode::kIoError, "creating the state store's folder " + incoming.string() + ": " + failure.message()};
   }
+  if (encrypted_ != nullptr) {
+    if (Status status = encrypted_->Verify(config_.directory); !status.ok()) return status;
+  }
   rocksdb::DB* db = nullptr;
   const rocksdb::Status opened = rocksdb::DB::Open(options_, config_.directory, &db);
   db_.reset(db);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -28,13 +29,16 @@ Status Altered(const std::string& path) {
 
 class SealedWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
  public:
-  SealedWritableFile(std::unique_ptr<rocksdb::FSWritableFile> file, ChunkCipher cipher, SealedLayout layout)
-      : FSWritableFileOwnerWrapper(std::move(file)), cipher_(std::move(cipher)), layout_(layout),
-        stored_(kSealedHeaderBytes) {}
+  SealedWritableFile(std::unique_ptr<rocksdb::FSWritableFile> file, std::shared_ptr<const KeyRing> keys,
+                     SealedLayout layout, std::string purpose)
+      : FSWritableFileOwnerWrapper(std::move(file)), keys_(std::move(keys)), layout_(layout),
+        purpose_(std::move(purpose)) {}
 
   IOStatus Append(const Slice& data, const IOOptions& options, IODebugContext* debug) override {
+    if (data.empty()) return IOStatus::OK();
     plain_ += data.size();
     sealed_.clear();
+    if (!cipher_) Begin();
     if (layout_ == SealedLayout::kStream) {
       for (std::size_t at = 0; at < data.size(); at += kStreamChunkMax) {
         Seal(data.data() + at, std::min(kStreamChunkMax, data.size() - at));
@@ -94,7 +98,14 @@ class SealedWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
   std::size_t GetUniqueId(char*, std::size_t) const override { return 0; }
 
  private:
-  void Seal(const char* plain, std::size_t bytes) { cipher_.Seal(index_++, ToBytes(plain, bytes), &sealed_); }
+  // Only now: a write-ahead log can wait for its first record for as long as a key lives.
+  void Begin() {
+    SealedHeader header;
+    cipher_.emplace(ChunkCipher::MakeNew(keys_->current(), layout_, purpose_, &header));
+    sealed_.append(reinterpret_cast<const char*>(header.data()), header.size());
+  }
+
+  void Seal(const char* plain, std::size_t bytes) { cipher_->Seal(index_++, ToBytes(plain, bytes), &sealed_); }
 
   // After a failure a part of what is sealed may be in the file: RocksDB does not write
   // such a file on, and neither index nor nonce comes again.
@@ -113,11 +124,13 @@ class SealedWritableFile final : public rocksdb::FSWritableFileOwnerWrapper {
     return Store(options, debug);
   }
 
-  ChunkCipher cipher_;
+  const std::shared_ptr<const KeyRing> keys_;
   const SealedLayout layout_;
+  const std::string purpose_;
+  std::optional<ChunkCipher> cipher_;  // none: nothing was written
   std::uint64_t index_ = 0;
   std::uint64_t plain_ = 0;
-  std::uint64_t stored_;
+  std::uint64_t stored_ = 0;
   std::string block_;   // kBlocks: what does not fill a chunk yet
   std::string sealed_;
   bool ended_ = false;
@@ -354,16 +367,65 @@ Status Refusals::first() const {
   return first_;
 }
 
-IOStatus MakeSealedWritableFile(std::unique_ptr<rocksdb::FSWritableFile> file, const NamedKey& key,
-                                SealedLayout layout, std::string_view purpose,
-                                std::unique_ptr<rocksdb::FSWritableFile>* result) {
-  SealedHeader header;
-  ChunkCipher cipher = ChunkCipher::MakeNew(key, layout, purpose, &header);
-  IOStatus status = file->Append(Slice(reinterpret_cast<const char*>(header.data()), header.size()), IOOptions(),
-                                 nullptr);
-  if (!status.ok()) return status;
-  *result = std::make_unique<SealedWritableFile>(std::move(file), std::move(cipher), layout);
-  return IOStatus::OK();
+RekeyableFile::RekeyableFile(std::unique_ptr<rocksdb::FSWritableFile> file, std::function<void()> gone)
+    : gone_(std::move(gone)), file_(std::move(file)) {}
+
+RekeyableFile::~RekeyableFile() {
+  gone_();
+  failure_.PermitUncheckedError();
+}
+
+IOStatus RekeyableFile::Replace(
+    const std::function<IOStatus(std::unique_ptr<rocksdb::FSWritableFile>* fresh)>& replace) {
+  MutexLock lock(mutex_);
+  std::unique_ptr<rocksdb::FSWritableFile> fresh;
+  IOStatus status = replace(&fresh);
+  if (fresh == nullptr) return status;
+  file_->Close(IOOptions(), nullptr).PermitUncheckedError();  // All of it is in the new one.
+  file_ = std::move(fresh);
+  failure_ = status;
+  return status;
+}
+
+IOStatus RekeyableFile::Append(const Slice& data, const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return failure_.ok() ? file_->Append(data, options, debug) : failure_;
+}
+
+IOStatus RekeyableFile::Truncate(std::uint64_t size, const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return file_->Truncate(size, options, debug);
+}
+
+IOStatus RekeyableFile::Close(const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return file_->Close(options, debug);
+}
+
+IOStatus RekeyableFile::Flush(const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return failure_.ok() ? file_->Flush(options, debug) : failure_;
+}
+
+IOStatus RekeyableFile::Sync(const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return failure_.ok() ? file_->Sync(options, debug) : failure_;
+}
+
+IOStatus RekeyableFile::Fsync(const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return failure_.ok() ? file_->Fsync(options, debug) : failure_;
+}
+
+std::uint64_t RekeyableFile::GetFileSize(const IOOptions& options, IODebugContext* debug) {
+  MutexLock lock(mutex_);
+  return file_->GetFileSize(options, debug);
+}
+
+std::unique_ptr<rocksdb::FSWritableFile> MakeSealedWritableFile(std::unique_ptr<rocksdb::FSWritableFile> file,
+                                                                std::shared_ptr<const KeyRing> keys,
+                                                                SealedLayout layout, std::string purpose) {
+  return std::make_unique<SealedWritableFile>(std::move(file), std::move(keys), layout, std::move(purpose));
 }
 
 std::unique_ptr<rocksdb::FSWritableFile> MakeClosedFile(std::unique_ptr<rocksdb::FSWritableFile> file) {

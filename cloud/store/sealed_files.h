@@ -1,6 +1,7 @@
 // RocksDB's three kinds of file, over encrypted ones.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -28,11 +29,50 @@ class Refusals {
   Status first_ STARLING_GUARDED_BY(mutex_);
 };
 
-// A new file.  Each append is on its way to the operating system on return if the
-// layout is kStream; whole blocks, and the rest with Sync and Close, if it is kBlocks.
-rocksdb::IOStatus MakeSealedWritableFile(std::unique_ptr<rocksdb::FSWritableFile> file, const NamedKey& key,
-                                         SealedLayout layout, std::string_view purpose,
-                                         std::unique_ptr<rocksdb::FSWritableFile>* result);
+// A new file, under the key that is the first one when something is written.  Each append
+// is on its way to the operating system on return if the layout is kStream; whole blocks,
+// and the rest with Sync and Close, if it is kBlocks.
+std::unique_ptr<rocksdb::FSWritableFile> MakeSealedWritableFile(std::unique_ptr<rocksdb::FSWritableFile> file,
+                                                                std::shared_ptr<const KeyRing> keys,
+                                                                SealedLayout layout, std::string purpose);
+
+// A file that RocksDB writes on for as long as it likes, and that can be put under
+// another key meanwhile.
+//
+// Threading: thread-safe.
+class RekeyableFile final : public rocksdb::FSWritableFile {
+ public:
+  // `gone` is called first thing when it is destroyed.
+  RekeyableFile(std::unique_ptr<rocksdb::FSWritableFile> file, std::function<void()> gone);
+  ~RekeyableFile() override;
+
+  // Holds up writes while `replace` copies the file; they go on in `*fresh` if it has set
+  // that.  If it fails although it has, which of the two a power cut leaves is not known,
+  // and every later write fails.
+  rocksdb::IOStatus Replace(
+      const std::function<rocksdb::IOStatus(std::unique_ptr<rocksdb::FSWritableFile>* fresh)>& replace);
+
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Append(const rocksdb::Slice& data, const rocksdb::IOOptions& options,
+                           const rocksdb::DataVerificationInfo&, rocksdb::IODebugContext* debug) override {
+    return Append(data, options, debug);
+  }
+  rocksdb::IOStatus Truncate(std::uint64_t size, const rocksdb::IOOptions& options,
+                             rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Close(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Flush(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Sync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+  rocksdb::IOStatus Fsync(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+  std::uint64_t GetFileSize(const rocksdb::IOOptions& options, rocksdb::IODebugContext* debug) override;
+  void PrepareWrite(std::size_t, std::size_t, const rocksdb::IOOptions&, rocksdb::IODebugContext*) override {}
+
+ private:
+  const std::function<void()> gone_;
+  Mutex mutex_;
+  std::unique_ptr<rocksdb::FSWritableFile> file_ STARLING_GUARDED_BY(mutex_);
+  rocksdb::IOStatus failure_ STARLING_GUARDED_BY(mutex_);
+};
 
 // A file that is there, to be synced and not to be written.
 std::unique_ptr<rocksdb::FSWritableFile> MakeClosedFile(std::unique_ptr<rocksdb::FSWritableFile> file);

@@ -1,81 +1,14 @@
-// State store and log under encryption: keys, rotation, tampering, and what is on disk.
+// State store and log under encryption: keys, tampering, and what is on disk.
 
 #include "cloud/store/encryption.h"
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <algorithm>
 
-#include "cloud/log/embedded_log.h"
-#include "tests/cloud/store/key_file.h"
-#include "tests/cloud/store/store_fixture.h"
+#include "cloud/store/key_file.h"
+#include "tests/cloud/store/encryption_fixture.h"
 
 namespace starling::cloud {
 namespace {
-
-namespace fs = std::filesystem;
-
-constexpr const char* kSecret = "this is where everybody was";
-
-class Encryption : public StoreTest {
- protected:
-  Encryption() {
-    log_config_.directory = directory_.path() + "/log";
-    log_config_.commit_interval_min = std::chrono::microseconds(0);
-    log_config_.sync_interval = milliseconds(0);
-  }
-
-  std::string KeyPath() const { return directory_.path() + "/keys"; }
-  void SetKeys(const std::string& text) { WriteKeyFile(KeyPath(), text); }
-
-  Status OpenStatus(const StoreEncryption& encryption) {
-    store_.reset();
-    auto store = RocksStateStore::Open(config_, encryption);
-    if (!store.ok()) return store.status();
-    store_ = std::move(store).value();
-    return {};
-  }
-  void OpenWithKeys(bool accept_plain = false) {
-    const Status status = OpenStatus(OpenKeys(KeyPath(), accept_plain));
-    ASSERT_TRUE(status.ok()) << status.message();
-  }
-
-  Status OpenLog(const StoreEncryption& encryption) {
-    log_.reset();
-    auto log = EmbeddedLog::Open(log_config_, CloudNow, encryption);
-    if (!log.ok()) return log.status();
-    log_ = std::move(log).value();
-    return {};
-  }
-  void Emit(const std::string& value) {
-    const auto ticket = log_->Append(kTopic, kPartition, Bytes("k"), Bytes(value));
-    ASSERT_TRUE(ticket.ok());
-    ASSERT_TRUE(log_->AwaitDurable(ticket.value()).ok());
-  }
-  std::vector<std::string> LogValues() {
-    std::vector<std::string> values;
-    const Status status = log_->Read(kTopic, kPartition, Offset{}, [&](const LogRecord& record) {
-      values.push_back(Text(record.value));
-      return true;
-    });
-    if (!status.ok()) values.push_back("CORRUPT");
-    return values;
-  }
-
-  static std::string Contents(const fs::path& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  }
-  static bool Holds(const fs::path& directory, const std::string& text) {
-    for (const auto& entry : fs::recursive_directory_iterator(directory)) {
-      if (entry.is_regular_file() && Contents(entry.path()).find(text) != std::string::npos) return true;
-    }
-    return false;
-  }
-
-  EmbeddedLogConfig log_config_;
-  std::unique_ptr<EmbeddedLog> log_;
-};
 
 TEST_F(Encryption, NothingOfTheStateIsOnDiskInClear) {
   SetKeys(KeyLine('a'));
@@ -172,49 +105,6 @@ TEST_F(Encryption, APlainDatabaseIsRefusedOrTakenOverByFlag) {
   EXPECT_EQ(LogValues(), std::vector<std::string>{kSecret});
 }
 
-// A new key first, everything is rewritten while both work, and after one more start the
-// old key is needed by nothing.
-TEST_F(Encryption, AKeyIsReplacedWithoutStopping) {
-  SetKeys(KeyLine('a'));
-  const StoreEncryption encryption = OpenKeys(KeyPath());
-  ASSERT_TRUE(OpenStatus(encryption).ok());
-  ASSERT_TRUE(OpenLog(encryption).ok());
-  Write(5, {{"k", "v"}});
-  for (int i = 0; i < 20; ++i) Emit(std::to_string(i));
-  SetKeys(KeyLine('b') + KeyLine('a'));
-  ASSERT_TRUE(encryption.keys->Reload().ok());
-  Emit("20");
-  const std::atomic<bool> stop{false};
-  ASSERT_TRUE(log_->Reencrypt(&stop).ok());
-  ASSERT_TRUE(store_->Reencrypt(&stop).ok());
-  Emit("21");
-  Write(6, {{"k", "w"}});
-  EXPECT_EQ(LogValues().size(), 22u);
-  for (const std::string& directory : {config_.directory, log_config_.directory}) {
-    const KeyUse use = ReadKeyUse(directory).value();
-    // CURRENT and MANIFEST are begun anew by the next start, or when they are full.
-    EXPECT_LE(use.files.contains("a") ? use.files.at("a") : 0, 2u) << directory;
-    EXPECT_GT(use.files.at("b"), 0u);
-  }
-  for (int start = 0; start < 2; ++start) {
-    ASSERT_TRUE(log_->Close().ok());
-    ASSERT_TRUE(OpenStatus(encryption).ok());
-    ASSERT_TRUE(OpenLog(encryption).ok());
-    store_->AwaitCompaction();
-  }
-  SetKeys(KeyLine('b'));
-  ASSERT_TRUE(log_->Close().ok());
-  log_.reset();
-  store_.reset();
-  for (const std::string& directory : {config_.directory, log_config_.directory}) {
-    EXPECT_FALSE(ReadKeyUse(directory).value().files.contains("a")) << directory;
-  }
-  OpenWithKeys();
-  ASSERT_TRUE(OpenLog(OpenKeys(KeyPath())).ok());
-  EXPECT_EQ(Load().entries, (Entries{{"k", "w"}}));
-  EXPECT_EQ(LogValues().size(), 22u);
-}
-
 // One bit of each file in turn.  What is read on opening is refused there, the rest when
 // it is read; the message names the file.
 TEST_F(Encryption, ATamperedFileIsRefusedByName) {
@@ -231,7 +121,7 @@ TEST_F(Encryption, ATamperedFileIsRefusedByName) {
     for (const auto& entry : fs::directory_iterator(directory)) {
       const std::string name = entry.path().filename();
       const std::string stored = entry.is_regular_file() ? Contents(entry.path()) : "";
-      if (stored.size() <= 84 || name.starts_with("LOG") || name.starts_with("OPTIONS")) continue;
+      if (stored.size() <= 84 || name.starts_with("LOG")) continue;
       std::string altered = stored;
       altered[altered.size() / 2] = static_cast<char>(altered[altered.size() / 2] ^ 1);
       const fs::path saved = directory_.path() + "/saved";
@@ -255,7 +145,67 @@ TEST_F(Encryption, ATamperedFileIsRefusedByName) {
       fs::copy(saved, directory, fs::copy_options::recursive);
     }
   }
-  EXPECT_GE(refused, 6);  // Of each: manifest and CURRENT; a table; a write-ahead log.
+  EXPECT_GE(refused, 10);  // Of each: manifest, CURRENT, IDENTITY, options; a table; a write-ahead log.
+}
+
+// A table that is cut is refused by its name at every length, and so is CURRENT.
+TEST_F(Encryption, ACutFileIsRefused) {
+  SetKeys(KeyLine('a'));
+  OpenWithKeys();
+  Write(5, {{"k", std::string(40'000, 'v')}});
+  store_.reset();
+  const fs::path saved = directory_.path() + "/saved";
+  fs::copy(config_.directory, saved, fs::copy_options::recursive);
+  int refused = 0;
+  for (const auto& entry : fs::directory_iterator(saved)) {
+    const std::string name = entry.path().filename();
+    if (!name.ends_with(".sst") && name != "CURRENT") continue;
+    const std::uintmax_t bytes = fs::file_size(entry.path());
+    for (std::uintmax_t cut = 1; cut < bytes; cut += std::max<std::uintmax_t>(1, bytes / 7)) {
+      fs::remove_all(config_.directory);
+      fs::copy(saved, config_.directory, fs::copy_options::recursive);
+      fs::resize_file(fs::path(config_.directory) / name, bytes - cut);
+      Status status = OpenStatus(OpenKeys(KeyPath()));
+      if (status.ok()) status = LoadAll(*store_).status;
+      store_.reset();
+      ASSERT_FALSE(status.ok()) << name << " less " << cut;
+      EXPECT_EQ(status.code(), ErrorCode::kCorruption) << status.message();
+      EXPECT_NE(std::string(status.message()).find(name), std::string::npos) << status.message();
+      ++refused;
+    }
+  }
+  EXPECT_GE(refused, 10);
+}
+
+// Both are whole and under the right key, and neither is what the manifest says.
+TEST_F(Encryption, TablesCannotChangePlaces) {
+  SetKeys(KeyLine('a'));
+  OpenWithKeys();
+  Write(5, {{"k", "one"}});
+  Write(6, {{"k", "two"}});
+  store_.reset();
+  std::vector<fs::path> tables;
+  for (const auto& entry : fs::directory_iterator(config_.directory)) {
+    if (entry.path().extension() == ".sst") tables.push_back(entry.path());
+  }
+  ASSERT_GE(tables.size(), 2u);
+  int refused = 0;
+  for (std::size_t i = 1; i < tables.size(); ++i) {
+    if (fs::file_size(tables[i]) != fs::file_size(tables[i - 1])) continue;
+    const auto exchange = [&] {
+      fs::rename(tables[i - 1], directory_.path() + "/other");
+      fs::rename(tables[i], tables[i - 1]);
+      fs::rename(directory_.path() + "/other", tables[i]);
+    };
+    exchange();
+    Status status = OpenStatus(OpenKeys(KeyPath()));
+    if (status.ok()) status = LoadAll(*store_).status;
+    store_.reset();
+    EXPECT_FALSE(status.ok());
+    refused += status.ok() ? 0 : 1;
+    exchange();
+  }
+  EXPECT_GE(refused, 1);
 }
 
 // kill -9, or a power cut, in the middle of the write-ahead log.
@@ -312,12 +262,56 @@ TEST_F(Encryption, AKeyFileThatIsWrongIsRefusedWithoutItsKeys) {
   EXPECT_EQ(KeyRing::Open(directory_.path() + "/none").status().code(), ErrorCode::kIoError);
 }
 
+// An empty write-ahead log waits for its first record under no key.
+TEST_F(Encryption, AFileIsUnderTheKeyOfItsFirstByte) {
+  SetKeys(KeyLine('a'));
+  const StoreEncryption encryption = OpenKeys(KeyPath());
+  ASSERT_TRUE(OpenLog(encryption).ok());
+  Emit("x");
+  const std::atomic<bool> stop{false};
+  ASSERT_TRUE(log_->Reencrypt(&stop).ok());  // The log's records are in files, its write-ahead log is new.
+  SetKeys(KeyLine('b') + KeyLine('a'));
+  ASSERT_TRUE(encryption.keys->Reload().ok());
+  ASSERT_TRUE(log_->Reencrypt(&stop).ok());
+  SetKeys(KeyLine('b'));
+  ASSERT_TRUE(encryption.keys->Reload().ok());
+  Emit("y");
+  ASSERT_TRUE(log_->Close().ok());
+  ASSERT_TRUE(OpenLog(OpenKeys(KeyPath())).ok());
+  EXPECT_EQ(LogValues(), (std::vector<std::string>{"x", "y"}));
+}
+
 TEST_F(Encryption, AKeyFileThatBecomesWrongChangesNothing) {
   SetKeys(KeyLine('a'));
   const StoreEncryption encryption = OpenKeys(KeyPath());
   SetKeys("nonsense\n");
   EXPECT_FALSE(encryption.keys->Reload().ok());
   EXPECT_EQ(encryption.keys->current().id, "a");
+}
+
+TEST_F(Encryption, AKeyFileIsMadeAndChangedAsAWhole) {
+  ASSERT_TRUE(InitKeyFile(KeyPath(), "key1").ok());
+  EXPECT_EQ(fs::status(KeyPath()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_EQ(InitKeyFile(KeyPath(), "key1").code(), ErrorCode::kInvalidArgument);
+  const std::string one = Contents(KeyPath());
+  EXPECT_EQ(one.size(), std::string("key1 ").size() + 2 * SecretKey::kBytes + 1);
+  fs::permissions(KeyPath(), fs::perms::group_read, fs::perm_options::add);
+  ASSERT_TRUE(AddKey(KeyPath(), NextKeyId({"key1"})).ok());
+  EXPECT_EQ(fs::status(KeyPath()).permissions() & fs::perms::group_all, fs::perms::group_read);
+  const auto ring = KeyRing::Open(KeyPath());
+  ASSERT_TRUE(ring.ok()) << ring.status().message();
+  EXPECT_EQ(ring.value()->ids(), (std::vector<std::string>{"key2", "key1"}));
+  EXPECT_EQ(ring.value()->current().id, "key2");
+  EXPECT_NE(ring.value()->current().secret.bytes, ring.value()->Find("key1")->secret.bytes);
+  EXPECT_EQ(AddKey(KeyPath(), "key1").code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(AddKey(KeyPath(), "no good").code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(DropKey(KeyPath(), "key2").code(), ErrorCode::kInvalidArgument);
+  EXPECT_EQ(DropKey(KeyPath(), "key9").code(), ErrorCode::kInvalidArgument);
+  const std::string two = Contents(KeyPath());
+  EXPECT_TRUE(two.ends_with(one));
+  ASSERT_TRUE(DropKey(KeyPath(), "key1").ok());
+  EXPECT_EQ(Contents(KeyPath()), two.substr(0, two.size() - one.size()));
+  EXPECT_EQ(NextKeyId({"key9", "mine", "key10x"}), "key10");
 }
 
 }  // namespace

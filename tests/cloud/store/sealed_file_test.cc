@@ -100,6 +100,24 @@ TEST_F(SealedFile, IsReadAsItWasWritten) {
   }
 }
 
+// Made by another implementation: Python's hmac and cryptography 48.
+TEST_F(SealedFile, TheExampleOfTheFormatPageIsRead) {
+  constexpr std::string_view kExample =
+      "535441525345414c01000000610000000000000000000000000000007834e272"
+      "abbc5618000102030405060708090a0b0c0d0e0f101112131415161718191a1b"
+      "1c1d1e1f33b73ed07842b59e70d63b35414adcd5020000003d1d8349c252dcc9"
+      "28b01a5ea06d8897b909485e22aa";
+  std::string stored;
+  for (std::size_t i = 0; i < kExample.size(); i += 2) {
+    stored.push_back(static_cast<char>(std::stoi(std::string(kExample.substr(i, 2)), nullptr, 16)));
+  }
+  Store("000007.log", stored);
+  files_ = std::make_unique<EncryptedFileSystem>(OpenKeys(directory_.path() + "/keys").keys, "log", false,
+                                                 refusals_.get());
+  EXPECT_EQ(Read("000007.log"), "hi");
+  EXPECT_TRUE(refusals_->first().ok()) << refusals_->first().message();
+}
+
 TEST_F(SealedFile, TheSameBytesAreNeverStoredAlikeTwice) {
   Write("1.log", {std::string(1'000, 'x'), std::string(1'000, 'x')});
   Write("2.log", {std::string(1'000, 'x'), std::string(1'000, 'x')});
