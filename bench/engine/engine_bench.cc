@@ -3,6 +3,11 @@
 //   Decode    verify, read, translate and store each fix by vehicle: no grid, no
 //             horizon, no heatmap; the least that can be paid
 //   Engine    Shard::Apply: decode, state, grid, horizon, heatmap, commands
+//   Copy      the vehicles' hot state and profiles copied: the least that a snapshot costs
+//   Save      Shard::Save after a second of the same traffic; an item is one vehicle.
+//             disk_b_per_vehicle: the state store's folder once it has the state twice
+//             over, and has compacted it
+//   Restore   RestoreEntry for every entry, and FinishRestore
 //
 // Arguments: vehicles; vehicles per km².  180 is the city of 10,000 vehicles on
 // 55 km²; 1,440 is eight times as dense.  An item is one fix.  Vehicles drive on a
@@ -16,9 +21,13 @@
 // Counters: fix_max_us and tick_max_us are the longest single records, commands
 // and episodes those of each million fixes, tested and refined the pairs that came
 // to tracks and to boxes for each fix.
+#include <unistd.h>
+
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <cstdlib>
+#include <filesystem>
 #include <random>
 #include <unordered_map>
 #include <vector>
@@ -27,6 +36,8 @@
 
 #include "bench/engine/street_traffic.h"
 #include "cloud/shard/shard_config.h"
+#include "cloud/shard/vehicle_table.h"
+#include "cloud/store/rocks_state_store.h"
 
 namespace starling::cloud {
 namespace {
@@ -125,6 +136,109 @@ void Engine(benchmark::State& state) {
   state.counters["refined_per_fix"] = static_cast<double>(after.pairs_refined - before.pairs_refined) / fixes;
 }
 
+// A shard after a second of traffic, and its state.
+struct Snapshot {
+  explicit Snapshot(const benchmark::State& state) {
+    const StreetTraffic traffic(static_cast<int>(state.range(0)), static_cast<double>(state.range(1)));
+    ShardOutputs outputs;
+    for (std::size_t i = 0; i < traffic.size(); ++i) {
+      outputs.Clear();
+      shard.Apply(traffic.At(i), &outputs);
+    }
+    shard.Save([this](std::span<const std::byte> key, std::span<const std::byte> value) {
+      keys.emplace_back(key.begin(), key.end());
+      values.emplace_back(value.begin(), value.end());
+      bytes += key.size() + value.size();
+      if (key[0] == std::byte{'v'}) vehicle_bytes += key.size() + value.size();
+    });
+  }
+
+  const ShardConfig config;
+  Shard shard{config, kRegion, kOrigin};
+  std::vector<std::vector<std::byte>> keys;
+  std::vector<std::vector<std::byte>> values;
+  std::size_t bytes = 0;
+  std::size_t vehicle_bytes = 0;
+};
+
+void Report(benchmark::State& state, const Snapshot& snapshot) {
+  const auto vehicles = static_cast<double>(snapshot.shard.vehicles());
+  state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(snapshot.shard.vehicles()));
+  state.SetBytesProcessed(state.iterations() * static_cast<std::int64_t>(snapshot.bytes));
+  state.counters["bytes_per_vehicle"] = static_cast<double>(snapshot.bytes) / vehicles;
+  state.counters["own_entry_bytes"] = static_cast<double>(snapshot.vehicle_bytes) / vehicles;
+}
+
+void Copy(benchmark::State& state) {
+  struct Whole {
+    std::array<std::byte, kHotBytesPerVehicle + sizeof(VehicleProfile)> bytes;
+  };
+  const std::vector<Whole> vehicles(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) {
+    std::vector<Whole> copy(vehicles);
+    benchmark::DoNotOptimize(copy.data());
+  }
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+  state.SetBytesProcessed(state.iterations() * state.range(0) * static_cast<std::int64_t>(sizeof(Whole)));
+}
+
+// Bytes of the state store's folder with this state; 0 if it failed.
+std::uint64_t BytesOnDisk(const Snapshot& snapshot) {
+  const char* const parent = std::getenv("TMPDIR");
+  std::string directory = std::string(parent != nullptr ? parent : ".") + "/engine_bench_XXXXXX";
+  if (::mkdtemp(directory.data()) == nullptr) return 0;
+  std::uint64_t bytes = 0;
+  {
+    RocksStateStoreConfig config;
+    config.directory = directory + "/state";
+    auto store = RocksStateStore::Open(config);
+    std::vector<StateChange> changes;
+    for (std::size_t i = 0; i < snapshot.keys.size(); ++i) {
+      changes.push_back({snapshot.keys[i], std::span<const std::byte>(snapshot.values[i])});
+    }
+    bool stored = store.ok();
+    for (const std::uint64_t next : {1, 2}) {
+      stored = stored && store.value()->Write(Topic::kTelemetry, Partition{0}, Offset{next}, changes).ok();
+    }
+    if (stored) {
+      store.value()->AwaitCompaction();
+      bytes = store.value()->Stats().bytes_on_disk;
+    }
+  }
+  std::error_code failure;
+  std::filesystem::remove_all(directory, failure);
+  return bytes;
+}
+
+void Save(benchmark::State& state) {
+  const Snapshot snapshot(state);
+  for (auto _ : state) {
+    std::size_t bytes = 0;
+    snapshot.shard.Save([&bytes](std::span<const std::byte> key, std::span<const std::byte> value) {
+      bytes += key.size() + value.size();
+    });
+    if (bytes != snapshot.bytes) state.SkipWithError("the same state gave other entries");
+  }
+  Report(state, snapshot);
+  const std::uint64_t on_disk = BytesOnDisk(snapshot);
+  if (on_disk == 0) state.SkipWithError("the state store refused");
+  state.counters["disk_b_per_vehicle"] = static_cast<double>(on_disk) / static_cast<double>(snapshot.shard.vehicles());
+}
+
+void Restore(benchmark::State& state) {
+  const Snapshot snapshot(state);
+  for (auto _ : state) {
+    Shard shard(snapshot.config, kRegion, kOrigin);
+    for (std::size_t i = 0; i < snapshot.keys.size(); ++i) {
+      if (!shard.RestoreEntry(snapshot.keys[i], snapshot.values[i]).ok()) state.SkipWithError("an entry was refused");
+    }
+    if (!shard.FinishRestore().ok() || shard.vehicles() != snapshot.shard.vehicles()) {
+      state.SkipWithError("the state was refused");
+    }
+  }
+  Report(state, snapshot);
+}
+
 void Cases(benchmark::internal::Benchmark* bench) {
   bench->ArgNames({"vehicles", "per_km2"})->Unit(benchmark::kMillisecond);
   for (const int vehicles : {10'000, 100'000}) {
@@ -133,6 +247,9 @@ void Cases(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(Decode)->Apply(Cases);
 BENCHMARK(Engine)->Apply(Cases);
+BENCHMARK(Copy)->Apply(Cases);
+BENCHMARK(Save)->Apply(Cases);
+BENCHMARK(Restore)->Apply(Cases);
 
 }  // namespace
 }  // namespace starling::cloud

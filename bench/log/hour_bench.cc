@@ -1,21 +1,27 @@
 // An hour's worth of a fleet's records through the log and the state store: whether
 // size, memory and latency stay flat.
 //
-//   Hour/S    the S-th twelfth of the hour, 0 to 11, one after the other on the same
-//             data: telemetry at 2.5 a second and vehicle, a history batch of each
-//             vehicle every ten seconds, a point in time of 300 bytes a vehicle every
-//             two seconds
+//   Hour/S        the S-th twelfth of the hour, 0 to 11, one after the other on the same
+//                 data: telemetry at 2.5 a second and vehicle, a history batch of each
+//                 vehicle every ten seconds, a point in time of 300 bytes a vehicle
+//                 every two seconds
+//   SealedHour/S  the same with everything encrypted
 //
 // 500 vehicles by default, STARLING_HOUR_VEHICLES names another number; as fast as the
 // disk takes it, so an hour lasts minutes.  Topics are bounded to what a quarter of an
 // hour writes, so that retention works all the time.  Each group of 25 records waits
 // until it is emitted: p50_us, p99_us and max_us are those waits.  disk_mb and rss_mb
-// are as the slice ends; write_amp is bytes that the process wrote to files over bytes
-// of keys and values that it was given; syncs_per_s is by wall time.  The first slice
-// is the baseline: vs_first_p99, vs_first_rss.
+// are as the slice ends, state_b_per_vehicle after everything is compacted that is due;
+// write_amp is bytes that the process wrote to files over bytes of keys and values that
+// it was given, state_amp the state store's alone; syncs_per_s counts fsync and fdatasync
+// by wall time, syncs_per_point those of one point in time.  The first slice is the
+// baseline: vs_first_p99, vs_first_rss.
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -28,8 +34,25 @@
 #include <benchmark/benchmark.h>
 
 #include "cloud/log/embedded_log.h"
+#include "cloud/store/key_file.h"
 #include "cloud/store/rocks_state_store.h"
 #include "common/ids.h"
+
+namespace {
+
+// Of the whole process: those of RocksDB go through these two as well.
+std::atomic<std::uint64_t> syncs_made{0};
+
+}  // namespace
+
+extern "C" int fsync(int fd) {
+  syncs_made.fetch_add(1, std::memory_order_relaxed);
+  return static_cast<int>(::syscall(SYS_fsync, fd));
+}
+extern "C" int fdatasync(int fd) {
+  syncs_made.fetch_add(1, std::memory_order_relaxed);
+  return static_cast<int>(::syscall(SYS_fdatasync, fd));
+}
 
 namespace starling::cloud {
 namespace {
@@ -51,7 +74,7 @@ std::size_t Vehicles() {
 // What the whole of it is made of; half of the bytes are noise.
 class Hour {
  public:
-  Hour() {
+  explicit Hour(bool sealed) {
     const char* const parent = std::getenv("TMPDIR");
     std::string pattern = std::string(parent != nullptr ? parent : ".") + "/hour_bench_XXXXXX";
     if (::mkdtemp(pattern.data()) == nullptr) std::abort();
@@ -64,10 +87,18 @@ class Hour {
     bound_ = std::max<std::uint64_t>(Vehicles() * 900 * (kFixBytes * 5 / 2 + kBatchBytes / 10), 8 << 20);
     config.topics[static_cast<std::size_t>(Topic::kTelemetry)].bytes_max = bound_;
     config.topics[static_cast<std::size_t>(Topic::kHistory)].bytes_max = bound_;
-    auto log = EmbeddedLog::Open(config);
+    StoreEncryption encryption;
+    if (sealed) {
+      const std::string keys = directory_ + "/keys";
+      if (!InitKeyFile(keys, "key1").ok()) std::abort();
+      auto ring = KeyRing::Open(keys);
+      if (!ring.ok()) std::abort();
+      encryption.keys = std::move(ring).value();
+    }
+    auto log = EmbeddedLog::Open(config, CloudNow, encryption);
     RocksStateStoreConfig store_config;
     store_config.directory = directory_ + "/state";
-    auto store = RocksStateStore::Open(store_config);
+    auto store = RocksStateStore::Open(store_config, encryption);
     if (!log.ok() || !store.ok()) std::abort();
     log_ = std::move(log).value();
     store_ = std::move(store).value();
@@ -103,7 +134,12 @@ class Hour {
   }
 
   std::uint64_t given_bytes() const { return given_bytes_; }
-  std::uint64_t syncs() const { return log_->counters().syncs; }
+  StateStoreStats Compacted() {
+    store_->AwaitCompaction();
+    return store_->Stats();
+  }
+  std::uint64_t points() const { return points_; }
+  std::uint64_t point_syncs() const { return point_syncs_; }
   const std::string& directory() const { return directory_; }
   std::uint64_t bound() const { return bound_; }
   bool retention_worked() const { return ToNumber(log_->RangeOf(Topic::kTelemetry, kPartition).first) > 0; }
@@ -141,7 +177,13 @@ class Hour {
     for (std::size_t i = 0; i < keys.size(); ++i) {
       changes.push_back({std::as_bytes(std::span(keys[i])), std::span<const std::byte>(values[i])});
     }
-    return store_->Write(Topic::kTelemetry, kPartition, Offset{second_}, changes).ok();
+    // The log's syncer would be counted too while it has something to sync.
+    if (!log_->AwaitDurable(log_->emitted()).ok()) return false;
+    const std::uint64_t syncs = syncs_made.load(std::memory_order_relaxed);
+    const bool stored = store_->Write(Topic::kTelemetry, kPartition, Offset{second_}, changes).ok();
+    point_syncs_ += syncs_made.load(std::memory_order_relaxed) - syncs;
+    ++points_;
+    return stored;
   }
 
   std::string directory_;
@@ -152,6 +194,8 @@ class Hour {
   std::uint32_t random_ = 1;
   std::uint64_t second_ = 0;
   std::uint64_t given_bytes_ = 0;
+  std::uint64_t points_ = 0;
+  std::uint64_t point_syncs_ = 0;
 };
 
 std::uint64_t DiskBytes(const std::string& directory) {
@@ -183,19 +227,24 @@ std::uint64_t WrittenBytes() {
   return 0;
 }
 
-void HourSlice(benchmark::State& state) {
+void HourSlice(benchmark::State& state, bool sealed) {
   static std::unique_ptr<Hour> hour;
   static double first_p99 = 0;
   static double first_rss = 0;
   const auto slice = static_cast<int>(state.range(0));
-  if (slice == 0 || hour == nullptr) hour = std::make_unique<Hour>();
+  if (slice == 0 || hour == nullptr) {
+    hour = std::make_unique<Hour>(sealed);
+    first_p99 = 0;
+  }
   const int seconds_here = std::getenv("STARLING_HOUR_SECONDS") != nullptr
                                ? std::atoi(std::getenv("STARLING_HOUR_SECONDS"))
                                : kSecondsPerSlice;
   std::vector<double> waits_us;
   const std::uint64_t given = hour->given_bytes();
   const std::uint64_t written = WrittenBytes();
-  const std::uint64_t syncs = hour->syncs();
+  const std::uint64_t syncs = syncs_made.load();
+  const std::uint64_t points = hour->points();
+  const std::uint64_t point_syncs = hour->point_syncs();
   const auto started = std::chrono::steady_clock::now();
   for (auto _ : state) {
     for (int second = 0; second < seconds_here; ++second) {
@@ -205,6 +254,8 @@ void HourSlice(benchmark::State& state) {
   const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
   std::sort(waits_us.begin(), waits_us.end());
   const auto at = [&](double part) { return waits_us[static_cast<std::size_t>(part * static_cast<double>(waits_us.size() - 1))]; };
+  const std::uint64_t syncs_of_slice = syncs_made.load() - syncs;
+  const StateStoreStats stored = hour->Compacted();
   const double disk = static_cast<double>(DiskBytes(hour->directory()));
   const double rss = static_cast<double>(ResidentBytes());
   if (first_p99 == 0) {
@@ -216,8 +267,14 @@ void HourSlice(benchmark::State& state) {
   state.counters["p50_us"] = at(0.5);
   state.counters["p99_us"] = at(0.99);
   state.counters["max_us"] = waits_us.back();
-  state.counters["write_amp"] = static_cast<double>(WrittenBytes() - written) / static_cast<double>(hour->given_bytes() - given);
-  state.counters["syncs_per_s"] = static_cast<double>(hour->syncs() - syncs) / wall_s;
+  state.counters["write_amp"] =
+      static_cast<double>(WrittenBytes() - written) / static_cast<double>(hour->given_bytes() - given);
+  state.counters["syncs_per_s"] = static_cast<double>(syncs_of_slice) / wall_s;
+  state.counters["syncs_per_point"] = static_cast<double>(hour->point_syncs() - point_syncs) /
+                                      static_cast<double>(std::max<std::uint64_t>(hour->points() - points, 1));
+  state.counters["state_amp"] = stored.write_amplification();
+  state.counters["state_b_per_vehicle"] =
+      static_cast<double>(stored.bytes_on_disk) / static_cast<double>(Vehicles());
   state.counters["hours_per_hour"] = seconds_here / wall_s;
   state.counters["vs_first_p99"] = at(0.99) / first_p99;
   state.counters["vs_first_rss"] = rss / first_rss;
@@ -229,7 +286,11 @@ void HourSlice(benchmark::State& state) {
     hour.reset();
   }
 }
-BENCHMARK(HourSlice)->Name("Hour")->DenseRange(0, kSlices - 1)->Iterations(1)->Unit(benchmark::kSecond);
+void Slices(benchmark::internal::Benchmark* bench) {
+  bench->DenseRange(0, kSlices - 1)->Iterations(1)->Unit(benchmark::kSecond);
+}
+BENCHMARK_CAPTURE(HourSlice, plain, false)->Name("Hour")->Apply(Slices);
+BENCHMARK_CAPTURE(HourSlice, sealed, true)->Name("SealedHour")->Apply(Slices);
 
 }  // namespace
 }  // namespace starling::cloud
