@@ -7,7 +7,7 @@
 namespace starling::cloud {
 
 std::span<const std::byte> RecordBuilder::Fix(const Vehicle& vehicle, const wire::Live& live,
-                                              CloudTime sample_time, const Place& place) {
+                                              CloudTime sample_time, const Place& place, CloudTime appended) {
   builder_.Clear();
   const auto name = Name(vehicle.id);
   flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
@@ -20,7 +20,7 @@ std::span<const std::byte> RecordBuilder::Fix(const Vehicle& vehicle, const wire
   const auto body = log::CreateFix(builder_, name, ToNumber(vehicle.boot), live.fix(), path,
                                    ToNs(sample_time), vehicle.length_cm, vehicle.width_cm,
                                    owns ? log::Role::Owner : log::Role::Ghost,
-                                   owns ? 0 : ToNumber(place.owner), place.leaves);
+                                   owns ? 0 : ToNumber(place.owner), place.leaves, ToNs(appended));
   return Telemetry(place.region, log::TelemetryBody::Fix, body.Union());
 }
 

@@ -36,12 +36,12 @@ class RecordBuilder {
     bool leaves = false;                // no longer within its reach
   };
 
-  // Topic::kTelemetry.
+  // Topic::kTelemetry.  `appended`: now; the epoch if nobody measures.
   std::span<const std::byte> Fix(const Vehicle& vehicle, const wire::Live& live, CloudTime sample_time) {
-    return Fix(vehicle, live, sample_time, {region_, region_});
+    return Fix(vehicle, live, sample_time, {region_, region_}, CloudTime{});
   }
   std::span<const std::byte> Fix(const Vehicle& vehicle, const wire::Live& live, CloudTime sample_time,
-                                 const Place& place);
+                                 const Place& place, CloudTime appended);
   std::span<const std::byte> Session(const Vehicle& vehicle, bool connected, std::uint64_t acked_through) {
     return Session(vehicle, connected, acked_through, region_);
   }

@@ -348,9 +348,10 @@ Judgement VehicleConnection::AppendFix(const wire::Live& live, CloudTime sample_
     if (!AppendSession(true)) return shed;
     session_pending_ = false;
   }
+  const CloudTime now = CloudNow();
   const auto append = [&](RegionId region, bool leaves) {
     return Append(Topic::kTelemetry, region,
-                  thread_->records.Fix(vehicle_, live, sample_time, {region, owner, leaves}), nullptr);
+                  thread_->records.Fix(vehicle_, live, sample_time, {region, owner, leaves}, now), nullptr);
   };
   if (!append(owner, false)) return shed;
   const auto copy = [&](RegionId region, bool leaves) {

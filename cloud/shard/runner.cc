@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cloud/shard/changelog.h"
+#include "schemas/cloud_to_edge/downlink_generated.h"
 #include "schemas/log/telemetry_generated.h"
 
 namespace starling::cloud {
@@ -101,6 +102,11 @@ Status ShardRunner::Start(std::string_view owner) {
   if (ownership_due_) {
     if (status = AppendOwnership(); !status.ok()) return status;
   }
+  {
+    // Only from now on can the owner be heard.
+    std::lock_guard lock(delivery_mutex_);
+    watch_.OnSign(std::chrono::steady_clock::now());
+  }
   pulse_thread_ = std::jthread([this](const std::stop_token& stop) { PulseUntilStopped(stop); });
   return Status();
 }
@@ -148,6 +154,19 @@ void ShardRunner::RunQueries() {
   while (auto query = queries_.Pop()) {
     queries_queued_.fetch_sub(1, std::memory_order_relaxed);
     (*query)(*shard_);
+  }
+}
+
+// For who measures; the log and the state have none of it.
+void ShardRunner::StampCommands(const LogRecord& cause) {
+  const log::Telemetry* telemetry = Parse(cause);
+  const log::Fix* fix = telemetry == nullptr ? nullptr : telemetry->body_as_Fix();
+  const std::int64_t issued_ns = ToNs(now_());
+  for (ShardOutputs::Command& command : outputs_.commands) {
+    auto* wire_command = flatbuffers::GetMutableRoot<wire::Command>(command.wire_command.data());
+    if (fix != nullptr) wire_command->mutate_appended_time_ns(fix->appended_time_ns());
+    wire_command->mutate_read_time_ns(read_ns_);
+    wire_command->mutate_issued_time_ns(issued_ns);
   }
 }
 
@@ -221,6 +240,7 @@ void ShardRunner::ApplyOne(const LogRecord& record) {
     digest_ = checkpointer_ == nullptr ? 0 : DigestOf(outputs_, digest_);  // Before they are moved from.
     if (!outputs_.commands.empty()) {
       own_counters_.commands_delivered += outputs_.commands.size();
+      StampCommands(record);
       parts_.sink->Deliver(outputs_.commands);
     }
   } else {
@@ -260,7 +280,9 @@ void ShardRunner::Refuse(const Status& status) {
 
 void ShardRunner::OnRecords(std::span<const LogRecord> records) {
   if (records.empty()) return;
+  const std::int64_t read_ns = ToNs(now_());
   std::lock_guard lock(delivery_mutex_);
+  read_ns_ = read_ns;
   for (const LogRecord& record : records) {
     RunQueries();
     ApplyOne(record);

@@ -164,6 +164,7 @@ class ShardRunner final : public LogConsumer {
 
   // With delivery_mutex_ held:
   void ApplyOne(const LogRecord& record);
+  void StampCommands(const LogRecord& cause);
   void Watch(const LogRecord& record);
   void BecomeOwnerOrNot(const LogRecord& record);
   void Demote();
@@ -206,6 +207,7 @@ class ShardRunner final : public LogConsumer {
   ShardRunnerCounters own_counters_;
   std::uint64_t digest_ = 0;         // of all outputs
   Offset next_{};                    // after the last record applied
+  std::int64_t read_ns_ = 0;         // when the batch at hand came from the log
   Offset claimed_from_{};            // the own Ownership record comes no earlier
   Epoch claimed_epoch_{};            // as the writer gave it; 0: that record's offset
   Epoch owned_epoch_{};              // while it is owner

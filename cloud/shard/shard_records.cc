@@ -49,7 +49,7 @@ flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> BuildHead(flatbuffers::Fl
 
 flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* builder,
                                                 const CommandFields& fields,
-                                                const CommandRequest& request) {
+                                                const CommandRequest& request, bool on_its_way) {
   flatbuffers::Offset<flatbuffers::String> cause_vehicle;
   if (!request.cause.vehicle.empty()) {
     const std::string_view name = request.cause.vehicle.view();
@@ -73,9 +73,14 @@ flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* 
   command.add_cause_boot_id(request.cause.boot_id);
   command.add_cause_sequence(request.cause.sequence);
   command.add_cause_log_time_ns(request.cause.log_time_ns);
-  // Always there, so that the shell can write the time into the finished bytes.
+  // Always there, so that the shells can write the times into the finished bytes.
   builder->ForceDefaults(true);
   command.add_emitted_time_ns(0);
+  if (on_its_way) {
+    command.add_appended_time_ns(0);
+    command.add_read_time_ns(0);
+    command.add_issued_time_ns(0);
+  }
   builder->ForceDefaults(false);
   return command.Finish();
 }
@@ -126,7 +131,7 @@ std::uint64_t DigestOf(const ShardOutputs& outputs, std::uint64_t seed) {
 
 std::vector<std::byte> EncodeCommand(const CommandFields& fields, const CommandRequest& request) {
   flatbuffers::FlatBufferBuilder builder(256);
-  builder.Finish(BuildCommand(&builder, fields, request));
+  builder.Finish(BuildCommand(&builder, fields, request, /*on_its_way=*/true));
   return Finished(builder);
 }
 

@@ -35,10 +35,11 @@ DecodedCommand DecodeCommand(const wire::Command& command);
 // A finished wire::Command; of a decoded one the very bytes that it was decoded from.
 std::vector<std::byte> EncodeCommand(const CommandFields& fields, const CommandRequest& request);
 
-// Into another builder, as part of what that builds.
+// Into another builder, as part of what that builds.  `on_its_way`: with room for the
+// times that the shells write into the finished bytes.
 flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* builder,
                                                 const CommandFields& fields,
-                                                const CommandRequest& request);
+                                                const CommandRequest& request, bool on_its_way = false);
 
 // The records of the audit trail, keyed by vehicle; each becomes the chain's last one.
 ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields& fields,

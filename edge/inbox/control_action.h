@@ -28,6 +28,9 @@ struct ControlAction {
   std::uint64_t cause_sequence = 0;
   std::int64_t cause_log_time_ns = 0;
   std::int64_t emitted_time_ns = 0;
+  std::int64_t appended_time_ns = 0;
+  std::int64_t read_time_ns = 0;
+  std::int64_t issued_time_ns = 0;
 };
 
 // The most restrictive of the live leases.

@@ -49,6 +49,9 @@ ControlAction ActionOf(const wire::Command& command) {
   action.cause_sequence = command.cause_sequence();
   action.cause_log_time_ns = command.cause_log_time_ns();
   action.emitted_time_ns = command.emitted_time_ns();
+  action.appended_time_ns = command.appended_time_ns();
+  action.read_time_ns = command.read_time_ns();
+  action.issued_time_ns = command.issued_time_ns();
   return action;
 }
 

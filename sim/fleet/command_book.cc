@@ -34,10 +34,23 @@ void CommandBook::OnAction(std::uint32_t vehicle, const edge::ControlAction& act
   for (KindFigures* figures : {&figures_[0], &figures_[static_cast<std::size_t>(action.kind)]}) {
     ++figures->handed_over;
     if (sampled) {
-      figures->by_sample.end_to_end.Record(now - *sampled);
-      figures->by_sample.uplink.Record(logged - *sampled);
-      figures->by_sample.decision.Record(emitted - logged);
-      figures->by_sample.delivery.Record(now - emitted);
+      SampleLegs& legs = figures->by_sample;
+      legs.end_to_end.Record(now - *sampled);
+      legs.delivery.Record(now - emitted);
+      if (action.appended_time_ns != 0) {
+        const CloudTime appended = CloudTimeFromNs(action.appended_time_ns);
+        const CloudTime read = CloudTimeFromNs(action.read_time_ns);
+        const CloudTime issued = CloudTimeFromNs(action.issued_time_ns);
+        legs.uplink.Record(appended - *sampled);
+        legs.log_in.Record(read - appended);
+        legs.decision.Record(issued - read);
+        legs.log_out.Record(emitted - issued);
+      } else {
+        // Nobody noted when the log was given it.  Issued again by a new owner, the log's time
+        // is a broker's, in whole milliseconds, and too coarse for an uplink.
+        if (action.read_time_ns == 0) legs.uplink.Record(logged - *sampled);
+        legs.decision.Record(emitted - logged);
+      }
     } else if (!by_sample) {
       figures->by_tick.end_to_end.Record(now - logged);
       figures->by_tick.decision.Record(emitted - logged);
@@ -48,8 +61,7 @@ void CommandBook::OnAction(std::uint32_t vehicle, const edge::ControlAction& act
 
 std::uint64_t CommandBook::negative_legs() const {
   const KindFigures& all = figures_[0];
-  return all.by_sample.end_to_end.negatives() + all.by_sample.uplink.negatives() +
-         all.by_sample.decision.negatives() + all.by_sample.delivery.negatives() +
+  return all.by_sample.negatives() +
          all.by_tick.end_to_end.negatives() + all.by_tick.decision.negatives() +
          all.by_tick.delivery.negatives();
 }

@@ -16,12 +16,19 @@
 
 namespace starling::sim {
 
-// The four legs of commands that a sample has caused.
+// The legs of commands that a sample has caused.
 struct SampleLegs {
   Histogram end_to_end;  // scheduled instant of the causing sample -> handed over
-  Histogram uplink;      // scheduled instant -> taken by the log
-  Histogram decision;    // taken by the log -> emitted
-  Histogram delivery;    // emitted -> handed over
+  Histogram uplink;      // scheduled instant -> given to the log by the gateway
+  Histogram log_in;      // -> read by the shard
+  Histogram decision;    // -> issued by the shard
+  Histogram log_out;     // -> in the hands of the vehicle's gateway
+  Histogram delivery;    // -> handed over
+
+  std::uint64_t negatives() const {
+    return end_to_end.negatives() + uplink.negatives() + log_in.negatives() + decision.negatives() +
+           log_out.negatives() + delivery.negatives();
+  }
 };
 
 // Of commands that a tick or a closing window has caused: the log's time is where

@@ -14,12 +14,12 @@ Quantiles Quantiles::Of(const Histogram& histogram) {
 }
 
 LegQuantiles LegQuantiles::Of(const SampleLegs& legs) {
-  return {Quantiles::Of(legs.end_to_end), Quantiles::Of(legs.uplink),
-          Quantiles::Of(legs.decision), Quantiles::Of(legs.delivery)};
+  return {Quantiles::Of(legs.end_to_end), Quantiles::Of(legs.uplink),  Quantiles::Of(legs.log_in),
+          Quantiles::Of(legs.decision),   Quantiles::Of(legs.log_out), Quantiles::Of(legs.delivery)};
 }
 
 LegQuantiles LegQuantiles::Of(const TickLegs& legs) {
-  return {Quantiles::Of(legs.end_to_end), Quantiles{}, Quantiles::Of(legs.decision),
+  return {Quantiles::Of(legs.end_to_end), Quantiles{}, Quantiles{}, Quantiles::Of(legs.decision), Quantiles{},
           Quantiles::Of(legs.delivery)};
 }
 

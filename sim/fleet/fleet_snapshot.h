@@ -37,8 +37,10 @@ struct Quantiles {
 
 struct LegQuantiles {
   Quantiles end_to_end;
-  Quantiles uplink;      // stays empty for commands by tick
+  Quantiles uplink;      // this and those with the log stay empty for commands by tick
+  Quantiles log_in;
   Quantiles decision;
+  Quantiles log_out;
   Quantiles delivery;
 
   static LegQuantiles Of(const SampleLegs& legs);

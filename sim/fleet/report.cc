@@ -30,7 +30,8 @@ json::object Describe(const Quantiles& q) {
 
 json::object Describe(const LegQuantiles& legs) {
   return {{"end_to_end", Describe(legs.end_to_end)}, {"uplink", Describe(legs.uplink)},
-          {"decision", Describe(legs.decision)}, {"delivery", Describe(legs.delivery)}};
+          {"log_in", Describe(legs.log_in)},         {"decision", Describe(legs.decision)},
+          {"log_out", Describe(legs.log_out)},       {"delivery", Describe(legs.delivery)}};
 }
 
 json::object DescribeByTick(const LegQuantiles& legs) {

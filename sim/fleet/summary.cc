@@ -142,7 +142,9 @@ std::string SummaryTable(const RunRecord& run, const FleetOutcome& outcome,
   const LegQuantiles all = LegQuantiles::Of(book.figures(wire::CommandKind::None).by_sample);
   LatencyLine(&out, "end to end", all.end_to_end);
   LatencyLine(&out, "  uplink", all.uplink);
+  LatencyLine(&out, "  log, to the shard", all.log_in);
   LatencyLine(&out, "  decision", all.decision);
+  LatencyLine(&out, "  log, to the gateway", all.log_out);
   LatencyLine(&out, "  delivery", all.delivery);
   for (const auto& [kind, name] : kReportedKinds) {
     const KindFigures& kind_figures = book.figures(kind);

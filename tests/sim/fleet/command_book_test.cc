@@ -46,6 +46,24 @@ TEST_F(Book, TimesEachLegFromTheCausingSamplesInstant) {
   EXPECT_EQ(book_.figures(wire::CommandKind::None).by_sample.end_to_end.count(), 1u);
 }
 
+TEST_F(Book, TimesTheLogsShareWhereItWasNoted) {
+  edge::ControlAction action = Command(1, wire::CommandKind::Avoidance);
+  action.cause_log_time_ns = ToNs(kStart + milliseconds(950));  // a broker's whole milliseconds
+  action.appended_time_ns = ToNs(kStart + milliseconds(951));
+  action.read_time_ns = ToNs(kStart + milliseconds(954));
+  action.issued_time_ns = ToNs(kStart + milliseconds(955));
+  action.emitted_time_ns = ToNs(kStart + milliseconds(961));
+  book_.OnAction(0, action, BootTime(seconds(1)), kStart + milliseconds(963));
+  const SampleLegs& legs = book_.figures(wire::CommandKind::Avoidance).by_sample;
+  EXPECT_DOUBLE_EQ(Ms(legs.end_to_end), 13);
+  EXPECT_DOUBLE_EQ(Ms(legs.uplink), 1);
+  EXPECT_DOUBLE_EQ(Ms(legs.log_in), 3);
+  EXPECT_DOUBLE_EQ(Ms(legs.decision), 1);
+  EXPECT_DOUBLE_EQ(Ms(legs.log_out), 6);
+  EXPECT_DOUBLE_EQ(Ms(legs.delivery), 2);
+  EXPECT_EQ(book_.negative_legs(), 0u);
+}
+
 TEST_F(Book, CommandsByTickAreTimedFromTheLogAndKeptApart) {
   edge::ControlAction action = Command(1, wire::CommandKind::SpeedAdvice);
   action.cause_sequence = 0;
