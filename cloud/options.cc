@@ -244,6 +244,7 @@ void ReadWriter(Section* section, EmbeddedRegionWriterConfig* config) {
 
 void ReadKafka(Section* section, KafkaConfig* config) {
   section->Read("transactions", &config->transactions);
+  section->Read("linger", &config->linger);
   section->Read("queue_bytes_max", &config->queue_bytes_max);
   section->Read("queue_records_max", &config->queue_records_max);
   section->Read("bulk_share_percent", &config->bulk_share_percent);

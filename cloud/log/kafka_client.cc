@@ -38,7 +38,8 @@ const Properties kQuickProducer = {
 
 const Properties kQuickConsumer = {
     {"fetch.error.backoff.ms", "20"},
-    {"fetch.wait.max.ms", "500"},
+    // A broker answers a connection in order: a question waits behind the fetch before it.
+    {"fetch.wait.max.ms", "100"},
     {"fetch.min.bytes", "1"},
     // Of each partition.  Once it is reached librdkafka pauses, before 2.2 for a whole
     // second: enough that a consumer that keeps up never gets there.

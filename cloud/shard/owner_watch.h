@@ -45,6 +45,7 @@ class OwnerWatch {
   Steady deferred_until_ = Steady::min();
   Offset next_{};
   std::optional<Offset> read_until_;  // the end, as it was when the silence was noticed
+  Steady asked_{};                    // when that was
   bool left_ = false;
 };
 

@@ -61,7 +61,16 @@ TEST_F(OwnerWatchTest, TheEndIsThatOfTheSilencesBeginning) {
 TEST_F(OwnerWatchTest, APartitionThatEndsInOffsetsWithoutRecordsIsRead) {
   watch_.OnProgress(Offset{98}, At(300));
   EXPECT_FALSE(ShouldClaim(700));
-  EXPECT_TRUE(ShouldClaim(1'000));
+  EXPECT_FALSE(ShouldClaim(7'699));
+  EXPECT_TRUE(ShouldClaim(7'700));
+}
+
+TEST_F(OwnerWatchTest, ABrokerThatIsSlowToAnswerIsNoSilence) {
+  EXPECT_FALSE(ShouldClaim(700));
+  EXPECT_FALSE(ShouldClaim(3'000));
+  watch_.OnProgress(Offset{1}, At(3'001));
+  watch_.OnSign(At(3'001));
+  EXPECT_FALSE(ShouldClaim(3'002));
 }
 
 TEST_F(OwnerWatchTest, AnOwnerThatLeavesIsFollowedAtOnce) {
