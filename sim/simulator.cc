@@ -9,7 +9,9 @@
 #include <future>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "edge/uplink/endpoint.h"
 #include "sim/city/city.h"
@@ -60,7 +62,7 @@ bool ParseOrigin(const std::string& text, FrameOrigin* origin) {
 }
 
 Moment Look(const FleetConfig& config) {
-  CloudClient client(config.http_host, config.http_port, milliseconds(3'000));
+  CloudPages client(config, milliseconds(3'000));
   Moment moment;
   if (Result<CloudFigures> figures = client.Stats(); figures.ok()) {
     moment.cloud = std::move(figures).value();
@@ -76,7 +78,7 @@ struct EndOfDriving {
 
 EndOfDriving LookAtEnd(const FleetConfig& config) {
   EndOfDriving end{Look(config), {}};
-  CloudClient client(config.http_host, config.http_port, milliseconds(3'000));
+  CloudPages client(config, milliseconds(3'000));
   // A shard that is busy refuses; it has time for a question soon.
   for (int attempt = 0; attempt < 5 && end.cells.empty(); ++attempt) {
     if (Result<std::vector<CloudCell>> cells = client.Heatmap(); cells.ok()) {
@@ -211,7 +213,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   Options options;
   FleetConfig& fleet = options.fleet;
   std::string connect = "127.0.0.1:7443";
-  std::string http = "127.0.0.1:7480";
+  std::vector<std::string> http = {"127.0.0.1:7480"};
   std::string certificates = "certs";
   std::uint32_t connect_timeout_s = 120;
   bool no_obey = false;
@@ -227,7 +229,9 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
-  app.add_option("--http", http, "HOST:PORT of the orchestrator's pages")->capture_default_str();
+  app.add_option("--http", http, "HOST:PORT of the orchestrator's pages; of a gateway alone, and then its shards'")
+      ->expected(1, 16)
+      ->capture_default_str();
   app.add_option("--certs", certificates, "folder made by `starling init`")->capture_default_str();
   app.add_option("--vehicles", fleet.vehicles, "how many vehicles")->capture_default_str();
   app.add_option("--seconds", fleet.seconds, "of sampling")->capture_default_str();
@@ -267,12 +271,13 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   }
   fleet.host = gateway.value().host;
   fleet.port = gateway.value().port;
-  const Result<edge::Endpoint> pages = edge::ParseEndpoint(http);
-  if (!pages.ok()) {
-    return Fail(kExitUsage, "--http: " + std::string(pages.status().message()));
+  for (const std::string& address : http) {
+    const Result<edge::Endpoint> pages = edge::ParseEndpoint(address);
+    if (!pages.ok()) return Fail(kExitUsage, "--http: " + std::string(pages.status().message()));
+    fleet.shards_http.emplace_back(pages.value().host, pages.value().port);
   }
-  fleet.http_host = pages.value().host;
-  fleet.http_port = pages.value().port;
+  std::tie(fleet.http_host, fleet.http_port) = fleet.shards_http.front();
+  fleet.shards_http.erase(fleet.shards_http.begin());
   if (Status status = fleet.Validate(); !status.ok()) {
     return Fail(kExitUsage, std::string(status.message()));
   }

@@ -27,6 +27,7 @@ struct Subcommand {
 void AddFleetCommands(CLI::App* program, std::vector<Subcommand>* commands);   // init, request, sign
 void AddKeyCommands(CLI::App* program, std::vector<Subcommand>* commands);     // keys init, rotate, show, drop
 void AddAuditCommands(CLI::App* program, std::vector<Subcommand>* commands);       // audit verify, audit show
+void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands);     // regions show, move, rebalance
 void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
 void AddTopicsCommands(CLI::App* program, std::vector<Subcommand>* commands);  // topics apply, topics acl
 

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/status.h"
 #include "common/time.h"
@@ -16,6 +18,8 @@ struct FleetConfig {
   std::uint16_t port = 7443;
   std::string http_host = "127.0.0.1";        // of the orchestrator's pages
   std::uint16_t http_port = 7480;
+  // Where that is a gateway alone: the pages of its shards.
+  std::vector<std::pair<std::string, std::uint16_t>> shards_http;
   std::filesystem::path certificates;         // made by `starling init`
 
   std::size_t vehicles = 10'000;              // [1, 99999]; each takes a file and about 150 KB

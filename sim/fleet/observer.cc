@@ -80,7 +80,7 @@ void Observer::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-void Observer::LookAtFigures(CloudClient* client) {
+void Observer::LookAtFigures(CloudPages* client) {
   Result<CloudFigures> figures = client->Stats();
   answers_ = figures.ok();
   if (!answers_) {
@@ -88,7 +88,12 @@ void Observer::LookAtFigures(CloudClient* client) {
     return;
   }
   CloudFigures now = std::move(figures).value();
-  if (FigureOf(now, "process.cpu_seconds") < FigureOf(figures_, "process.cpu_seconds")) {
+  const double cpu_lost = FigureOf(figures_, "process.cpu_seconds") - FigureOf(now, "process.cpu_seconds");
+  if (cpu_lost > 0 && !config_.shards_http.empty()) {
+    // Of several processes one ended, and it was not the gateway.
+    ++record_.restarts;
+    record_.before_restarts["process.cpu_seconds"] += cpu_lost;
+  } else if (cpu_lost > 0) {
     ++record_.restarts;
     for (const auto& [name, value] : figures_) {
       if (EndsWithTheProcess(name)) record_.before_restarts[name] += value;
@@ -101,7 +106,7 @@ void Observer::LookAtFigures(CloudClient* client) {
   exchange_->PublishCloud(figures_);
 }
 
-void Observer::LookAtConflicts(CloudClient* client) {
+void Observer::LookAtConflicts(CloudPages* client) {
   const Result<std::vector<CloudConflict>> open = client->Conflicts();
   if (!open.ok()) {
     ++record_.failures;
@@ -116,7 +121,7 @@ void Observer::LookAtConflicts(CloudClient* client) {
   }
 }
 
-void Observer::LookAtCells(CloudClient* client) {
+void Observer::LookAtCells(CloudPages* client) {
   const Result<std::vector<CloudCell>> cells = client->Heatmap();
   if (!cells.ok()) {
     ++record_.failures;
@@ -128,7 +133,7 @@ void Observer::LookAtCells(CloudClient* client) {
                     [](const CloudCell& cell) { return cell.congested; }));
 }
 
-void Observer::FetchPredictions(CloudClient* client) {
+void Observer::FetchPredictions(CloudPages* client) {
   const std::size_t count = std::min(config_.observed_vehicles, config_.vehicles);
   Result<std::vector<PredictedVehicle>> predicted = client->Vehicles(next_first_, count);
   if (!predicted.ok()) {
@@ -143,7 +148,7 @@ void Observer::FetchPredictions(CloudClient* client) {
 }
 
 void Observer::Run() {
-  CloudClient client(config_.http_host, config_.http_port, kAnswerTimeout);
+  CloudPages client(config_, kAnswerTimeout);
   std::optional<TerminalArea> area;
   if (mode_ == ViewMode::kTerminal) area.emplace(out_);
   Periodic draw(mode_ == ViewMode::kTerminal ? kDrawEvery : kLineEvery);

@@ -11,6 +11,7 @@
 #include "common/bounded_queue.h"
 #include "common/mutex.h"
 #include "sim/fleet/cloud_client.h"
+#include "sim/fleet/cloud_pages.h"
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/fleet_snapshot.h"
 
@@ -78,10 +79,10 @@ class Observer {
 
  private:
   void Run();
-  void LookAtFigures(CloudClient* client);
-  void LookAtConflicts(CloudClient* client);
-  void LookAtCells(CloudClient* client);
-  void FetchPredictions(CloudClient* client);
+  void LookAtFigures(CloudPages* client);
+  void LookAtConflicts(CloudPages* client);
+  void LookAtCells(CloudPages* client);
+  void FetchPredictions(CloudPages* client);
 
   const FleetConfig config_;
   const ViewMode mode_;

@@ -42,10 +42,14 @@ void OutageWatch::Kill(CloudTime now, std::span<const SimVehicle> vehicles) {
 
 void OutageWatch::CountBack(CloudTime now, std::span<const SimVehicle> vehicles) {
   Outage& outage = outages_.back();
+  // A shard that is killed takes no connection with it: its vehicles are live once its
+  // successor commands.
+  const bool shard = !config_.shards_http.empty();
+  if (shard && !outage.first_command) return;
   std::size_t back = 0;
   for (std::size_t i = 0; i < vehicles.size(); ++i) {
     // Until a vehicle has noticed, it still takes itself for connected.
-    if (vehicles[i].uplink->counters().connects > connects_[i] && vehicles[i].agent->welcomed()) ++back;
+    if ((shard || vehicles[i].uplink->counters().connects > connects_[i]) && vehicles[i].agent->welcomed()) ++back;
   }
   if (!outage.live_50 && back * 100 >= vehicles.size() * 50) outage.live_50 = now - outage.killed;
   if (back * 100 >= vehicles.size() * 99) outage.live_99 = now - outage.killed;

@@ -20,7 +20,8 @@ struct Outage {
   // From the kill to the hand-over of the first command whose cause the log took after
   // it: one that was decided anew, not sent again.
   std::optional<nanoseconds> first_command;
-  // From the kill until so many vehicles in a hundred had been welcomed again.
+  // From the kill until so many vehicles in a hundred had been welcomed again; if a
+  // shard was killed, until they are connected and its successor has commanded.
   std::optional<nanoseconds> live_50;
   std::optional<nanoseconds> live_99;
 };

@@ -1,0 +1,177 @@
+// regions show, move and rebalance: which process owns which region of a running fleet.
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cloud/dispatch/ownership_book.h"
+#include "cloud/log/kafka_log.h"
+#include "cloud/starling/kafka_options.h"
+#include "cloud/starling/subcommand.h"
+
+namespace starling::cloud {
+namespace {
+
+constexpr milliseconds kLookAgain{100};
+
+struct RegionsOptions {
+  KafkaOptions kafka;
+  std::uint32_t region = 0;
+  std::vector<std::string> nodes;
+  std::uint32_t wait_s = 15;
+  bool dry_run = false;
+};
+
+struct Move {
+  RegionId region{};
+  std::string node;
+};
+
+using Regions = std::map<RegionId, RegionOwnership>;
+
+Result<Regions> ReadRegions(const KafkaLog& log) {
+  OwnershipBook book(nullptr);
+  const Result<Log::Range> range = log.QueryRange(Topic::kOwnership, Partition{0});
+  if (!range.ok()) return range.status();
+  const Status read = log.Read(Topic::kOwnership, Partition{0}, range.value().first, [&book](const LogRecord& record) {
+    book.OnRecords({&record, 1});
+    return true;
+  });
+  if (!read.ok()) return read;
+  return book.regions();
+}
+
+Result<std::unique_ptr<KafkaLog>> OpenLog(const KafkaOptions& options) {
+  const Result<KafkaConfig> config = options.Config();
+  if (!config.ok()) return config.status();
+  return KafkaLog::Open(config.value());
+}
+
+std::string NodeNow(const Regions& regions, RegionId region) {
+  const auto found = regions.find(region);
+  return found == regions.end() ? std::string() : std::string(NodeOf(found->second.owner));
+}
+
+int ShowRegions(const RegionsOptions& options) {
+  auto log = OpenLog(options.kafka);
+  if (!log.ok()) return Misuse(log.status());
+  const Result<Regions> regions = ReadRegions(*log.value());
+  if (!regions.ok()) return Fail(regions.status());
+  std::printf("%-8s %-24s %-10s %s\n", "region", "node", "epoch", "owned for");
+  for (const auto& [region, now] : regions.value()) {
+    if (now.owner.empty()) continue;
+    std::printf("%-8u %-24s %-10llu %.0f s\n", ToNumber(region), std::string(NodeOf(now.owner)).c_str(),
+                static_cast<unsigned long long>(ToNumber(now.epoch)), ToSeconds(CloudNow() - now.claimed));
+  }
+  return 0;
+}
+
+// Asks the node to own the region, and waits until topic "ownership" has its claim.
+Status MoveRegion(KafkaLog* log, const Move& move, seconds patience) {
+  const WantedRecord wanted = MakeWanted(move.region, move.node);
+  const auto ticket =
+      log->Append(Topic::kOwnership, Partition{0}, std::as_bytes(std::span(wanted.key)), wanted.value);
+  if (!ticket.ok()) return ticket.status();
+  if (Status status = log->AwaitDurable(ticket.value(), patience); !status.ok()) return status;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  for (;;) {
+    const Result<Regions> regions = ReadRegions(*log);
+    if (!regions.ok()) return regions.status();
+    if (NodeNow(regions.value(), move.region) == move.node) return {};
+    if (std::chrono::steady_clock::now() > deadline) {
+      return {ErrorCode::kUnavailable,
+              "region " + std::to_string(ToNumber(move.region)) + ": " + move.node + " has not claimed it within " +
+                  std::to_string(patience.count()) + " s; does a starling-cloud --node " + move.node +
+                  " run that stands by for it?"};
+    }
+    std::this_thread::sleep_for(kLookAgain);
+  }
+}
+
+int MoveRegions(KafkaLog* log, const Regions& regions, const std::vector<Move>& moves, const RegionsOptions& options) {
+  bool any = false;
+  for (const Move& move : moves) {
+    const std::string now = NodeNow(regions, move.region);
+    if (now == move.node) continue;
+    any = true;
+    std::printf("region %u: %s -> %s\n", ToNumber(move.region), now.empty() ? "nobody" : now.c_str(),
+                move.node.c_str());
+    (void)std::fflush(stdout);
+    if (options.dry_run) continue;
+    if (const Status status = MoveRegion(log, move, seconds(options.wait_s)); !status.ok()) return Fail(status);
+  }
+  std::printf(!any ? "nothing to do\n" : options.dry_run ? "" : "done\n");
+  return 0;
+}
+
+int Run(const RegionsOptions& options, bool rebalance) {
+  for (const std::string& node : options.nodes) {
+    if (!IsNodeName(node)) return Misuse({ErrorCode::kInvalidArgument, node + " is no node's name"});
+  }
+  auto log = OpenLog(options.kafka);
+  if (!log.ok()) return Misuse(log.status());
+  const Result<Regions> regions = ReadRegions(*log.value());
+  if (!regions.ok()) return Fail(regions.status());
+  std::vector<Move> moves;
+  if (!rebalance) {
+    moves.push_back({RegionId{options.region}, options.nodes.front()});
+  } else {
+    // Nodes keep what they have as far as their share goes: each region that moves pauses.
+    const std::size_t count = regions.value().size();
+    const std::size_t share = (count + options.nodes.size() - 1) / options.nodes.size();
+    std::map<std::string, std::size_t> has;
+    for (const std::string& node : options.nodes) has[node] = 0;
+    std::vector<RegionId> homeless;
+    for (const auto& [region, now] : regions.value()) {
+      const auto node = has.find(std::string(NodeOf(now.owner)));
+      if (node != has.end() && node->second < share) {
+        ++node->second;
+      } else {
+        homeless.push_back(region);
+      }
+    }
+    for (const RegionId region : homeless) {
+      const auto least = std::min_element(has.begin(), has.end(),
+                                          [](const auto& a, const auto& b) { return a.second < b.second; });
+      ++least->second;
+      moves.push_back({region, least->first});
+    }
+  }
+  return MoveRegions(log.value().get(), regions.value(), moves, options);
+}
+
+}  // namespace
+
+void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands) {
+  CLI::App* const regions = program->add_subcommand("regions", "Which process owns which region of a running fleet");
+  regions->require_subcommand(1);
+  const auto options = std::make_shared<RegionsOptions>();
+  CLI::App* const show = regions->add_subcommand("show", "Print who owns what");
+  AddKafkaOptions(show, &options->kafka);
+  commands->push_back({show, [options] { return ShowRegions(*options); }});
+
+  CLI::App* const move = regions->add_subcommand("move", "Have a node that stands by for a region own it");
+  AddKafkaOptions(move, &options->kafka);
+  move->add_option("--region", options->region, "its number")->required();
+  move->add_option("--to", options->nodes, "the node: starling-cloud's --node")->required()->expected(1);
+  commands->push_back({move, [options] { return Run(*options, /*rebalance=*/false); }});
+
+  CLI::App* const rebalance = regions->add_subcommand("rebalance", "Share the regions out evenly among nodes");
+  AddKafkaOptions(rebalance, &options->kafka);
+  rebalance->add_option("--nodes", options->nodes, "NODE,NODE: all stand by for every region")
+      ->required()
+      ->delimiter(',');
+  commands->push_back({rebalance, [options] { return Run(*options, /*rebalance=*/true); }});
+  for (CLI::App* const each : {move, rebalance}) {
+    each->add_option("--wait", options->wait_s, "seconds for each region to change hands")->capture_default_str();
+    each->add_flag("--dry-run", options->dry_run, "say what would be moved");
+  }
+}
+
+}  // namespace starling::cloud
