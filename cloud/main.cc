@@ -250,6 +250,11 @@ int Run(const CloudOptions& options) {
   const sigset_t ends = BlockSignals();  // before there are threads, which inherit it
   Say(options.log_kind == starling::cloud::LogKind::kKafka ? "Kafka: " + Describe(options.kafka)
                                                            : "opening the log in " + options.data);
+  if (options.log_kind == starling::cloud::LogKind::kKafka && !options.kafka.transactions) {
+    Say("kafka.transactions is false: what analysts read (commands, conflicts, heatmap, vehicle-state) may hold "
+        "outputs twice after a crash, and a former owner's last ones behind its successor's first; commands to vehicles are "
+        "fenced by epoch and known by id all the same");
+  }
   Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options);
   if (!started.ok()) return Fail(kExitFailed, started.status());
   Orchestrator& orchestrator = *started.value();
