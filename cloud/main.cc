@@ -48,13 +48,15 @@ Examples:
   starling-cloud --certs certs --data data --listen 0.0.0.0:7443 --http 127.0.0.1:7480
   starling-cloud --certs certs --data data --config cloud.json
       with cloud.json = {"gateway": {"connections_max": 500}, "log": {"sync_interval_ms": 4}}
+  starling-cloud --certs certs --data data --regions 0-3 --region-map map.json      a city in four parts
   starling-cloud --role gateway --log kafka --kafka 10.0.0.1:9092 --certs certs --data gw --regions 0-3
   starling-cloud --role shard --log kafka --kafka 10.0.0.1:9092 --data shard-a --regions 0-3 --node shard-a
   curl http://127.0.0.1:7480/v1/vehicles/veh-00001      is my vehicle streaming?
 
 SIGTERM or SIGINT: vehicles are told, what is due is acknowledged, the log is closed.
 A second one ends at once; nothing that was acknowledged is lost.
-SIGHUP: the certificates' folder and the key file are read again; changed certificates are noticed without it.
+SIGHUP: the certificates' folder, the key file and the region map are read again; changed certificates are noticed
+without it.  A region map with a higher version takes effect at once: vehicles and conflicts move with their ids.
 Exit codes: 0 ended in order, 1 failed (the reason is on standard error), 2 wrong usage.)";
 
 void Say(const std::string& message) {
@@ -99,6 +101,7 @@ struct Arguments {
   std::optional<std::size_t> gateway_threads;
   std::optional<std::uint32_t> region;
   std::optional<std::string> regions;
+  std::string region_map;
   std::string role = "all";
   std::string log = "embedded";
   std::string kafka;
@@ -123,6 +126,12 @@ Status ReadRole(const Arguments& arguments, CloudOptions* options) {
     options->regions = std::move(regions).value();
   }
   options->region = options->regions.front();
+  options->region_map = arguments.region_map;
+  if (!options->region_map.empty()) {
+    auto map = starling::cloud::ReadRegionMap(options->region_map);
+    if (!map.ok()) return map.status();
+    options->gateway.region_map = std::move(map).value();
+  }
   options->node = arguments.node;
   if (options->node.empty()) {
     char host[256] = "";
@@ -279,10 +288,13 @@ int Run(const CloudOptions& options) {
   while (true) {
     const int number = ::sigtimedwait(&ends, nullptr, &kHealthInterval);
     if (number == SIGHUP) {
-      Say("SIGHUP: reading the certificates and the keys again");
+      Say("SIGHUP: reading the certificates, the keys and the region map again");
       orchestrator.ReloadCertificates();
       if (const Status keys = orchestrator.ReloadKeys(); !keys.ok()) {
         Say(std::string(keys.message()) + "; the keys stay as they were");
+      }
+      if (const Status map = orchestrator.ReloadRegionMap(); !map.ok()) {
+        Say(std::string(map.message()) + "; the region map stays as it was");
       }
       continue;
     }
@@ -331,6 +343,9 @@ int main(int argc, char** argv) {
   app.add_option("--kafka-config", arguments.kafka_config,
                  "librdkafka's properties, a name=value on each line: security.protocol, sasl.*, ssl.*");
   app.add_option("--kafka-prefix", arguments.kafka_prefix, "in front of every topic's name [starling.]");
+  app.add_option("--region-map", arguments.region_map,
+                 "file that says which region each part of the map belongs to (docs/formats/region_map.md), the same "
+                 "for every process; without it all vehicles are the first region's");
   app.add_option("--node", arguments.node, "name of this process for `starling regions` [the host's]");
   app.add_option("--listen", arguments.listen, "HOST:PORT for vehicles, port 0: any [0.0.0.0:7443]");
   app.add_option("--http", arguments.http, "HOST:PORT for people and tools [127.0.0.1:7480]");

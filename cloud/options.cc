@@ -2,9 +2,13 @@
 
 #include <charconv>
 #include <chrono>
+#include <cerrno>
 #include <cmath>
 #include <concepts>
 #include <cstddef>
+#include <cstring>
+#include <fstream>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <set>
@@ -320,6 +324,15 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options) {
   file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
   file.Finish();
   return mistake;
+}
+
+Result<RegionMap> ReadRegionMap(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file.is_open() || file.bad()) return Status(ErrorCode::kIoError, path + ": " + std::strerror(errno));
+  Result<RegionMap> map = RegionMap::FromJson(text);
+  if (!map.ok()) return Status(map.status().code(), path + ": " + std::string(map.status().message()));
+  return map;
 }
 
 Result<std::vector<RegionId>> ParseRegions(std::string_view text) {

@@ -31,6 +31,7 @@ struct CloudOptions {
   std::string node;                    // its name among others, for operators; letters, digits, . _ -
   std::string certificates;            // folder made by `starling init`
   std::string data;                    // folder of log and state; one process at a time
+  std::string region_map;              // file, docs/formats/region_map.md; empty: all of the world is `region`
   std::string port_file;               // written when ready; empty: none
   RegionId region{};                   // the first of `regions`; a gateway's history lies there
   // What this process owns or stands by for; of a gateway those that it takes commands
@@ -71,6 +72,10 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options);
 // "0-3,7": rising, each once.
 // Errors: kInvalidArgument.
 Result<std::vector<RegionId>> ParseRegions(std::string_view text);
+
+// A region map's text form.
+// Errors: kIoError; kInvalidArgument, naming what is wrong.
+Result<RegionMap> ReadRegionMap(const std::string& path);
 
 // "HOST:PORT", an IPv6 address in brackets.
 // Errors: kInvalidArgument.

@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/regions/region_map_record.h"
 #include "common/check.h"
 #include "common/tls/tls_context.h"
 
@@ -96,6 +97,7 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
                            std::unique_ptr<RocksStateStore> store, const StartReport& opened,
                            const StoreEncryption& encryption)
     : node_(options.node),
+      region_map_(options.region_map),
       started_at_(std::chrono::steady_clock::now()),
       started_(CloudNow()),
       report_(opened),
@@ -198,6 +200,9 @@ Status Orchestrator::StartRoles(const CloudOptions& options, std::chrono::steady
     if (Status status = ledger.get(); !status.ok()) return status;
   }
   if (!shards.ok()) return shards;
+  if (options.gateway.region_map) {
+    if (Status status = AnnounceRegionMap(*options.gateway.region_map); !status.ok()) return status;
+  }
   if (gateway_ != nullptr) {
     const auto listen_began = std::chrono::steady_clock::now();
     if (Status status = gateway_->Listen({options.certificates}); !status.ok()) return status;
@@ -243,6 +248,34 @@ Status Orchestrator::AwaitOwnership() {
       gateway_->gateway().SetEpoch(shard->region(), Epoch{shard->runner().counters().epoch});
     }
   }
+  return {};
+}
+
+// Again at each start: a shard ignores a map that is not newer than the one in its state.
+Status Orchestrator::AnnounceRegionMap(const RegionMap& map) {
+  const auto is_here = [this](RegionId region) {
+    return std::any_of(shards_.begin(), shards_.end(),
+                       [region](const auto& shard) { return shard->region() == region; });
+  };
+  for (const RegionId region : map.regions()) {
+    if (engine_->is_kafka() || is_here(region)) continue;
+    return {ErrorCode::kInvalidArgument, "the region map has region " + std::to_string(ToNumber(region)) +
+                                             ", which nobody here would own; name it in --regions"};
+  }
+  for (const auto& shard : shards_) {
+    const Result<Ticket> ticket = engine_->log()->Append(Topic::kTelemetry, Partition{ToNumber(shard->region())}, {},
+                                                         RegionMapRecord(map, shard->region()));
+    if (!ticket.ok()) return ticket.status();
+  }
+  return {};
+}
+
+Status Orchestrator::ReloadRegionMap() {
+  if (region_map_.empty()) return {};
+  const Result<RegionMap> map = ReadRegionMap(region_map_);
+  if (!map.ok()) return map.status();
+  if (Status status = AnnounceRegionMap(map.value()); !status.ok()) return status;
+  if (gateway_ != nullptr) gateway_->gateway().SetRegionMap(map.value());
   return {};
 }
 

@@ -88,6 +88,12 @@ class Orchestrator final : public ConsoleSource {
   // Errors: those of KeyRing::Reload; the keys stay as they were.
   Status ReloadKeys() { return rotation_.Reload(); }
 
+  // Reads the region map's file again.  One with a higher version is announced in the
+  // partitions of the regions here, and the gateway routes by it.
+  // Errors: those of ReadRegionMap and Log::Append; kInvalidArgument if with the embedded
+  //         log it has a region that is not here.
+  Status ReloadRegionMap();
+
   // Drains the gateway, then closes the log.  Idempotent.
   //
   // Errors: those of Log::Close.
@@ -111,6 +117,7 @@ class Orchestrator final : public ConsoleSource {
   Status StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began);
   Status StartShards(const CloudOptions& options);
   Status AwaitOwnership();
+  Status AnnounceRegionMap(const RegionMap& map);
   void OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now);
 
   // The answers of all shards here, one after the other.
@@ -119,6 +126,7 @@ class Orchestrator final : public ConsoleSource {
 
   // Constant after construction.
   const std::string node_;
+  const std::string region_map_;
   const std::chrono::steady_clock::time_point started_at_;
   const CloudTime started_;
   StartReport report_;                 // constant after Start

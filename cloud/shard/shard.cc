@@ -507,7 +507,7 @@ std::vector<OpenConflict> Shard::Conflicts() const {
 
 std::optional<VehicleView> Shard::Find(const VehicleId& vehicle, CloudTime at) const {
   const Slot slot = state_->vehicles.Find(vehicle);
-  if (slot == kNoSlot) return std::nullopt;
+  if (slot == kNoSlot || !state_->IsPresent(slot)) return std::nullopt;
   const std::int64_t age_ns = ToNs(at) - state_->vehicles.state(slot).sample_time_ns;
   return VehicleView{vehicle, state_->vehicles.PoseAt(slot, at), ToSeconds(nanoseconds(age_ns))};
 }
