@@ -109,6 +109,15 @@ void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) 
   add("vehicles_refused", counters.vehicles_refused, "Fixes of vehicles beyond shard.vehicles_max");
   add("pairs_refused", counters.pairs_refused, "Pairs beyond shard.horizon.pairs_max");
   add("cells_refused", counters.cells_refused, "Cells beyond shard.heatmap.cells_max");
+  add("ghosts_left", counters.ghosts_left, "Other regions' vehicles that can no longer get here");
+  add("pairs_handed_over", counters.pairs_handed_over, "Open episodes given to another region");
+  add("pairs_taken_over", counters.pairs_taken_over, "Open episodes taken from another region");
+  add("pair_news_sent", counters.pair_news_sent, "Records to other regions about pairs that they know too");
+  add("pair_news_read", counters.pair_news_read, "Records from other regions about pairs");
+  add("pair_news_unplaced", counters.pair_news_unplaced,
+      "Of these, about vehicles not known here: should stay near 0 (docs/decisions/0010-regions.md)");
+  add("vehicle_news_sent", counters.vehicle_news_sent, "Records to other regions about silent vehicles, or a new map");
+  add("vehicle_news_read", counters.vehicle_news_read, "Records from other regions about vehicles");
 }
 
 void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* figures) {
