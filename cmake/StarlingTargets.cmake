@@ -64,7 +64,7 @@ function(starling_benchmark name)
   if(STARLING_BUILD_TESTS)
     add_test(NAME ${name}_smoke COMMAND ${name} --benchmark_min_time=0.001)
     # A benchmark whose results are wrong says so, and exits with 0 all the same.
-    set_tests_properties(${name}_smoke PROPERTIES LABELS bench_smoke TIMEOUT 120
+    set_tests_properties(${name}_smoke PROPERTIES LABELS bench_smoke TIMEOUT 300
       FAIL_REGULAR_EXPRESSION "ERROR OCCURRED")
   endif()
 endfunction()
