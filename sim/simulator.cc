@@ -216,6 +216,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   std::vector<std::string> http = {"127.0.0.1:7480"};
   std::string certificates = "certs";
   std::uint32_t connect_timeout_s = 120;
+  std::uint32_t drain_timeout_s = 30;
   bool no_obey = false;
 
   CLI::App app{"Drives a simulated city of vehicles, each with the real agent and its own mutual\n"
@@ -257,6 +258,8 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       ->capture_default_str();
   app.add_option("--connect-timeout", connect_timeout_s, "seconds; then it starts with those there")
       ->capture_default_str();
+  app.add_option("--drain-timeout", drain_timeout_s, "seconds for what is in flight at the end")
+      ->capture_default_str();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
@@ -265,6 +268,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   fleet.obey = !no_obey;
   fleet.certificates = certificates;
   fleet.connect_timeout = seconds(connect_timeout_s);
+  fleet.drain_timeout = seconds(drain_timeout_s);
   const Result<edge::Endpoint> gateway = edge::ParseEndpoint(connect);
   if (!gateway.ok()) {
     return Fail(kExitUsage, "--connect: " + std::string(gateway.status().message()));

@@ -41,6 +41,7 @@ std::string RepeatCommand(const ChaosConfig& config, std::uint32_t round) {
   std::string command = "./run chaos --seed " + std::to_string(config.seed) + " --only-round " +
                         std::to_string(round) + " --vehicles " + std::to_string(config.vehicles) +
                         " --seconds " + std::to_string(config.drive_s);
+  if (config.limits.kafka) command += " --log kafka --nodes " + std::to_string(config.limits.brokers);
   for (const FaultKind kind : config.limits.kinds) command += " --fault '" + std::string(FaultName(kind)) + "'";
   return command;
 }
@@ -53,8 +54,10 @@ std::string KeepData(const Arena& arena, const ChaosConfig& config, const RoundO
   std::filesystem::remove_all(kept, failure);
   std::filesystem::create_directories(kept, failure);
   const auto options = std::filesystem::copy_options::recursive | std::filesystem::copy_options::overwrite_existing;
-  for (const char* name : {"data", "journal", "cloud.log", "sim.log"}) {
-    std::filesystem::copy(arena.Path(name), kept + "/" + name, options, failure);
+  for (const auto& entry : std::filesystem::directory_iterator(config.folder)) {
+    const std::string name = entry.path().filename().string();
+    if (name != "data" && name != "journal" && entry.path().extension() != ".log") continue;
+    std::filesystem::copy(entry.path(), kept + "/" + name, options, failure);
   }
   std::ofstream(kept + "/round.txt") << RoundLine(outcome) << "\n"
                                      << RoundDetails(outcome) << "once more: " << RepeatCommand(config, round) << "\n";
@@ -145,6 +148,10 @@ int Main(int argc, char** argv) {
   app.add_option("--cloud-argument", config.cloud_arguments, "added to the orchestrator's");
   app.add_option("--sim-argument", config.sim_arguments, "added to the simulator's");
   app.add_option("--fault", options.faults, "only this kind (repeat): kill, pause, \"disk full\", ...");
+  app.add_option("--kafka", config.kafka.bootstrap, "HOST:PORT[,...]: on Kafka, with a gateway and two shards");
+  app.add_option("--kafka-nodes", config.kafka.nodes, "brokers of that cluster")->check(CLI::IsMember({1, 3}));
+  app.add_option("--kafka-script", config.kafka.script, "broker.sh, to kill one of three");
+  app.add_option("--kafka-data", config.kafka.data, "its --data");
   app.add_flag("--keep-going", options.keep_going, "also after a round that failed");
   try {
     app.parse(argc, argv);
@@ -153,6 +160,8 @@ int Main(int argc, char** argv) {
   }
   config.folder = std::filesystem::absolute(config.folder).string();
   config.limits.drive = seconds(config.drive_s);
+  config.limits.kafka = !config.kafka.bootstrap.empty();
+  config.limits.brokers = config.kafka.script.empty() ? 1 : config.kafka.nodes;
   for (const std::string& name : options.faults) {
     const std::optional<FaultKind> kind = FaultNamed(name);
     if (!kind) return Fail(kExitUsage, "--fault " + name + ": no fault is called so (docs/chaos.md)");

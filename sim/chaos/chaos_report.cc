@@ -75,9 +75,9 @@ void ChaosReport::Add(const RoundOutcome& outcome) {
   sum_.chain_records += judged.chain_records;
   sum_.fixes_pause = std::max(sum_.fixes_pause, judged.fixes_pause);
   sum_.commands_pause = std::max(sum_.commands_pause, judged.commands_pause);
-  restarts_ += outcome.supervisor.starts > 0 ? outcome.supervisor.starts - 1 : 0;
-  ended_ += outcome.supervisor.ended;
-  longest_down_ = std::max(longest_down_, outcome.supervisor.longest_down);
+  restarts_ += outcome.restarts;
+  ended_ += outcome.ended;
+  longest_down_ = std::max(longest_down_, outcome.longest_down);
   links_cut_ += outcome.relay.cut + outcome.relay.refused;
   writes_failed_ += outcome.writes_failed;
   syncs_failed_ += outcome.syncs_failed;
@@ -87,7 +87,8 @@ void ChaosReport::Add(const RoundOutcome& outcome) {
 
 std::string ChaosReport::Json() const {
   json::object report;
-  report["log"] = "embedded";
+  report["log"] = config_.limits.kafka ? "kafka" : "embedded";
+  if (config_.limits.kafka) report["brokers"] = config_.limits.brokers;
   report["seed"] = config_.seed;
   report["vehicles"] = config_.vehicles;
   report["seconds_driven_in_a_round"] = config_.drive_s;
@@ -147,7 +148,7 @@ std::string ChaosReport::Table() const {
               std::string(FaultName(static_cast<FaultKind>(i)));
   }
   Line(&out, "faults        %s", faults.c_str());
-  Line(&out, "process       %" PRIu64 " restarts, %" PRIu64 " of them because the disk refused; at most %.2f s not ready",
+  Line(&out, "process       %" PRIu64 " restarts, %" PRIu64 " of them after it had ended by itself; at most %.2f s not ready",
        restarts_, ended_, ToSeconds(longest_down_));
   Line(&out, "samples       %" PRIu64 " taken, %" PRIu64 " in the history, %" PRIu64 " in memory at a reboot; %" PRIu64
        " batches, %" PRIu64 " repeated", sum_.samples, sum_.samples_in_history, sum_.samples_lost_by_reboot,

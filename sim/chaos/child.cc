@@ -36,7 +36,7 @@ Result<Child> Child::Start(const Command& command) {
   if (pid < 0) return Status(ErrorCode::kIoError, std::string("fork: ") + std::strerror(errno));
   if (pid > 0) return Child(pid);
   // Only calls that are safe between fork and exec.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (!command.outlives_its_thread) ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   // A link of the relay that a program has inherited would stay open when the relay cuts it.
   ::close_range(STDERR_FILENO + 1, ~0U, 0);
   const int file = ::open(command.output.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);

@@ -17,6 +17,7 @@ struct Command {
   std::vector<std::string> words;                          // the program's path first
   std::vector<std::pair<std::string, std::string>> environment;  // added to our own
   std::string output;                                      // file that standard output and error go to
+  bool outlives_its_thread = false;  // not killed with the thread that started it
 };
 
 // A program that was started here; killed when the object dies, and by the kernel if the

@@ -31,6 +31,7 @@ constexpr std::array<Kind, kFaultKinds> kKinds = {{
     {FaultKind::kDelay, "delay", 2},
     {FaultKind::kThin, "thin", 1},
     {FaultKind::kHalfClose, "half-close", 1},
+    {FaultKind::kBroker, "broker", 4},
 }};
 
 milliseconds Ms(Random* random, double low, double high) {
@@ -39,6 +40,7 @@ milliseconds Ms(Random* random, double low, double high) {
 
 // 0 for kinds that are not drawn at all.
 std::uint32_t WeightOf(const Kind& kind, const PlanLimits& limits) {
+  if (kind.kind == FaultKind::kBroker && limits.brokers < 2) return 0;
   const auto& only = limits.kinds;
   const bool drawn = only.empty() || std::find(only.begin(), only.end(), kind.kind) != only.end();
   return drawn ? kind.weight : 0;
@@ -102,6 +104,13 @@ PlannedFault DrawFault(const PlanLimits& limits, Random* random) {
       fault.share = random->Between(0.05, 0.5);
       fault.direction = down ? Direction::kDown : Direction::kUp;
       break;
+    case FaultKind::kBroker:
+      fault.lasts = Ms(random, 200, 1'500);
+      fault.target = 1 + random->Below(limits.brokers);
+      break;
+  }
+  if (limits.kafka && (fault.kind == FaultKind::kKill || fault.kind == FaultKind::kPause)) {
+    fault.target = 1 + random->Below(static_cast<std::uint32_t>(kProcessNames.size()) - 1);
   }
   return fault;
 }
@@ -140,6 +149,11 @@ std::string Describe(const PlannedFault& fault) {
   };
   const bool directed = fault.kind == FaultKind::kBlackHole || fault.kind == FaultKind::kHalfClose;
   if (directed) add("%s", fault.direction == Direction::kUp ? " up" : " down");
+  if (fault.kind == FaultKind::kBroker) {
+    add(" %u", fault.target);
+  } else if (fault.target != 0) {
+    add(" of %s", std::string(kProcessNames[fault.target]).c_str());
+  }
   if (fault.kind == FaultKind::kThin) {
     add(" %lld B/s", static_cast<long long>(fault.amount));
   } else if (fault.amount != 0) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -27,10 +28,14 @@ enum class FaultKind : std::uint8_t {
   kDelay,
   kThin,         // few bytes a second
   kHalfClose,    // one direction ends
+  kBroker,       // kill -9 of one of Kafka's brokers, which is started again
 };
-inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::kHalfClose) + 1;
+inline constexpr std::size_t kFaultKinds = static_cast<std::size_t>(FaultKind::kBroker) + 1;
 std::string_view FaultName(FaultKind kind);  // "kill", "disk full", ...
 std::optional<FaultKind> FaultNamed(std::string_view name);
+
+// Of processes that a fault is for; the first: the only one.
+inline constexpr std::array<std::string_view, 4> kProcessNames = {"", "gateway", "shard a", "shard b"};
 
 struct PlannedFault {
   FaultKind kind{};
@@ -39,6 +44,7 @@ struct PlannedFault {
   double share = 1;             // of links or vehicles
   Direction direction{};        // kBlackHole, kHalfClose
   std::int64_t amount = 0;      // ms: kSlowSync, kClockStep, kDelay; bytes/s: kThin
+  std::uint32_t target = 0;     // kKill, kPause: one of kProcessNames; kBroker: the node
 
   friend bool operator==(const PlannedFault&, const PlannedFault&) = default;
 };
@@ -56,6 +62,8 @@ struct PlanLimits {
   std::uint32_t faults_max = 3;
   std::uint32_t chain_max = 6;  // rounds on the same data
   std::vector<FaultKind> kinds; // each once; empty: all
+  bool kafka = false;           // three processes on Kafka instead of one
+  std::uint32_t brokers = 1;    // of these none is killed if it is the only one
 };
 
 // The same for the same seed, round and limits, on any machine.

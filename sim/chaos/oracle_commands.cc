@@ -24,7 +24,7 @@ struct Issue {
   std::uint64_t episode = 0;
   BootId boot{};
   BootTime expires;
-  CloudTime caused;
+  CloudTime recorded;
 };
 
 struct End {
@@ -65,7 +65,7 @@ void ReadAuditTrail(const Evidence& evidence, Stories* stories, Judgement* judge
       (*stories)[{vehicle.value(), command.command_id()}].issues.push_back(
           {command.region(), command.epoch(), static_cast<std::uint8_t>(command.kind()),
            command.episode_id(), BootId{command.boot_id()},
-           BootTimeFromNs(command.expires_boot_time_ns()), CloudTimeFromNs(command.cause_log_time_ns())});
+           BootTimeFromNs(command.expires_boot_time_ns()), record.time});
     } else {
       (*stories)[{vehicle.value(), closed->status()->command_id()}].ends.push_back(
           {closed->status()->outcome(), BootId{closed->boot_id()}});
@@ -122,9 +122,15 @@ void ExamineHandOver(const Key& key, const Story& story, Judgement* judgement) {
   }
 }
 
-void ExamineEnd(const Key& key, const Story& story, bool boot_is_over, bool may_be_open, Judgement* judgement) {
+void ExamineEnd(const Key& key, const Story& story, bool boot_is_over, bool may_be_open, CloudTime drained,
+                Judgement* judgement) {
   if (story.ends.empty()) {
-    if (!may_be_open) judgement->Add(FindingKind::kCommandOpen, NameOf(key) + " has no terminal status");
+    if (!may_be_open) {
+      judgement->Add(FindingKind::kCommandOpen,
+                     NameOf(key) + " has no terminal status; it was recorded as issued " +
+                         std::to_string(ToSeconds(drained - story.issues.front().recorded)) +
+                         " s before the vehicles had drained");
+    }
     return;
   }
   if (story.ends.size() > 1) {
@@ -216,9 +222,10 @@ void ExamineCommands(const Evidence& evidence, Judgement* judgement) {
     const Issue& issue = story.issues.front();
     const auto vehicle = newest.find(key.first);
     const bool boot_is_over = vehicle == newest.end() || vehicle->second != issue.boot;
-    // The shard goes on when the vehicles have left, and they cannot say any more.
-    const bool may_be_open = !boot_is_over && drained != CloudTime{} && issue.caused >= drained;
-    ExamineEnd(key, story, boot_is_over, may_be_open, judgement);
+    // The shard goes on when the vehicles have left, and they cannot say any more.  Its input
+    // may be older: what it reads late it decides late.
+    const bool may_be_open = !boot_is_over && drained != CloudTime{} && issue.recorded >= drained;
+    ExamineEnd(key, story, boot_is_over, may_be_open, drained, judgement);
   }
   MeasurePauses(evidence, judgement);
 }

@@ -17,17 +17,18 @@
 
 #include "sim/chaos/child.h"
 #include "sim/chaos/relay.h"
-#include "sim/chaos/stored_data.h"
 
 namespace starling::sim {
 namespace {
 
 using std::chrono::steady_clock;
 
-constexpr seconds kReadyPatience{20};
+constexpr seconds kReadyPatience{60};
 constexpr seconds kConnectPatience{8};
-constexpr seconds kSimPatience{60};
-constexpr seconds kStopPatience{20};
+// Beyond what a vehicle needs to find a silent link out, and what a busy machine adds.
+constexpr seconds kDrainPatience{90};
+constexpr seconds kSimPatience{150};
+constexpr seconds kStopPatience{60};
 constexpr milliseconds kPoll{5};
 // Vehicles that have to be connected before the first fault.
 constexpr double kConnectedShare = 0.98;
@@ -108,7 +109,12 @@ Result<std::unique_ptr<Arena>> Arena::Create(const ChaosConfig& config) {
   std::filesystem::create_directories(config.folder, failure);
   if (failure) return Status(ErrorCode::kIoError, config.folder + ": " + failure.message());
   arena->gateway_port_ = FreePort();
-  arena->http_port_ = FreePort();
+  arena->names_ = {"cloud"};
+  if (arena->on_kafka()) {
+    arena->names_ = {"gateway", "shard-a", "shard-b"};
+    arena->brokers_ = std::make_unique<BrokerKiller>(config.kafka, arena->Path("brokers.log"));
+  }
+  for (std::size_t i = 0; i < arena->names_.size(); ++i) arena->http_ports_.push_back(FreePort());
   Command init;
   init.words = {config.programs + "/starling", "init", arena->Path("certs"), "--vehicles",
                 std::to_string(config.vehicles)};
@@ -126,28 +132,54 @@ Result<std::unique_ptr<Arena>> Arena::Create(const ChaosConfig& config) {
   return arena;
 }
 
-Command Arena::CloudCommand() const {
+Status Arena::ApplyTopics(std::uint32_t round) {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  prefix_ = "chaos-" + std::to_string(std::chrono::duration_cast<milliseconds>(now).count()) + "-" +
+            std::to_string(round) + ".";
+  Command apply;
+  apply.words = {config_.programs + "/starling", "topics", "apply", "--bootstrap", config_.kafka.bootstrap,
+                 "--prefix", prefix_, "--regions", "1", "--replication", std::to_string(config_.kafka.nodes)};
+  apply.output = Path("topics.log");
+  Result<Child> applied = Child::Start(apply);
+  if (!applied.ok()) return applied.status();
+  if (applied.value().Wait(kSimPatience) == 0) return {};
+  return {ErrorCode::kIoError, "no topics: " + LastLine(apply.output)};
+}
+
+Command Arena::CloudCommand(const std::string& name, std::uint16_t http_port) const {
+  const bool gateway = !on_kafka() || name == "gateway";
   Command command;
   command.words = {config_.cloud_program.empty() ? config_.programs + "/starling-cloud" : config_.cloud_program,
-                   "--certs", Path("certs"), "--data", data(), "--config", Path("cloud.json"),
-                   "--listen", Loopback(gateway_port_), "--http", Loopback(http_port_),
-                   "--port-file", Path("ports.json")};
+                   "--http", Loopback(http_port), "--port-file", Path(name + ".ports")};
+  const auto add = [&](std::initializer_list<std::string> words) {
+    command.words.insert(command.words.end(), words);
+  };
+  if (gateway) {
+    add({"--certs", Path("certs"), "--config", Path("cloud.json"), "--listen", Loopback(gateway_port_)});
+  }
+  if (on_kafka()) {
+    add({"--log", "kafka", "--kafka", config_.kafka.bootstrap, "--kafka-prefix", prefix_, "--role",
+         gateway ? "gateway" : "shard", "--node", name, "--data", data() + "/" + name});
+  } else {
+    add({"--data", data()});
+  }
   command.words.insert(command.words.end(), config_.cloud_arguments.begin(), config_.cloud_arguments.end());
   if (!config_.fault_library.empty()) {
     command.environment = {{"LD_PRELOAD", config_.fault_library},
                            {kFaultFileVariable, Path("faults")},
                            {kFaultFolderVariable, data()}};
   }
-  command.output = Path("cloud.log");
+  command.output = Path(name + ".log");
   return command;
 }
 
-Command Arena::SimCommand(const RoundPlan& plan, std::uint16_t port) const {
+Command Arena::SimCommand(const RoundPlan& plan, std::uint16_t port, std::uint16_t http_port) const {
   Command command;
   command.words = {config_.sim_program.empty() ? config_.programs + "/starling-sim" : config_.sim_program,
-                   "--connect", Loopback(port), "--http", Loopback(http_port_), "--certs", Path("certs"),
+                   "--connect", Loopback(port), "--http", Loopback(http_port), "--certs", Path("certs"),
                    "--vehicles", std::to_string(config_.vehicles), "--seconds", std::to_string(config_.drive_s),
                    "--seed", std::to_string(plan.seed % 1'000'000), "--headless", "--connect-timeout", "10",
+                   "--drain-timeout", std::to_string(kDrainPatience.count()),
                    "--journal", Path("journal")};
   for (const PlannedFault& fault : plan.faults) {
     if (fault.kind != FaultKind::kReboot) continue;
@@ -167,9 +199,9 @@ Status Arena::Prepare(const RoundPlan& plan) {
     std::filesystem::remove_all(data(), failure);
     drives_.clear();
   }
-  for (const char* file : {"cloud.log", "sim.log", "journal", "ports.json"}) {
-    std::filesystem::remove(Path(file), failure);
-  }
+  std::vector<std::string> files = {"sim.log", "journal", "brokers.log"};
+  for (const std::string& name : names_) files.insert(files.end(), {name + ".log", name + ".ports"});
+  for (const std::string& file : files) std::filesystem::remove(Path(file), failure);
   if (failure) return {ErrorCode::kIoError, config_.folder + ": " + failure.message()};
   faults_->Heal();
   faults_->control().clock_step_ns.store(0, std::memory_order_relaxed);
@@ -177,14 +209,14 @@ Status Arena::Prepare(const RoundPlan& plan) {
                       &faults_->control().syncs_delayed}) {
     count->store(0, std::memory_order_relaxed);
   }
-  return {};
+  return on_kafka() && plan.fresh ? ApplyTopics(plan.round) : Status();
 }
 
-void Arena::Begin(const PlannedFault& fault, Relay* relay, Supervisor* cloud) {
+void Arena::Begin(const PlannedFault& fault, Relay* relay) {
   FaultControl& control = faults_->control();
   switch (fault.kind) {
-    case FaultKind::kKill: cloud->Kill(); break;
-    case FaultKind::kPause: cloud->Pause(true); break;
+    case FaultKind::kKill: CloudOf(fault)->Kill(); break;
+    case FaultKind::kPause: CloudOf(fault)->Pause(true); break;
     case FaultKind::kDiskFull: control.disk_full.store(1, std::memory_order_relaxed); break;
     case FaultKind::kSyncFails: control.sync_fails.store(1, std::memory_order_relaxed); break;
     case FaultKind::kSlowSync:
@@ -207,17 +239,19 @@ void Arena::Begin(const PlannedFault& fault, Relay* relay, Supervisor* cloud) {
       relay->SetWeather(Direction::kDown, WeatherOf(fault), fault.share);
       break;
     case FaultKind::kHalfClose: relay->HalfClose(fault.direction, fault.share); break;
+    case FaultKind::kBroker: brokers_->Kill(fault.target); break;
   }
 }
 
-void Arena::End(const PlannedFault& fault, Relay* relay, Supervisor* cloud) {
+void Arena::End(const PlannedFault& fault, Relay* relay) {
   FaultControl& control = faults_->control();
   switch (fault.kind) {
-    case FaultKind::kPause: cloud->Pause(false); break;
+    case FaultKind::kPause: CloudOf(fault)->Pause(false); break;
     case FaultKind::kDiskFull: control.disk_full.store(0, std::memory_order_relaxed); break;
     case FaultKind::kSyncFails: control.sync_fails.store(0, std::memory_order_relaxed); break;
     case FaultKind::kSlowSync: control.sync_delay_us.store(0, std::memory_order_relaxed); break;
     case FaultKind::kRefuse: relay->Refuse(false); break;
+    case FaultKind::kBroker: brokers_->Bring(fault.target); break;
     case FaultKind::kStall:
     case FaultKind::kBlackHole:
     case FaultKind::kDelay:
@@ -228,7 +262,7 @@ void Arena::End(const PlannedFault& fault, Relay* relay, Supervisor* cloud) {
   }
 }
 
-void Arena::DriveThrough(const RoundPlan& plan, Relay* relay, Supervisor* cloud, Child* sim) {
+void Arena::DriveThrough(const RoundPlan& plan, Relay* relay, Child* sim) {
   const auto connected = static_cast<std::uint64_t>(static_cast<double>(config_.vehicles) * kConnectedShare);
   const auto connect_end = steady_clock::now() + kConnectPatience;
   while (relay->counters().open < connected && steady_clock::now() < connect_end && sim->Running()) {
@@ -238,47 +272,98 @@ void Arena::DriveThrough(const RoundPlan& plan, Relay* relay, Supervisor* cloud,
   for (const Event& event : EventsOf(plan)) {
     std::this_thread::sleep_until(start + event.at);
     if (event.begins) {
-      Begin(*event.fault, relay, cloud);
+      Begin(*event.fault, relay);
     } else {
-      End(*event.fault, relay, cloud);
+      End(*event.fault, relay);
     }
   }
-  cloud->Pause(false);
+  for (const auto& cloud : clouds_) cloud->Pause(false);
   faults_->Heal();
   relay->Heal();
 }
 
-Status Arena::RunPrograms(const RoundPlan& plan, RoundOutcome* outcome) {
-  Supervisor cloud(CloudCommand(), Path("ports.json"));
-  cloud.Start();
-  if (!cloud.AwaitReady(kReadyPatience)) {
-    return {ErrorCode::kIoError, "the orchestrator did not come up: " + LastLine(Path("cloud.log"))};
+void Arena::StartClouds() {
+  clouds_.clear();
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    clouds_.push_back(
+        std::make_unique<Supervisor>(CloudCommand(names_[i], http_ports_[i]), Path(names_[i] + ".ports")));
+    clouds_.back()->Start();
   }
+}
+
+bool Arena::AwaitClouds(nanoseconds patience, std::string* which) {
+  const auto end = steady_clock::now() + patience;
+  for (std::size_t i = 0; i < clouds_.size(); ++i) {
+    if (clouds_[i]->AwaitReady(end - steady_clock::now())) continue;
+    *which = names_[i] + ": " + LastLine(Path(names_[i] + ".log"));
+    return false;
+  }
+  return true;
+}
+
+// The gateway first: what it has taken is in the log then.
+void Arena::StopClouds(RoundOutcome* outcome) {
+  for (std::size_t i = 0; i < clouds_.size(); ++i) {
+    if (clouds_[i]->Stop(kStopPatience) != 0) {
+      outcome->failures.push_back(names_[i] + " did not end in order: " + LastLine(Path(names_[i] + ".log")));
+    }
+    const SupervisorFigures figures = clouds_[i]->figures();
+    outcome->restarts += figures.starts > 0 ? figures.starts - 1 : 0;
+    outcome->ended += figures.ended;
+    outcome->longest_down = std::max(outcome->longest_down, figures.longest_down);
+  }
+  clouds_.clear();
+}
+
+Status Arena::RunPrograms(const RoundPlan& plan, RoundOutcome* outcome) {
+  std::string which;
+  StartClouds();
+  if (!AwaitClouds(kReadyPatience, &which)) return {ErrorCode::kIoError, "it did not come up: " + which};
   Result<std::unique_ptr<Relay>> relay = Relay::Start(gateway_port_, plan.seed);
   if (!relay.ok()) return relay.status();
-  Result<Child> sim = Child::Start(SimCommand(plan, relay.value()->port()));
+  // The simulator's questions go to the process that decides.
+  Result<std::unique_ptr<Relay>> pages = Relay::Start(http_ports_.back(), plan.seed);
+  if (!pages.ok()) return pages.status();
+  std::optional<OwnerWatch> owner;
+  std::uint16_t http_port = http_ports_.front();
+  if (on_kafka()) {
+    owner.emplace(std::vector<std::uint16_t>(http_ports_.begin() + 1, http_ports_.end()), pages.value().get());
+    if (!owner->AwaitOwned(kReadyPatience)) return {ErrorCode::kIoError, "no shard owns the region"};
+    http_port = pages.value()->port();
+  }
+  Result<Child> sim = Child::Start(SimCommand(plan, relay.value()->port(), http_port));
   if (!sim.ok()) return sim.status();
-  DriveThrough(plan, relay.value().get(), &cloud, &sim.value());
+  DriveThrough(plan, relay.value().get(), &sim.value());
 
   // Its exit code speaks of a run without faults; the oracle goes by its journal.
   if (!sim.value().Wait(kSimPatience)) {
-    outcome->failures.push_back("the simulator did not end within a minute");
+    outcome->failures.push_back("the simulator did not end");
     sim.value().Signal(SIGKILL);
   }
   outcome->relay = relay.value()->counters();
-  if (!cloud.AwaitReady(kReadyPatience)) {
-    outcome->failures.push_back("the orchestrator is not up after the faults: " + LastLine(Path("cloud.log")));
+  if (brokers_ != nullptr && !brokers_->AwaitUp(kReadyPatience)) {
+    outcome->failures.push_back("a broker did not come back: " + LastLine(Path("brokers.log")));
   }
-  const std::optional<int> code = cloud.Stop(kStopPatience);
-  if (code != 0) {
-    outcome->failures.push_back("the orchestrator did not end in order: " + LastLine(Path("cloud.log")));
+  if (!AwaitClouds(kReadyPatience, &which)) outcome->failures.push_back("after the faults it is not up: " + which);
+  if (owner && !owner->AwaitOwned(kReadyPatience)) {
+    outcome->failures.push_back("after the faults no shard owns the region");
   }
-  outcome->supervisor = cloud.figures();
+  owner.reset();
+  StopClouds(outcome);
   const FaultControl& control = faults_->control();
   outcome->writes_failed = control.writes_failed.load(std::memory_order_relaxed);
   outcome->syncs_failed = control.syncs_failed.load(std::memory_order_relaxed);
   outcome->syncs_delayed = control.syncs_delayed.load(std::memory_order_relaxed);
   return {};
+}
+
+Result<std::unique_ptr<StoredData>> Arena::OpenData() const {
+  if (!on_kafka()) return StoredData::Open(data(), {cloud::Partition{0}});
+  cloud::KafkaConfig kafka;
+  kafka.bootstrap = config_.kafka.bootstrap;
+  kafka.prefix = prefix_;
+  kafka.query_timeout = milliseconds(kReadyPatience);
+  return StoredData::OpenKafka(kafka, cloud::Partition{0}, {data() + "/shard-a", data() + "/shard-b"});
 }
 
 Status Arena::AskOracle(RoundOutcome* outcome) {
@@ -290,9 +375,12 @@ Status Arena::AskOracle(RoundOutcome* outcome) {
   }
   sim::Drive drive;
   drive.journal = std::move(journal).value();
-  drive.clock_step = nanoseconds(faults_->control().clock_step_ns.load(std::memory_order_relaxed));
+  // Kafka's brokers stamp records, and their clock is nobody's to step.
+  if (!on_kafka()) {
+    drive.clock_step = nanoseconds(faults_->control().clock_step_ns.load(std::memory_order_relaxed));
+  }
   drives_.push_back(std::move(drive));
-  const Result<std::unique_ptr<StoredData>> data = StoredData::Open(this->data(), {cloud::Partition{0}});
+  const Result<std::unique_ptr<StoredData>> data = OpenData();
   if (!data.ok()) {
     outcome->failures.push_back("the data cannot be read: " + std::string(data.status().message()));
     return {};

@@ -8,7 +8,9 @@
 #include "common/status.h"
 #include "sim/chaos/fault_file.h"
 #include "sim/chaos/fault_plan.h"
+#include "sim/chaos/kafka_arena.h"
 #include "sim/chaos/oracle.h"
+#include "sim/chaos/stored_data.h"
 #include "sim/chaos/supervisor.h"
 
 namespace starling::sim {
@@ -24,7 +26,8 @@ struct ChaosConfig {
   std::size_t vehicles = 500;       // [1, 2000]
   std::uint32_t drive_s = 3;        // [2, 60] of sampling in a round
   std::uint64_t seed = 1;
-  PlanLimits limits;
+  PlanLimits limits;                // its `kafka` and `brokers` follow from the cluster
+  KafkaCluster kafka;
 
   Status Validate() const;
 };
@@ -34,7 +37,9 @@ struct RoundOutcome {
   RoundPlan plan;
   std::vector<std::string> failures;   // of the programs, or of the oracle
   Judgement judgement;
-  SupervisorFigures supervisor;
+  std::uint64_t restarts = 0;          // of all processes, beyond the first start
+  std::uint64_t ended = 0;             // by themselves
+  nanoseconds longest_down{};          // until one that had ended was ready again
   RelayCounters relay;
   std::uint64_t writes_failed = 0;
   std::uint64_t syncs_failed = 0;
@@ -68,17 +73,28 @@ class Arena {
   explicit Arena(const ChaosConfig& config) : config_(config) {}
 
   Status Prepare(const RoundPlan& plan);
-  Command CloudCommand() const;
-  Command SimCommand(const RoundPlan& plan, std::uint16_t port) const;
+  bool on_kafka() const { return !config_.kafka.bootstrap.empty(); }
+  Status ApplyTopics(std::uint32_t round);
+  Command CloudCommand(const std::string& name, std::uint16_t http_port) const;
+  Command SimCommand(const RoundPlan& plan, std::uint16_t port, std::uint16_t http_port) const;
   Status RunPrograms(const RoundPlan& plan, RoundOutcome* outcome);
-  void DriveThrough(const RoundPlan& plan, Relay* relay, Supervisor* cloud, Child* sim);
-  void Begin(const PlannedFault& fault, Relay* relay, Supervisor* cloud);
-  void End(const PlannedFault& fault, Relay* relay, Supervisor* cloud);
+  void StartClouds();
+  bool AwaitClouds(nanoseconds patience, std::string* which);
+  void StopClouds(RoundOutcome* outcome);
+  void DriveThrough(const RoundPlan& plan, Relay* relay, Child* sim);
+  void Begin(const PlannedFault& fault, Relay* relay);
+  void End(const PlannedFault& fault, Relay* relay);
+  Supervisor* CloudOf(const PlannedFault& fault) { return clouds_[fault.target == 0 ? 0 : fault.target - 1].get(); }
+  Result<std::unique_ptr<StoredData>> OpenData() const;
   Status AskOracle(RoundOutcome* outcome);
 
   const ChaosConfig config_;
   std::uint16_t gateway_port_ = 0;
-  std::uint16_t http_port_ = 0;
+  std::vector<std::string> names_;           // of the orchestrator's processes
+  std::vector<std::uint16_t> http_ports_;    // theirs
+  std::vector<std::unique_ptr<Supervisor>> clouds_;  // while a round runs
+  std::unique_ptr<BrokerKiller> brokers_;
+  std::string prefix_;                       // of the topics, since the data are new
   std::unique_ptr<FaultFile> faults_;
   std::vector<sim::Drive> drives_;  // since the data are new
 };

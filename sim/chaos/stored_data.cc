@@ -1,8 +1,14 @@
 #include "sim/chaos/stored_data.h"
 
+#include <librdkafka/rdkafka.h>
+
+#include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "cloud/log/embedded_log.h"
+#include "cloud/log/kafka_client.h"
+#include "cloud/log/kafka_log.h"
 #include "cloud/store/byte_order.h"
 #include "cloud/store/rocks_state_store.h"
 
@@ -25,6 +31,49 @@ Result<std::unique_ptr<StoredData>> StoredData::Open(const std::string& folder,
     if (Status status = data->ReadProgress(region); !status.ok()) return status;
   }
   if (Status status = data->ReadStates(folder); !status.ok()) return status;
+  return data;
+}
+
+namespace {
+
+constexpr int kAnswerMs = 10'000;
+
+// What the region's transactions have committed of its input.
+Result<Offset> CommittedOffset(const cloud::KafkaConfig& config, Partition region) {
+  char error[256] = "";
+  rd_kafka_conf_t* settings = rd_kafka_conf_new();
+  const std::string group = config.RegionName(region);
+  rd_kafka_conf_set(settings, "bootstrap.servers", config.bootstrap.c_str(), error, sizeof error);
+  rd_kafka_conf_set(settings, "group.id", group.c_str(), error, sizeof error);
+  rd_kafka_t* client = rd_kafka_new(RD_KAFKA_CONSUMER, settings, error, sizeof error);
+  if (client == nullptr) return Status(ErrorCode::kIoError, error);
+  rd_kafka_topic_partition_list_t* asked = rd_kafka_topic_partition_list_new(1);
+  const auto* entry = rd_kafka_topic_partition_list_add(asked, config.TopicNameOf(Topic::kTelemetry).c_str(),
+                                                        static_cast<std::int32_t>(region));
+  rd_kafka_resp_err_t failure = rd_kafka_committed(client, asked, kAnswerMs);
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) failure = entry->err;
+  const Offset offset{static_cast<std::uint64_t>(std::max<std::int64_t>(entry->offset, 0))};
+  rd_kafka_topic_partition_list_destroy(asked);
+  rd_kafka_destroy(client);
+  if (failure == RD_KAFKA_RESP_ERR_NO_ERROR) return offset;
+  return Status(ErrorCode::kUnavailable, group + ": committed offset: " + rd_kafka_err2str(failure));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<StoredData>> StoredData::OpenKafka(const cloud::KafkaConfig& config, Partition region,
+                                                          const std::vector<std::string>& folders) {
+  std::unique_ptr<StoredData> data(new StoredData());
+  data->regions_ = {region};
+  const Result<Offset> committed = CommittedOffset(config, region);
+  if (!committed.ok()) return committed.status();
+  data->committed_ = {committed.value()};
+  auto log = cloud::KafkaLog::Open(config);
+  if (!log.ok()) return log.status();
+  data->log_ = std::move(log).value();
+  for (const std::string& folder : folders) {
+    if (Status status = data->ReadStates(folder); !status.ok()) return status;
+  }
   return data;
 }
 

@@ -18,7 +18,9 @@ TEST(FaultPlan, SameSeedAndRoundGiveTheSameFaultsWhateverWasDrawnBefore) {
 }
 
 TEST(FaultPlan, EveryKindComesUpAndEachRoundHasOneToThreeOfDifferentKinds) {
-  const PlanLimits limits;
+  PlanLimits limits;
+  limits.kafka = true;
+  limits.brokers = 3;
   std::set<FaultKind> seen;
   for (std::uint32_t round = 0; round < 200; ++round) {
     const RoundPlan plan = DrawRound(1, round, limits);
@@ -39,10 +41,31 @@ TEST(FaultPlan, EveryKindComesUpAndEachRoundHasOneToThreeOfDifferentKinds) {
   EXPECT_EQ(seen.size(), kFaultKinds);
 }
 
+TEST(FaultPlan, OnTheEmbeddedLogThereIsOneProcessAndNoBroker) {
+  for (std::uint32_t round = 0; round < 200; ++round) {
+    for (const PlannedFault& fault : DrawRound(1, round, {}).faults) {
+      EXPECT_NE(fault.kind, FaultKind::kBroker);
+      EXPECT_EQ(fault.target, 0u);
+    }
+  }
+}
+
+TEST(FaultPlan, OnlyTheKindsThatAreAskedForAreDrawn) {
+  PlanLimits limits;
+  limits.kinds = {FaultKind::kKill, FaultKind::kCut};
+  for (std::uint32_t round = 0; round < 50; ++round) {
+    const RoundPlan plan = DrawRound(1, round, limits);
+    ASSERT_LE(plan.faults.size(), 2u);
+    for (const PlannedFault& fault : plan.faults) {
+      EXPECT_TRUE(fault.kind == FaultKind::kKill || fault.kind == FaultKind::kCut);
+    }
+  }
+}
+
 TEST(FaultPlan, NamesFollowTheirNumbers) {
   EXPECT_EQ(FaultName(FaultKind::kKill), "kill");
   EXPECT_EQ(FaultName(FaultKind::kClockStep), "clock step");
-  EXPECT_EQ(FaultName(FaultKind::kHalfClose), "half-close");
+  EXPECT_EQ(FaultName(FaultKind::kBroker), "broker");
 }
 
 TEST(FaultPlan, ChainsOfRoundsOnTheSameDataEnd) {
