@@ -29,9 +29,10 @@ struct KafkaConfig {
   // without them; after a crash outputs may then be repeated.
   bool transactions = true;
 
-  // A record waits this long for others of its partition.  Longer: fewer requests, which
-  // are what a broker's CPU goes into, and later records.  0 to 100 ms.
-  std::chrono::microseconds linger{1'000};
+  // A record waits this long for others of its partition, besides those that are under
+  // way.  Longer: fewer requests, which are what a broker's CPU goes into, and later
+  // records.  0 to 100 ms.
+  std::chrono::microseconds linger{500};
 
   // Bound of what is appended and not acknowledged yet, bytes of key and value and
   // records.  Longer: more survives a broker's absence, and the records behind it are

@@ -92,7 +92,9 @@ rd_kafka_resp_err_t KafkaProducer::Produce(Topic topic, Partition partition, std
   const int refused = rd_kafka_produce(
       handle.get(), static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY, payload, value.size(),
       key.empty() ? nullptr : key.data(), key.size(), reinterpret_cast<void*>(static_cast<std::uintptr_t>(ticket)));
-  return refused == 0 ? RD_KAFKA_RESP_ERR_NO_ERROR : rd_kafka_last_error();
+  if (refused != 0) return rd_kafka_last_error();
+  ++lanes_[{topic, partition}].under_way;
+  return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 double KafkaProducer::fill() const {
@@ -126,7 +128,16 @@ Result<Ticket> KafkaProducer::Append(Topic topic, Partition partition, std::span
   const Ticket ticket = window_.Open(steady_clock::now());
   queue_records_.fetch_add(1, std::memory_order_relaxed);
   queue_bytes_.fetch_add(bytes, std::memory_order_relaxed);
+  const auto park = [&] {
+    return Parked{ticket, topic, partition, std::string(reinterpret_cast<const char*>(key.data()), key.size()),
+                  std::string(reinterpret_cast<const char*>(value.data()), value.size())};
+  };
   if (!renewing_) {
+    Lane& lane = lanes_[{topic, partition}];
+    if (lane.under_way > 0 || !lane.waiting.empty()) {
+      lane.waiting.push_back(park());
+      return ticket;
+    }
     const rd_kafka_resp_err_t error = Produce(topic, partition, key, value, ticket);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ticket;
     if (!ClientIsSpent(error)) {
@@ -141,8 +152,7 @@ Result<Ticket> KafkaProducer::Append(Topic topic, Partition partition, std::span
     renewing_ = true;
     renew_.store(true, std::memory_order_release);
   }
-  parked_.push_back({ticket, topic, partition, std::string(reinterpret_cast<const char*>(key.data()), key.size()),
-                     std::string(reinterpret_cast<const char*>(value.data()), value.size())});
+  parked_.push_back(park());
   return ticket;
 }
 
@@ -157,6 +167,9 @@ void KafkaProducer::ObserveFailure(std::function<void(const Status&)> observer) 
 }
 
 void KafkaProducer::OnDelivery(const rd_kafka_message_t& message) {
+  const auto topic = static_cast<Topic>(reinterpret_cast<std::uintptr_t>(rd_kafka_topic_opaque(message.rkt)));
+  const Partition partition{static_cast<std::uint32_t>(message.partition)};
+  NoteReturned({topic, partition});
   if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) return Finish(message);
   if (closing_) return;
   Keep(message);
@@ -164,12 +177,43 @@ void KafkaProducer::OnDelivery(const rd_kafka_message_t& message) {
     renew_.store(true, std::memory_order_release);
     return;
   }
-  const auto topic = static_cast<Topic>(reinterpret_cast<std::uintptr_t>(rd_kafka_topic_opaque(message.rkt)));
-  const Partition partition{static_cast<std::uint32_t>(message.partition)};
   Fail(KafkaFailure(ErrorCode::kIoError,
                     "a record of " + std::to_string(message.len) + " bytes for " + PartitionName(topic, partition) +
                         " was refused",
                     message.err));
+}
+
+// Acknowledgements come by batch, hence by partition.
+void KafkaProducer::NoteReturned(const PartitionKey& partition) {
+  if (returned_.empty() || returned_.back().first != partition) returned_.emplace_back(partition, 0);
+  ++returned_.back().second;
+}
+
+void KafkaProducer::Release() {
+  if (returned_.empty()) return;
+  Status failure;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [partition, records] : returned_) {
+      Lane& lane = lanes_[partition];
+      lane.under_way -= records;
+      if (lane.under_way > 0) continue;
+      while (!lane.waiting.empty() && !renewing_ && failure.ok()) {
+        const Parked& next = lane.waiting.front();
+        const auto error = Produce(next.topic, next.partition, BytesOf(next.key), BytesOf(next.value), next.ticket);
+        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+          lane.waiting.pop_front();
+        } else if (ClientIsSpent(error)) {
+          renewing_ = true;  // What waits is sent by the next client.
+          renew_.store(true, std::memory_order_release);
+        } else {
+          failure = KafkaFailure(ErrorCode::kIoError, "log record for " + PartitionName(next.topic, next.partition), error);
+        }
+      }
+    }
+  }
+  returned_.clear();
+  if (!failure.ok()) Fail(failure);
 }
 
 void KafkaProducer::Finish(const rd_kafka_message_t& message) {
@@ -229,6 +273,7 @@ void KafkaProducer::CallObservers() {
 void KafkaProducer::PollLoop() {
   while (!stop_.load(std::memory_order_acquire)) {
     (void)rd_kafka_poll(client_.get(), 100);
+    Release();
     CallObservers();
     if (renew_.exchange(false, std::memory_order_acq_rel) && !failed_) RenewClient();
   }
@@ -253,6 +298,13 @@ void KafkaProducer::RenewClient() {
   std::lock_guard lock(mutex_);
   clients_renewed_.fetch_add(1, std::memory_order_relaxed);
   resent_.fetch_add(undelivered_.size(), std::memory_order_relaxed);
+  returned_.clear();
+  for (auto& [partition, lane] : lanes_) {
+    lane.under_way = 0;  // The former client has handed everything back.
+    undelivered_.insert(undelivered_.end(), std::make_move_iterator(lane.waiting.begin()),
+                        std::make_move_iterator(lane.waiting.end()));
+    lane.waiting.clear();
+  }
   undelivered_.insert(undelivered_.end(), std::make_move_iterator(parked_.begin()),
                       std::make_move_iterator(parked_.end()));
   parked_.clear();

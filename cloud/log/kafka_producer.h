@@ -3,12 +3,15 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cloud/log/kafka_client.h"
@@ -41,6 +44,11 @@ struct KafkaProducerCounters {
 // idempotence error, false ones among them) the client is replaced and all that is not
 // acknowledged is sent again in the same order; what was written and not yet
 // acknowledged is then there twice.
+//
+// Of each partition one batch is under way; what is appended meanwhile goes together once
+// that is acknowledged.  Requests are what a broker's CPU goes into, and librdkafka 2.0
+// spins, on the core that the broker may need, while five are under way and more is
+// ready.
 //
 // Threading: thread-safe.  The observers run on the producer's thread.
 class KafkaProducer final : private KafkaEvents {
@@ -88,6 +96,12 @@ class KafkaProducer final : private KafkaEvents {
     std::string value;
   };
 
+  using PartitionKey = std::pair<Topic, Partition>;
+  struct Lane {
+    std::uint64_t under_way = 0;   // records that librdkafka has and has not handed back
+    std::deque<Parked> waiting;    // for those, in order
+  };
+
   KafkaProducer(const KafkaConfig& config, KafkaReport report);
 
   void OnDelivery(const rd_kafka_message_t& message) override;
@@ -98,10 +112,13 @@ class KafkaProducer final : private KafkaEvents {
   void PollLoop();
   void RenewClient();
   void CallObservers();
+  void NoteReturned(const PartitionKey& partition);
+  // Hands over what has waited for the records that were handed back.
+  void Release();
   void Finish(const rd_kafka_message_t& message);
   void Keep(const rd_kafka_message_t& message);
   void Fail(const Status& status);
-  // REQUIRES: mutex_ is held
+  // Counts in its lane.  REQUIRES: mutex_ is held
   rd_kafka_resp_err_t Produce(Topic topic, Partition partition, std::span<const std::byte> key,
                               std::span<const std::byte> value, Ticket ticket);
 
@@ -114,6 +131,7 @@ class KafkaProducer final : private KafkaEvents {
   std::array<KafkaTopicHandle, kTopicCount> topics_;  // Before client_: destroyed by hand in this order.
   bool renewing_ = false;                             // Appended records are parked.
   std::vector<Parked> parked_;
+  std::map<PartitionKey, Lane> lanes_;
   std::string closed_why_;
 
   // Replaced by the poll thread under mutex_.
@@ -135,6 +153,7 @@ class KafkaProducer final : private KafkaEvents {
   std::array<std::atomic<std::uint64_t>, kProduceBuckets> produce_latency_{};
 
   // The poll thread's.
+  std::vector<std::pair<PartitionKey, std::uint64_t>> returned_;  // since the last Release
   std::vector<Parked> undelivered_;
   std::vector<std::function<void(Ticket)>> durable_observers_;
   std::function<void(const Status&)> failure_observer_;
