@@ -58,7 +58,7 @@ class MockLog final : public Log {
     if (full_) return Status(ErrorCode::kExhausted, "the mock is full");
     Stored record{topic, partition, std::string(reinterpret_cast<const char*>(key.data()), key.size()),
                   std::vector<std::uint64_t>((value.size() + 7) / 8), value.size()};
-    std::memcpy(record.words.data(), value.data(), value.size());
+    if (!value.empty()) std::memcpy(record.words.data(), value.data(), value.size());
     records_.push_back(std::move(record));
     return Ticket{records_.size()};
   }

@@ -113,7 +113,7 @@ class MemoryLog final : public Log {
   void StoreLocked(std::span<const std::byte> value, CloudTime time) {
     Stored stored;
     stored.words.assign((value.size() + 7) / 8, 0);
-    std::memcpy(stored.words.data(), value.data(), value.size());
+    if (!value.empty()) std::memcpy(stored.words.data(), value.data(), value.size());
     stored.bytes = value.size();
     stored.time = time;
     stored_.push_back(std::move(stored));
