@@ -53,13 +53,14 @@ Status HistoryLedger::Load(const StateStore& store, Partition home) {
 }
 
 Status HistoryLedger::Rebuild(const Log& log, Partition partition) {
-  const Log::Range range = log.RangeOf(Topic::kHistory, partition);
-  if (Next(partition) > range.end) {
+  const Result<Log::Range> range = log.QueryRange(Topic::kHistory, partition);
+  if (!range.ok()) return range.status();
+  if (Next(partition) > range.value().end) {
     MutexLock lock(mutex_);
     Clear();
   }
   RebuildDamage damage;
-  const Status status = Read(log, partition, range.end, &damage);
+  const Status status = Read(log, partition, range.value().end, &damage);
   MutexLock lock(mutex_);
   if (rebuild_damage_.places == 0) rebuild_damage_.first = damage.first;
   rebuild_damage_.places += damage.places;
@@ -75,7 +76,9 @@ Status HistoryLedger::ReadUpTo(const Log& log, Partition partition, Offset end) 
 // The log says where a damaged record is, not where the next whole one begins, so
 // this looks for it in steps that double: few reads, whatever the damage.
 Status HistoryLedger::Read(const Log& log, Partition partition, Offset end_offset, RebuildDamage* damage) {
-  const Log::Range range = log.RangeOf(Topic::kHistory, partition);
+  const Result<Log::Range> answer = log.QueryRange(Topic::kHistory, partition);
+  if (!answer.ok()) return answer.status();
+  const Log::Range range = answer.value();
   const auto end = static_cast<std::uint64_t>(end_offset);
   // An empty range may be one whose first record is damaged.
   auto next = range.first < range.end ? static_cast<std::uint64_t>(range.first) : 0;

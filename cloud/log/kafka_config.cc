@@ -16,7 +16,7 @@ Status Invalid(const std::string& field, const std::string& range) {
 }
 
 // What the engine sets itself, because its promises rest on it.
-constexpr std::array<std::string_view, 20> kReserved = {
+constexpr std::array<std::string_view, 22> kReserved = {
     "acks",
     "request.required.acks",
     "allow.auto.create.topics",
@@ -37,6 +37,8 @@ constexpr std::array<std::string_view, 20> kReserved = {
     "transactional.id",
     "linger.ms",
     "queue.buffering.max.ms",
+    "queue.buffering.max.messages",
+    "queue.buffering.max.kbytes",
 };
 
 bool IsNameCharacter(char c) {

@@ -125,6 +125,9 @@ void KafkaConsumer::OnBrokerError(rd_kafka_resp_err_t, std::string_view) {
 Result<Log::Range> KafkaConsumer::RangeOf(Topic topic, Partition partition) {
   const KafkaDeadline deadline(config_.query_timeout);
   const std::string name = config_.TopicNameOf(topic);
+  // librdkafka 2.0 asks again for the leaders of topics that have a handle, and of no
+  // others that it believes to know.
+  const KafkaTopicHandle known(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
   for (;;) {
     std::int64_t first = 0;
     std::int64_t end = 0;
@@ -138,9 +141,11 @@ Result<Log::Range> KafkaConsumer::RangeOf(Topic topic, Partition partition) {
 
 Result<Offset> KafkaConsumer::OffsetAt(Topic topic, Partition partition, CloudTime time) {
   const KafkaDeadline deadline(config_.query_timeout);
+  const std::string name = config_.TopicNameOf(topic);
+  const KafkaTopicHandle known(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));  // As in RangeOf.
   const KafkaPartitions asked(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_t* entry = rd_kafka_topic_partition_list_add(
-      asked.get(), config_.TopicNameOf(topic).c_str(), static_cast<std::int32_t>(partition));
+  rd_kafka_topic_partition_t* entry =
+      rd_kafka_topic_partition_list_add(asked.get(), name.c_str(), static_cast<std::int32_t>(partition));
   const std::int64_t ms = std::max<std::int64_t>(std::chrono::ceil<milliseconds>(time).time_since_epoch().count(), 0);
   for (;;) {
     entry->offset = ms;

@@ -72,8 +72,8 @@ class KafkaLog final : public Log {
   // The same, for those who can do something about it.
   //
   // Errors: kUnavailable if the brokers do not answer within query_timeout.
-  Result<Range> QueryRange(Topic topic, Partition partition) const;
-  Result<Offset> QueryOffsetAt(Topic topic, Partition partition, CloudTime time) const;
+  Result<Range> QueryRange(Topic topic, Partition partition) const override;
+  Result<Offset> QueryOffsetAt(Topic topic, Partition partition, CloudTime time) const override;
 
   // Starts at the first retained record if `from` is older.  Ends at the range's end as
   // it was when Read was called.

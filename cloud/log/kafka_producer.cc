@@ -190,6 +190,7 @@ void KafkaProducer::NoteReturned(const PartitionKey& partition) {
 }
 
 void KafkaProducer::Release() {
+  if (failed_) returned_.clear();  // Nothing goes behind a record that was refused.
   if (returned_.empty()) return;
   Status failure;
   {
@@ -290,6 +291,7 @@ void KafkaProducer::RenewClient() {
   CallObservers();
   for (KafkaTopicHandle& topic : topics_) topic.reset();
   client_.reset();
+  renew_.store(false, std::memory_order_release);  // Set by what the purge handed back.
   while (!OpenClient().ok()) {
     // The system has no threads or no memory for it: this is the only thing left to do.
     if (stop_.load(std::memory_order_acquire)) return;

@@ -18,6 +18,9 @@ using std::chrono::steady_clock;
 
 // Between attempts after the brokers have refused something.
 constexpr milliseconds kBackOff{20};
+
+// Between clients, while none can be made to work.
+constexpr milliseconds kRenewPauseMax{1'000};
 constexpr milliseconds kCallMax{1'000};
 
 std::string ClaimKey(Partition region) { return "region/" + std::to_string(static_cast<std::uint32_t>(region)); }
@@ -509,7 +512,8 @@ Result<bool> KafkaRegionWriter::IsSuperseded() {
 // fenced, which costs the region a pause and no guarantee.
 KafkaRegionWriter::Outcome KafkaRegionWriter::Renew(const Batch& batch) {
   report_("kafka: the writer of " + name_ + " gave up and is made anew");
-  for (;;) {
+  for (milliseconds pause{0};; pause = std::min(2 * pause + kBackOff, kRenewPauseMax)) {
+    std::this_thread::sleep_for(pause);
     if (Cancelled()) return Outcome::kStopped;
     {
       std::lock_guard lock(mutex_);

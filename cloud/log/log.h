@@ -102,6 +102,14 @@ class Log {
   // Offset of the first retained record taken at `time` or later; the end if none.
   virtual Offset OffsetAt(Topic topic, Partition partition, CloudTime time) const = 0;
 
+  // The same, for who must know whether there was an answer.
+  //
+  // Errors: kUnavailable if whoever keeps the log does not answer.
+  virtual Result<Range> QueryRange(Topic topic, Partition partition) const { return RangeOf(topic, partition); }
+  virtual Result<Offset> QueryOffsetAt(Topic topic, Partition partition, CloudTime time) const {
+    return OffsetAt(topic, partition, time);
+  }
+
   // Reads stored records in order from `from` until `visit` returns false or the
   // end is reached.
   //

@@ -48,9 +48,10 @@ Result<std::optional<Offset>> LoadChangelog(const Log& log, Partition partition,
   std::map<std::string, std::string> pending;  // since the last complete point in time
   std::optional<Offset> next;
   bool readable = true;
-  const Log::Range range = log.RangeOf(Topic::kVehicleState, partition);
+  const Result<Log::Range> range = log.QueryRange(Topic::kVehicleState, partition);
+  if (!range.ok()) return range.status();
   const Status status =
-      log.Read(Topic::kVehicleState, partition, range.first, [&](const LogRecord& record) {
+      log.Read(Topic::kVehicleState, partition, range.value().first, [&](const LogRecord& record) {
         if (Equal(record.key, kBegin)) {
           entries.clear();
           pending.clear();

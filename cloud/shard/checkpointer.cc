@@ -215,7 +215,12 @@ void Checkpointer::ApplyBlock(const Block& block) {
 
 bool Checkpointer::ReadSkipped(Offset until) {
   const Offset from = next_;
-  if (log_->RangeOf(Topic::kTelemetry, partition_).first > from) {
+  const Result<Log::Range> range = log_->QueryRange(Topic::kTelemetry, partition_);
+  if (!range.ok()) {
+    Fail(range.status());
+    return false;
+  }
+  if (range.value().first > from) {
     Fail({ErrorCode::kCorruption, "the log has dropped records from offset " +
                                       std::to_string(ToNumber(from)) +
                                       " on before the follower had read them: no state is stored any more; "

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <chrono>
-#include <functional>
 #include <optional>
 
 #include "cloud/log/log.h"
@@ -35,10 +34,21 @@ class OwnerWatch {
   // Whoever gave its region up lets others come first.
   void DeferUntil(Steady time) { deferred_until_ = time; }
 
-  // `end` gives the partition's end; it is asked once for each silence.
-  bool ShouldClaim(Steady now, const std::function<Offset()>& end);
+  // The partition's end has to be asked for, once for each silence; OnEnd takes the answer.
+  bool AsksForEnd(Steady now) const { return IsSilent(now) && !read_until_; }
+
+  // `end`: none if the log did not answer.  A log that answers late or not at all does not
+  // take the owner's signs either: the wait begins anew, longer, because the owner too has
+  // to find the log again.
+  void OnEnd(std::optional<Offset> end, Steady asked, Steady answered);
+
+  bool ShouldClaim(Steady now) const;
 
  private:
+  bool IsSilent(Steady now) const {
+    return now >= deferred_until_ && (left_ || now - last_sign_ >= takeover_after_);
+  }
+
   const nanoseconds takeover_after_;
   Steady last_sign_;
   Steady last_progress_;

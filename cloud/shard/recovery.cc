@@ -19,11 +19,13 @@ class Recovery {
         region_(region),
         origin_(origin),
         plan_(plan),
-        partition_{ToNumber(region)},
-        range_(plan.log->RangeOf(Topic::kTelemetry, partition_)) {}
+        partition_{ToNumber(region)} {}
 
   Result<Recovered> Run() {
     const auto started = std::chrono::steady_clock::now();
+    const Result<Log::Range> range = plan_.log->QueryRange(Topic::kTelemetry, partition_);
+    if (!range.ok()) return range.status();
+    range_ = range.value();
     if (Status status = Choose(); !status.ok()) return status;
     result_.took = std::chrono::steady_clock::now() - started;
     return std::move(result_);
@@ -113,7 +115,9 @@ class Recovery {
                                       });
       if (!status.ok()) return status;
     }
-    result_.from = plan_.log->OffsetAt(Topic::kTelemetry, partition_, until - plan_.window);
+    const Result<Offset> from = plan_.log->QueryOffsetAt(Topic::kTelemetry, partition_, until - plan_.window);
+    if (!from.ok()) return from.status();
+    result_.from = from.value();
     if (!result_.note.empty()) {
       result_.note += "; the last " + std::to_string(std::chrono::duration_cast<milliseconds>(plan_.window).count()) +
                       " ms of the log are read again instead, from offset " + Number(result_.from) +
@@ -127,7 +131,7 @@ class Recovery {
   const FrameOrigin origin_;
   const RecoveryPlan& plan_;
   const Partition partition_;
-  const Log::Range range_;
+  Log::Range range_;
   Recovered result_;
 };
 

@@ -176,6 +176,8 @@ class ShardRunner final : public LogConsumer {
   // The pulse's.
   void PulseUntilStopped(const std::stop_token& stop);
   void Beat();
+  // The owner is silent, and what it may have said is read.
+  bool OwnerIsGone();
   Status Claim();
   Status AppendOwnership();
   Status AppendTick(bool leaving);

@@ -46,7 +46,8 @@ Status ShardRunner::Claim() {
   if (!epoch.ok()) return give_up(epoch.status());
   const Result<Offset> committed = parts_.writer->Committed();
   if (!committed.ok()) return give_up(committed.status());
-  const Offset end = parts_.log->RangeOf(Topic::kTelemetry, partition_).end;
+  const Result<Log::Range> range = parts_.log->QueryRange(Topic::kTelemetry, partition_);
+  if (!range.ok()) return give_up(range.status());
 
   std::lock_guard lock(delivery_mutex_);
   if (!held_.CompleteFrom(committed.value())) {
@@ -59,7 +60,7 @@ Status ShardRunner::Claim() {
     return give_up(gap);
   }
   held_.DropBefore(committed.value());
-  claimed_from_ = end;
+  claimed_from_ = range.value().end;
   claimed_epoch_ = epoch.value();
   committed_at_claim_ = ToNumber(committed.value());
   committed_.store(committed_at_claim_, std::memory_order_relaxed);
@@ -129,6 +130,20 @@ void ShardRunner::YieldNow() {
   (void)AppendTick(/*leaving=*/true);  // Without it they wait for silence.
 }
 
+bool ShardRunner::OwnerIsGone() {
+  const auto asked = std::chrono::steady_clock::now();
+  {
+    std::lock_guard lock(delivery_mutex_);
+    if (!watch_.AsksForEnd(asked)) return watch_.ShouldClaim(asked);
+  }
+  // Without the lock: brokers may take seconds, and the records of others wait for it.
+  const Result<Log::Range> range = parts_.log->QueryRange(Topic::kTelemetry, partition_);
+  const auto answered = std::chrono::steady_clock::now();
+  std::lock_guard lock(delivery_mutex_);
+  watch_.OnEnd(range.ok() ? std::optional(range.value().end) : std::nullopt, asked, answered);
+  return watch_.ShouldClaim(answered);
+}
+
 void ShardRunner::Beat() {
   if (yield_wanted_.exchange(false, std::memory_order_relaxed)) YieldNow();
   const bool wanted = claim_wanted_.exchange(false, std::memory_order_relaxed);
@@ -143,13 +158,7 @@ void ShardRunner::Beat() {
     case Role::kClaiming: return;
     case Role::kStandby: break;
   }
-  bool claim = wanted;
-  if (!claim) {
-    std::lock_guard lock(delivery_mutex_);
-    claim = watch_.ShouldClaim(std::chrono::steady_clock::now(),
-                               [this] { return parts_.log->RangeOf(Topic::kTelemetry, partition_).end; });
-  }
-  if (claim && status().ok() && Claim().ok()) (void)AppendOwnership();
+  if ((wanted || OwnerIsGone()) && status().ok() && Claim().ok()) (void)AppendOwnership();
 }
 
 nanoseconds ShardRunner::PulseInterval() const {

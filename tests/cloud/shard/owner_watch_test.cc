@@ -1,4 +1,6 @@
 // When a standby takes over, by a clock that the test turns.
+#include <optional>
+
 #include <gtest/gtest.h>
 
 #include "cloud/shard/owner_watch.h"
@@ -10,14 +12,16 @@ class OwnerWatchTest : public testing::Test {
  protected:
   static OwnerWatch::Steady At(int ms) { return OwnerWatch::Steady(milliseconds(ms)); }
   bool ShouldClaim(int ms) {
-    return watch_.ShouldClaim(At(ms), [this] {
+    if (watch_.AsksForEnd(At(ms))) {
       ++asked_;
-      return end_;
-    });
+      watch_.OnEnd(end_, At(ms), At(ms + answer_ms_));
+    }
+    return watch_.ShouldClaim(At(ms + answer_ms_));
   }
 
   OwnerWatch watch_{milliseconds(700), At(0)};
-  Offset end_{100};
+  std::optional<Offset> end_ = Offset{100};
+  int answer_ms_ = 0;
   int asked_ = 0;
 };
 
@@ -71,6 +75,37 @@ TEST_F(OwnerWatchTest, ABrokerThatIsSlowToAnswerIsNoSilence) {
   watch_.OnProgress(Offset{1}, At(3'001));
   watch_.OnSign(At(3'001));
   EXPECT_FALSE(ShouldClaim(3'002));
+}
+
+TEST_F(OwnerWatchTest, ALogThatDoesNotAnswerIsNoSilenceOfTheOwner) {
+  watch_.OnProgress(Offset{100}, At(0));
+  end_.reset();
+  answer_ms_ = 10'000;
+  EXPECT_FALSE(ShouldClaim(700));  // Answered at 10.7 s: the brokers are away.
+  end_ = Offset{100};
+  answer_ms_ = 0;
+  EXPECT_FALSE(ShouldClaim(11'400));  // They are back, the owner not yet.
+  EXPECT_FALSE(ShouldClaim(12'799));
+  EXPECT_TRUE(ShouldClaim(12'800));   // It is not heard of any more.
+}
+
+TEST_F(OwnerWatchTest, ALateAnswerBeginsTheWaitAnew) {
+  watch_.OnProgress(Offset{100}, At(0));
+  answer_ms_ = 351;
+  EXPECT_FALSE(ShouldClaim(700));
+  answer_ms_ = 0;
+  watch_.OnSign(At(2'000));  // What the owner could not write before.
+  EXPECT_FALSE(ShouldClaim(3'150));
+  EXPECT_TRUE(ShouldClaim(3'151));
+}
+
+TEST_F(OwnerWatchTest, ASignThatComesDuringTheQuestionCounts) {
+  watch_.OnProgress(Offset{100}, At(0));
+  ASSERT_TRUE(watch_.AsksForEnd(At(700)));
+  watch_.OnSign(At(750));
+  watch_.OnEnd(Offset{100}, At(700), At(800));
+  EXPECT_FALSE(watch_.ShouldClaim(At(1'449)));
+  EXPECT_TRUE(watch_.AsksForEnd(At(1'450)));
 }
 
 TEST_F(OwnerWatchTest, AnOwnerThatLeavesIsFollowedAtOnce) {
