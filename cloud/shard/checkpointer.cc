@@ -280,29 +280,37 @@ void Checkpointer::Store() {
   stored_at_ = now;
 }
 
-void Checkpointer::StartChangelog() { changelog_wanted_.store(true, std::memory_order_relaxed); }
-void Checkpointer::StopChangelog() { changelog_wanted_.store(false, std::memory_order_relaxed); }
+void Checkpointer::StartChangelog() {
+  MutexLock lock(result_mutex_);
+  changelog_wanted_ = true;
+}
+
+void Checkpointer::StopChangelog() {
+  MutexLock lock(result_mutex_);
+  changelog_wanted_ = false;
+  ++changelog_generation_;
+  changelog_.reset();
+}
 
 void Checkpointer::HandOver() {
-  if (!changelog_wanted_.load(std::memory_order_relaxed)) {
-    changelog_active_ = false;
-    return;
-  }
   const Steady now = std::chrono::steady_clock::now();
   if (now < changelog_due_) return;
+  std::uint64_t generation = 0;
   {
     MutexLock lock(result_mutex_);
-    if (changelog_) return;  // The last one was not taken yet.
+    if (!changelog_wanted_ || changelog_) return;  // Or the last one was not taken yet.
+    generation = changelog_generation_;
   }
   Changelog next;
-  next.whole = !std::exchange(changelog_active_, true);
+  next.whole = std::exchange(changelog_begun_, generation) != generation;
   if (next.whole) changelog_diff_ = {};
   changelog_diff_.Find(*follower_, &next.changes);
   changelog_diff_.Accept();
   next.next = next_;
   changelog_due_ = now + config_.changelog_interval;
   MutexLock lock(result_mutex_);
-  changelog_ = std::move(next);
+  // Stopped meanwhile: it is of a generation that has ended.
+  if (generation == changelog_generation_) changelog_ = std::move(next);
 }
 
 std::optional<Checkpointer::Changelog> Checkpointer::TakeChangelog() {

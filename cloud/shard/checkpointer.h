@@ -85,8 +85,11 @@ class Checkpointer {
     committed_.store(ToNumber(offset), std::memory_order_release);
   }
 
-  // From now on changes are kept for TakeChangelog, beginning with the whole state.
+  // From now on changes are kept for TakeChangelog, beginning with the whole state if
+  // this is the first time or StopChangelog was called since, however shortly before:
+  // another one may have written to the changelog in between.
   void StartChangelog();
+  // What was not taken is dropped.
   void StopChangelog();
 
   // All changes of one point in time; none if nothing is due.
@@ -164,7 +167,6 @@ class Checkpointer {
   // acquire, so that what was written is seen to be.
   std::atomic<std::uint64_t> committed_{0};
   std::atomic<bool> stopped_{false};       // written by the thread when it ends
-  std::atomic<bool> changelog_wanted_{false};  // written by the runner
 
   // The thread's.
   std::unique_ptr<Shard> follower_;
@@ -173,7 +175,7 @@ class Checkpointer {
   Offset next_{};
   StateDiff diff_;
   StateDiff changelog_diff_;
-  bool changelog_active_ = false;
+  std::uint64_t changelog_begun_ = 0;      // the generation that changelog_diff_ is of; 0: none
   SavedState changes_;
   Steady store_due_;
   Steady changelog_due_;
@@ -182,6 +184,10 @@ class Checkpointer {
   Status status_ STARLING_GUARDED_BY(result_mutex_);
   CheckpointerCounters counters_ STARLING_GUARDED_BY(result_mutex_);
   Steady stored_at_ STARLING_GUARDED_BY(result_mutex_);
+  bool changelog_wanted_ STARLING_GUARDED_BY(result_mutex_) = false;
+  // Each StopChangelog ends one.
+  std::uint64_t changelog_generation_ STARLING_GUARDED_BY(result_mutex_) = 1;
+  // Of this generation.
   std::optional<Changelog> changelog_ STARLING_GUARDED_BY(result_mutex_);
 
   std::thread thread_;

@@ -276,5 +276,42 @@ TEST_F(ChangelogTest, ANewOwnerBeginsWithTheWholeState) {
   EXPECT_EQ(entries, OwnersState());
 }
 
+// Another one may have owned the region in between, and written its own.
+TEST_F(ChangelogTest, WhoStopsAndStartsAtOnceBeginsWithTheWholeState) {
+  Start();
+  checkpointer_->SetCommitted(Offset{1'000'000});
+  Drive(20);
+  checkpointer_->StartChangelog();
+  HandOver();
+  checkpointer_->StopChangelog();
+  ASSERT_TRUE(topic_.Append(Topic::kVehicleState, std::as_bytes(std::span("other owner's")),
+                            std::as_bytes(std::span("x"))).ok());
+  checkpointer_->StartChangelog();
+  Drive(5);
+  HandOver();
+  MemoryStore::Entries entries;
+  EXPECT_EQ(Load(&entries), std::optional<Offset>(Offset{next_}));
+  EXPECT_EQ(entries, OwnersState());
+}
+
+TEST_F(ChangelogTest, WhatWasNotTakenBeforeTheStopIsDropped) {
+  Start();
+  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->StartChangelog();
+  Drive(20);
+  ASSERT_TRUE(Stored());
+  Drive(1);
+  ASSERT_TRUE(Stored());  // So the state before was handed over, too.
+  checkpointer_->StopChangelog();
+  EXPECT_FALSE(checkpointer_->TakeChangelog().has_value());
+  Drive(5);
+  ASSERT_TRUE(Stored());
+  checkpointer_->StartChangelog();
+  std::optional<Checkpointer::Changelog> changes;
+  ASSERT_TRUE(Eventually([&] { return (changes = checkpointer_->TakeChangelog()).has_value(); }));
+  EXPECT_TRUE(changes->whole);
+  EXPECT_EQ(changes->next, Offset{next_});
+}
+
 }  // namespace
 }  // namespace starling::cloud
