@@ -6,7 +6,6 @@
 
 #include <random>
 
-#include "cloud/log/kafka_changelog.h"
 #include "schemas/log/ownership_generated.h"
 #include "tests/cloud/log/kafka_fixture.h"
 
@@ -272,76 +271,6 @@ TEST_F(KafkaRegionWriterTest, WithoutTransactionsOutputsAndOffsetStillArriveAndT
   ASSERT_TRUE(Eventually([&] { return Visible().size() == 100; }));
   EXPECT_OK(writer->Close());
   EXPECT_EQ(CommittedOf(OpenWriter().get()), 100u);
-}
-
-// ---- The changelog.
-
-using Entries = std::vector<std::pair<std::string, std::string>>;
-
-class KafkaChangelogTest : public KafkaRegionWriterTest {
- protected:
-  struct Change {
-    std::string key;
-    std::optional<std::string> value;
-  };
-
-  static Status Save(KafkaRegionWriter* writer, const std::vector<Change>& changes, std::uint64_t next) {
-    std::vector<StateChange> views;
-    for (const Change& change : changes) {
-      std::optional<std::span<const std::byte>> value;
-      if (change.value.has_value()) value = Bytes(*change.value);
-      views.push_back({Bytes(change.key), value});
-    }
-    if (Status status = KafkaChangelog::Append(writer, views, Offset{next}); !status.ok()) return status;
-    return writer->Commit(Offset{next});
-  }
-
-  std::optional<std::uint64_t> Load(Entries* entries) const {
-    const auto next = KafkaChangelog(log_.get()).Load(kRegion, [&](auto key, auto value) {
-      entries->emplace_back(Text(key), Text(value));
-      return Status();
-    });
-    EXPECT_TRUE(next.ok()) << next.status().message();
-    if (!next.ok() || !next.value().has_value()) return std::nullopt;
-    return Number(*next.value());
-  }
-};
-
-TEST_F(KafkaChangelogTest, LoadsTheLastStateOfEachEntryAndItsOffset) {
-  Entries entries;
-  EXPECT_EQ(Load(&entries), std::nullopt);
-  const auto writer = OpenWriter();
-  Claim(writer.get(), "one");
-  ASSERT_OK(Save(writer.get(), {{"b", "1"}, {"a", "1"}, {"c", "1"}}, 10));
-  ASSERT_OK(Save(writer.get(), {{"a", "2"}, {"c", std::nullopt}, {"d", "1"}}, 20));
-  ASSERT_OK(writer->AwaitCommitted(seconds(20)));
-  // A committed transaction becomes visible in each partition by itself.
-  EXPECT_TRUE(Eventually([&] {
-    entries.clear();
-    return Load(&entries) == 20u;
-  }));
-  EXPECT_EQ(entries, (Entries{{"a", "2"}, {"b", "1"}, {"d", "1"}}));
-}
-
-TEST_F(KafkaChangelogTest, ReservedKeysAndEmptyValuesAreRefused) {
-  const auto writer = OpenWriter();
-  Claim(writer.get(), "one");
-  EXPECT_EQ(Save(writer.get(), {{"a", ""}}, 1).code(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(Save(writer.get(), {{std::string("\0next", 5), "x"}}, 1).code(), ErrorCode::kInvalidArgument);
-  EXPECT_EQ(Save(writer.get(), {{"", "x"}}, 1).code(), ErrorCode::kInvalidArgument);
-}
-
-TEST_F(KafkaChangelogTest, AHalfWrittenCheckpointIsNotUsed) {
-  config_.transactions = false;  // With them there is no such thing.
-  const auto writer = OpenWriter();
-  Claim(writer.get(), "one");
-  ASSERT_OK(Save(writer.get(), {{"a", "1"}}, 10));
-  ASSERT_OK(writer->Append(Topic::kVehicleState, Bytes("a"), Bytes("2")));
-  ASSERT_OK(writer->Commit(Offset{11}));
-  ASSERT_OK(writer->AwaitCommitted(seconds(20)));
-  Entries entries;
-  EXPECT_EQ(Load(&entries), std::nullopt);
-  EXPECT_EQ(entries, Entries{});
 }
 
 }  // namespace

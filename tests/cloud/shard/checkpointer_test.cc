@@ -246,6 +246,21 @@ TEST_F(ChangelogTest, GivesTheStateBackAlsoAfterCompaction) {
   }
 }
 
+// docs/formats/kafka_topics.md.
+TEST_F(ChangelogTest, IsWrittenAsThePageSays) {
+  ASSERT_TRUE(AppendChangelog({.changes = {}, .next = Offset{5}, .whole = true}, &topic_).ok());
+  std::vector<std::pair<std::string, std::string>> records;
+  const auto text = [](std::span<const std::byte> bytes) {
+    return std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  };
+  ASSERT_TRUE(topic_.Read(Topic::kVehicleState, Partition{7}, Offset{0}, [&](const LogRecord& record) {
+    records.emplace_back(text(record.key), text(record.value));
+    return true;
+  }).ok());
+  EXPECT_EQ(records, (std::vector<std::pair<std::string, std::string>>{
+                         {"\xff\x62", "\x01"}, {"\xff\x6e", std::string("\x05\0\0\0\0\0\0\0", 8)}}));
+}
+
 TEST_F(ChangelogTest, AnIncompletePointInTimeDoesNotCount) {
   Start();
   checkpointer_->SetCommitted(Offset{1'000'000});
