@@ -274,6 +274,9 @@ Status Orchestrator::ReloadRegionMap() {
   if (region_map_.empty()) return {};
   const Result<RegionMap> map = ReadRegionMap(region_map_);
   if (!map.ok()) return map.status();
+  if (gateway_ != nullptr) {
+    if (Status status = gateway_->CheckRegionMap(map.value()); !status.ok()) return status;
+  }
   if (Status status = AnnounceRegionMap(map.value()); !status.ok()) return status;
   if (gateway_ != nullptr) gateway_->gateway().SetRegionMap(map.value());
   return {};

@@ -91,7 +91,8 @@ class Orchestrator final : public ConsoleSource {
   // Reads the region map's file again.  One with a higher version is announced in the
   // partitions of the regions here, and the gateway routes by it.
   // Errors: those of ReadRegionMap and Log::Append; kInvalidArgument if with the embedded
-  //         log it has a region that is not here.
+  //         log it has a region that is not here, or with Kafka one whose commands the
+  //         gateway here does not read: then nothing was announced.
   Status ReloadRegionMap();
 
   // Drains the gateway, then closes the log.  Idempotent.

@@ -1,6 +1,8 @@
 #include "cloud/roles/gateway_role.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <string>
 #include <utility>
 
 namespace starling::cloud {
@@ -23,6 +25,16 @@ std::vector<Partition> ReadByKeeper(const LogEngine& engine, Partition home) {
 }
 
 }  // namespace
+
+Status CheckRegionsAreRead(const RegionMap& map, std::span<const RegionId> regions) {
+  for (const RegionId region : map.regions()) {
+    if (std::find(regions.begin(), regions.end(), region) != regions.end()) continue;
+    return {ErrorCode::kInvalidArgument, "the region map has region " + std::to_string(ToNumber(region)) +
+                                             ", whose commands this gateway does not read; start the gateways with "
+                                             "--regions that include it"};
+  }
+  return {};
+}
 
 void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
   if (open()) {
@@ -83,6 +95,10 @@ Status GatewayRole::Listen(const CertificateFolder& certificates) {
   }
   sink_.SetOpen(true);
   return {};
+}
+
+Status GatewayRole::CheckRegionMap(const RegionMap& map) const {
+  return engine_->is_kafka() ? CheckRegionsAreRead(map, regions_) : Status();
 }
 
 Status GatewayRole::Ready() const {

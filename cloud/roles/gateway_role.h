@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "cloud/gateway/gateway.h"
 #include "cloud/gateway/history_keeper.h"
 #include "cloud/gateway/history_ledger.h"
+#include "cloud/regions/region_map.h"
 #include "cloud/roles/log_engine.h"
 #include "cloud/shard/runner.h"
 #include "cloud/store/state_store.h"
@@ -38,6 +40,12 @@ class GatewaySink final : public CommandSink {
   std::atomic<std::uint64_t> withheld_{0};  // Counts, in no order.
 };
 
+// Whether commands from all regions of the map reach a gateway that reads those of
+// `regions`, which are chosen at its start.
+//
+// Errors: kInvalidArgument names a region whose commands would reach nobody.
+Status CheckRegionsAreRead(const RegionMap& map, std::span<const RegionId> regions);
+
 // Takes vehicles: the gateway, the ledger of their history, and with Kafka the readers
 // of commands that shards elsewhere have issued.
 //
@@ -64,6 +72,11 @@ class GatewayRole {
   // Errors: those of Gateway::Start and Log::Subscribe.
   Status Listen(const CertificateFolder& certificates);
   bool listening() const { return sink_.open(); }
+
+  // Whether the gateway may route by the map.
+  //
+  // Errors: with Kafka those of CheckRegionsAreRead.
+  Status CheckRegionMap(const RegionMap& map) const;
 
   // ok while the certificates are valid.
   Status Ready() const;
