@@ -79,7 +79,7 @@ TEST_F(CheckpointerTest, StoresTheOwnersStateOnceItsOutputsAreWritten) {
 
 TEST_F(CheckpointerTest, WritesOnlyWhatHasChanged) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(50);
   ASSERT_TRUE(Stored());
   const std::size_t all = store_.changes();
@@ -93,7 +93,7 @@ TEST_F(CheckpointerTest, WritesOnlyWhatHasChanged) {
 TEST_F(CheckpointerTest, WhatHadNoRoomIsReadFromTheLogAgain) {
   config_.feed_bytes_max = 1 << 20;
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   while (checkpointer_->counters().records_skipped < 1'000) Drive(100);
   Drive(3);
   ASSERT_TRUE(Eventually([&] {
@@ -121,7 +121,7 @@ TEST_F(CheckpointerTest, GivesUpWhenTheLogHasDroppedWhatItHadNotRead) {
 
 TEST_F(CheckpointerTest, NothingIsStoredOnceTheTwoHaveDecidedDifferently) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(5);
   ASSERT_TRUE(Stored());
   const std::size_t writes = store_.writes();
@@ -136,7 +136,7 @@ TEST_F(CheckpointerTest, NothingIsStoredOnceTheTwoHaveDecidedDifferently) {
 TEST_F(CheckpointerTest, AStoreThatRefusesIsTriedAgain) {
   Start();
   store_.set_failure({ErrorCode::kIoError, "disk full"});
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(5);
   ASSERT_TRUE(Eventually([&] { return checkpointer_->counters().failures > 0; }));
   store_.set_failure({});
@@ -230,7 +230,7 @@ class ChangelogTest : public CheckpointerTest {
 
 TEST_F(ChangelogTest, GivesTheStateBackAlsoAfterCompaction) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(20);
   checkpointer_->StartChangelog();
   HandOver();
@@ -263,7 +263,7 @@ TEST_F(ChangelogTest, IsWrittenAsThePageSays) {
 
 TEST_F(ChangelogTest, AnIncompletePointInTimeDoesNotCount) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(20);
   checkpointer_->StartChangelog();
   HandOver();
@@ -279,7 +279,7 @@ TEST_F(ChangelogTest, AnIncompletePointInTimeDoesNotCount) {
 
 TEST_F(ChangelogTest, ANewOwnerBeginsWithTheWholeState) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(20);
   ASSERT_TRUE(topic_.Append(Topic::kVehicleState, std::as_bytes(std::span("stale")),
                             std::as_bytes(std::span("x"))).ok());
@@ -294,7 +294,7 @@ TEST_F(ChangelogTest, ANewOwnerBeginsWithTheWholeState) {
 // Another one may have owned the region in between, and written its own.
 TEST_F(ChangelogTest, WhoStopsAndStartsAtOnceBeginsWithTheWholeState) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   Drive(20);
   checkpointer_->StartChangelog();
   HandOver();
@@ -311,7 +311,7 @@ TEST_F(ChangelogTest, WhoStopsAndStartsAtOnceBeginsWithTheWholeState) {
 
 TEST_F(ChangelogTest, WhatWasNotTakenBeforeTheStopIsDropped) {
   Start();
-  checkpointer_->SetCommitted(Offset{1'000'000});
+  checkpointer_->SetCommitted(Offset{1'000'000'000});
   checkpointer_->StartChangelog();
   Drive(20);
   ASSERT_TRUE(Stored());
