@@ -65,7 +65,7 @@ class AddressTable {
   };
 
   void Leave(const Source& source);
-  void ForgetIdle(CloudTime now);
+  void ForgetIdle(CloudTime now) STARLING_REQUIRES(mutex_);
 
   const std::size_t connections_max_;
   const double rate_;

@@ -22,7 +22,7 @@ std::string_view ToView(std::span<const std::byte> bytes) {
 Status HistoryLedger::Load(const StateStore& store, Partition home) {
   MutexLock lock(mutex_);
   std::optional<HistoryOffsets> offsets;
-  const auto next = store.Load(Topic::kHistory, home, [&](auto key, auto value) {
+  const auto next = store.Load(Topic::kHistory, home, [&](auto key, auto value) STARLING_REQUIRES(mutex_) {
     if (key.empty()) {
       const Result<HistoryOffsets> decoded = DecodeHistoryOffsets(value);
       if (!decoded.ok()) return decoded.status();

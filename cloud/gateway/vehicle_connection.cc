@@ -521,9 +521,8 @@ bool VehicleConnection::AppendSession(bool connected) {
     regions.push_back(map.regions().front());
   } else {
     MutexLock lock(record_->mutex);
-    const RegionRouter& router = record_->router;
-    if (router.routed()) regions.push_back(router.owner());
-    regions.insert(regions.end(), router.ghosts().begin(), router.ghosts().end());
+    if (record_->router.routed()) regions.push_back(record_->router.owner());
+    regions.insert(regions.end(), record_->router.ghosts().begin(), record_->router.ghosts().end());
     for (const RegionId region : record_->commanded_by) {
       if (std::find(regions.begin(), regions.end(), region) == regions.end()) regions.push_back(region);
     }
