@@ -119,6 +119,7 @@ void ReadGateway(Section* section, GatewayConfig* config) {
   section->Read("host", &config->host);
   section->Read("port", &config->port);
   section->Read("threads", &config->threads);
+  section->Read("coalesce", &config->coalesce);
   section->Read("connections_max", &config->connections_max);
   section->Read("connections_per_address_max", &config->connections_per_address_max);
   section->Read("connections_per_address_and_second", &config->connections_per_address_and_second);

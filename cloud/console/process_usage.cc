@@ -1,6 +1,7 @@
 #include "cloud/console/process_usage.h"
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -15,6 +16,16 @@ namespace {
 
 double ToSeconds(const timeval& time) {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+}
+
+std::uint64_t OpenFiles() {
+  const char* const folder = "/proc/self/fd";
+  // Since Linux 6.2 the size is their number; to list 10,000 of them takes some ten milliseconds.
+  struct stat status {};
+  if (::stat(folder, &status) == 0 && status.st_size > 0) return static_cast<std::uint64_t>(status.st_size);
+  std::error_code failure;
+  const std::filesystem::directory_iterator files(folder, failure);
+  return failure ? 0 : static_cast<std::uint64_t>(std::distance(begin(files), end(files)));
 }
 
 }  // namespace
@@ -36,9 +47,7 @@ ProcessUsage ReadProcessUsage() {
     if (name == "RssAnon") usage.rss_anonymous_bytes = value << 10;
     if (name == "Threads") usage.threads = value;
   }
-  std::error_code failure;
-  const std::filesystem::directory_iterator files("/proc/self/fd", failure);
-  if (!failure) usage.open_files = static_cast<std::uint64_t>(std::distance(begin(files), end(files)));
+  usage.open_files = OpenFiles();
   return usage;
 }
 

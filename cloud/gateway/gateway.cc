@@ -61,6 +61,7 @@ struct DurableRelay {
 Status GatewayConfig::Validate() const {
   if (host.empty()) return Invalid("host is empty");
   if (threads < 1 || threads > 64) return Invalid("threads is " + std::to_string(threads) + ", must be 1 to 64");
+  if (coalesce < milliseconds(0) || coalesce > milliseconds(20)) return Invalid("coalesce must be 0 to 20 ms");
   if (connections_max < 1) return Invalid("connections_max must be at least 1");
   if (handshakes_max < 1) return Invalid("handshakes_max must be at least 1");
   if (handshake_timeout < seconds(1)) return Invalid("handshake_timeout must be at least 1 s");

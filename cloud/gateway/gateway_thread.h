@@ -159,6 +159,7 @@ class GatewayThread {
   ThreadCounters& tally() { return counters_; }
 
  private:
+  void Loop();
   void ArmSweep();
   void Sweep();
   void SendAcks();

@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "common/frame/frame_reader.h"
 #include "common/frame/frame_writer.h"
+#include "common/prefetch.h"
 #include "common/telemetry/fix_codec.h"
 #include "edge/agent/clock_filter.h"
 #include "edge/agent/history_lane.h"
@@ -126,6 +127,8 @@ Agent::Agent(const AgentConfig& config, BootId boot, std::unique_ptr<Spool> spoo
       }()) {}
 
 Agent::~Agent() = default;
+
+void Agent::PrefetchState() const { Prefetch(state_.get()); }
 
 Status Agent::OnSample(const Sample& sample, BootTime now) {
   State& s = *state_;

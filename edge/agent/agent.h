@@ -94,6 +94,9 @@ class Agent {
   Agent(const AgentConfig& config, BootId boot, std::unique_ptr<Spool> spool, PayloadCodec* codec);
   ~Agent();
 
+  // See common/prefetch.h.
+  void PrefetchState() const;
+
   // Takes one sample: into the history's open batch, and to the live lane if the
   // cloud's prediction is, or before the next sample will be, off by too much.
   // `now` is not before any time handed in earlier.

@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/ids.h"
+#include "common/prefetch.h"
 #include "edge/agent/clock_filter.h"
 #include "edge/uplink/tls_link.h"
 
@@ -249,6 +250,8 @@ void Uplink::Start(nanoseconds delay) {
 }
 
 void Uplink::Pump() { state_->Pump(); }
+
+void Uplink::PrefetchState() const { Prefetch(state_.get()); }
 
 void Uplink::Stop() { state_->Disconnect(true); }
 

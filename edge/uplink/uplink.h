@@ -75,6 +75,9 @@ class Uplink {
   // every few seconds: it also notices here that the cloud has fallen silent.
   void Pump();
 
+  // See common/prefetch.h.
+  void PrefetchState() const;
+
   // Closes the connection; the agent hears of it.  No reconnect follows until
   // Start is called again.
   void Stop();

@@ -108,6 +108,7 @@ class Fleet {
   using Visit = void (Fleet::*)(const Schedule::Turn& turn, CloudTime scheduled);
   // Calls `visit` for each turn at its instant, turns the reactor in between, until
   // `until` says so or `turns` are through.
+  void PrefetchFrom(std::uint32_t vehicle) const;
   void RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
                 const std::function<bool(CloudTime now)>& until);
   void VisitSampling(const Schedule::Turn& turn, CloudTime scheduled);

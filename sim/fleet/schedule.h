@@ -32,9 +32,9 @@ class Schedule {
   nanoseconds InstantOf(std::uint32_t vehicle, std::uint64_t round) const;
 
   // The round in which a vehicle takes its first sample.  No fleet starts at one
-  // instant: these vehicles join evenly over the first second, so neither their
+  // instant: these vehicles join evenly over the first three seconds, so neither their
   // first fixes nor the ones that follow a second of silence come in a burst.
-  static constexpr std::uint64_t kJoinRounds = 10;
+  static constexpr std::uint64_t kJoinRounds = 30;
   std::uint64_t FirstRound(std::uint32_t vehicle) const { return vehicle * 7ull % kJoinRounds; }
 
   // The instant of a vehicle's sample by its sequence, since the schedule's start.

@@ -331,6 +331,7 @@ TEST(GatewayConfigLimits, AreChecked) {
     change(&config);
     return config.Validate().ok();
   };
+  EXPECT_FALSE(valid([](GatewayConfig* c) { c->coalesce = milliseconds(21); }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->connections_per_address_max = 0; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->connections_per_address_and_second = 0; }));
   EXPECT_FALSE(valid([](GatewayConfig* c) { c->half_open_max = 0; }));
