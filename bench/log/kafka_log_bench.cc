@@ -4,8 +4,8 @@
 //               consumer, time until durable, CPU of this process (the broker's is not in it)
 //
 // Arguments: fixes of 150 bytes per second, history batches of 600 per second, regions
-// that the fixes are spread over, and microseconds of linger.  5,000 is librdkafka's own
-// linger, the baseline.
+// that the fixes are spread over, and microseconds of linger.  5,000 is the default; 0 is
+// the baseline, as many requests as the broker answers.
 //
 // The broker is the one that STARLING_KAFKA names (./run kafka starts one and prints its
 // address); without it nothing is measured.

@@ -66,9 +66,8 @@ Properties Mandatory(const KafkaConfig& config, KafkaUse use, const std::string&
       // A record waits for its broker as long as it takes: the bound is the queue's.
       if (use == KafkaUse::kProducer || !config.transactions) add({{"message.timeout.ms", "0"}});
       if (use == KafkaUse::kProducer) {
-        char linger[32];
-        (void)std::snprintf(linger, sizeof linger, "%.3f", static_cast<double>(config.linger.count()) / 1'000);
-        add({{"linger.ms", linger}});
+        // Long enough that what KafkaProducer hands over together goes together.
+        add({{"linger.ms", "0.3"}});
       } else {
         add({{"linger.ms", "5"}});
         if (config.transactions) add({{"transactional.id", id}});

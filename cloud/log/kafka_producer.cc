@@ -13,6 +13,10 @@ namespace {
 
 using std::chrono::steady_clock;
 
+// Nobody waits for them.
+constexpr milliseconds kBulkPauseMin{20};
+constexpr milliseconds kPollMax{100};
+
 bool IsBulk(Topic topic) { return topic == Topic::kHistory || topic == Topic::kDeadLetter; }
 
 // The record did not do it: all that is unacknowledged can be sent again by a new client.
@@ -97,6 +101,11 @@ rd_kafka_resp_err_t KafkaProducer::Produce(Topic topic, Partition partition, std
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
+std::chrono::microseconds KafkaProducer::PauseOf(Topic topic) const {
+  if (topic == Topic::kDispatch || topic == Topic::kOwnership) return {};
+  return IsBulk(topic) ? std::max<std::chrono::microseconds>(config_.linger, kBulkPauseMin) : config_.linger;
+}
+
 double KafkaProducer::fill() const {
   const auto share = [](const std::atomic<std::uint64_t>& taken, std::uint64_t max) {
     return static_cast<double>(taken.load(std::memory_order_relaxed)) / static_cast<double>(max);
@@ -125,7 +134,8 @@ Result<Ticket> KafkaProducer::Append(Topic topic, Partition partition, std::span
                                              ": the brokers have not acknowledged " + std::to_string(held_records) +
                                              " records, " + std::to_string(held_bytes) + " bytes");
   }
-  const Ticket ticket = window_.Open(steady_clock::now());
+  const steady_clock::time_point now = steady_clock::now();
+  const Ticket ticket = window_.Open(now);
   queue_records_.fetch_add(1, std::memory_order_relaxed);
   queue_bytes_.fetch_add(bytes, std::memory_order_relaxed);
   const auto park = [&] {
@@ -134,10 +144,11 @@ Result<Ticket> KafkaProducer::Append(Topic topic, Partition partition, std::span
   };
   if (!renewing_) {
     Lane& lane = lanes_[{topic, partition}];
-    if (lane.under_way > 0 || !lane.waiting.empty()) {
+    if (lane.under_way > 0 || !lane.waiting.empty() || now < lane.next) {
       lane.waiting.push_back(park());
       return ticket;
     }
+    lane.next = now + PauseOf(topic);
     const rd_kafka_resp_err_t error = Produce(topic, partition, key, value, ticket);
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return ticket;
     if (!ClientIsSpent(error)) {
@@ -191,30 +202,52 @@ void KafkaProducer::NoteReturned(const PartitionKey& partition) {
 
 void KafkaProducer::Release() {
   if (failed_) returned_.clear();  // Nothing goes behind a record that was refused.
-  if (returned_.empty()) return;
+  if (failed_) pausing_.clear();
+  if (returned_.empty() && pausing_.empty()) return;
   Status failure;
   {
     std::lock_guard lock(mutex_);
     for (const auto& [partition, records] : returned_) {
       Lane& lane = lanes_[partition];
       lane.under_way -= records;
-      if (lane.under_way > 0) continue;
-      while (!lane.waiting.empty() && !renewing_ && failure.ok()) {
-        const Parked& next = lane.waiting.front();
-        const auto error = Produce(next.topic, next.partition, BytesOf(next.key), BytesOf(next.value), next.ticket);
-        if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-          lane.waiting.pop_front();
-        } else if (ClientIsSpent(error)) {
-          renewing_ = true;  // What waits is sent by the next client.
-          renew_.store(true, std::memory_order_release);
-        } else {
-          failure = KafkaFailure(ErrorCode::kIoError, "log record for " + PartitionName(next.topic, next.partition), error);
-        }
-      }
+      if (lane.under_way == 0) pausing_.emplace_back(lane.next, partition);
     }
+    // Under the lock: who appends later sees that the pause is over.
+    const steady_clock::time_point now = steady_clock::now();
+    std::erase_if(pausing_, [&](const auto& each) {
+      if (each.first > now) return false;
+      Lane& lane = lanes_[each.second];
+      if (lane.under_way > 0 || lane.waiting.empty() || !failure.ok()) return true;
+      lane.next = now + PauseOf(each.second.first);
+      failure = HandOver(&lane);
+      return true;
+    });
   }
   returned_.clear();
   if (!failure.ok()) Fail(failure);
+}
+
+Status KafkaProducer::HandOver(Lane* lane) {
+  while (!lane->waiting.empty() && !renewing_) {
+    const Parked& next = lane->waiting.front();
+    const auto error = Produce(next.topic, next.partition, BytesOf(next.key), BytesOf(next.value), next.ticket);
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
+      lane->waiting.pop_front();
+    } else if (ClientIsSpent(error)) {
+      renewing_ = true;  // What waits is sent by the next client.
+      renew_.store(true, std::memory_order_release);
+    } else {
+      return KafkaFailure(ErrorCode::kIoError, "log record for " + PartitionName(next.topic, next.partition), error);
+    }
+  }
+  return {};
+}
+
+milliseconds KafkaProducer::NextPause() const {
+  if (pausing_.empty()) return kPollMax;
+  const auto first = std::min_element(pausing_.begin(), pausing_.end());
+  const auto left = std::chrono::ceil<milliseconds>(first->first - steady_clock::now());
+  return std::clamp(left, milliseconds(0), kPollMax);
 }
 
 void KafkaProducer::Finish(const rd_kafka_message_t& message) {
@@ -273,7 +306,7 @@ void KafkaProducer::CallObservers() {
 
 void KafkaProducer::PollLoop() {
   while (!stop_.load(std::memory_order_acquire)) {
-    (void)rd_kafka_poll(client_.get(), 100);
+    (void)rd_kafka_poll(client_.get(), static_cast<int>(NextPause().count()));
     Release();
     CallObservers();
     if (renew_.exchange(false, std::memory_order_acq_rel) && !failed_) RenewClient();

@@ -46,9 +46,9 @@ struct KafkaProducerCounters {
 // acknowledged is then there twice.
 //
 // Of each partition one batch is under way; what is appended meanwhile goes together once
-// that is acknowledged.  Requests are what a broker's CPU goes into, and librdkafka 2.0
-// spins, on the core that the broker may need, while five are under way and more is
-// ready.
+// that is acknowledged and the pause after its start is over.  Requests are what a broker's
+// CPU goes into, and librdkafka 2.0 spins, on the core that the broker may need, while five
+// are under way and more is ready.
 //
 // Threading: thread-safe.  The observers run on the producer's thread.
 class KafkaProducer final : private KafkaEvents {
@@ -99,7 +99,8 @@ class KafkaProducer final : private KafkaEvents {
   using PartitionKey = std::pair<Topic, Partition>;
   struct Lane {
     std::uint64_t under_way = 0;   // records that librdkafka has and has not handed back
-    std::deque<Parked> waiting;    // for those, in order
+    std::chrono::steady_clock::time_point next{};  // the pause ends
+    std::deque<Parked> waiting;    // for both, in order
   };
 
   KafkaProducer(const KafkaConfig& config, KafkaReport report);
@@ -113,8 +114,13 @@ class KafkaProducer final : private KafkaEvents {
   void RenewClient();
   void CallObservers();
   void NoteReturned(const PartitionKey& partition);
-  // Hands over what has waited for the records that were handed back.
+  // Hands over what has waited, and is not to wait any longer.
   void Release();
+  // REQUIRES: mutex_ is held
+  Status HandOver(Lane* lane);
+  // Until the first pause ends; at most a tenth of a second.
+  milliseconds NextPause() const;
+  std::chrono::microseconds PauseOf(Topic topic) const;
   void Finish(const rd_kafka_message_t& message);
   void Keep(const rd_kafka_message_t& message);
   void Fail(const Status& status);
@@ -154,6 +160,8 @@ class KafkaProducer final : private KafkaEvents {
 
   // The poll thread's.
   std::vector<std::pair<PartitionKey, std::uint64_t>> returned_;  // since the last Release
+  // Nothing of theirs is under way, and their pause was not over at the last Release.
+  std::vector<std::pair<std::chrono::steady_clock::time_point, PartitionKey>> pausing_;
   std::vector<Parked> undelivered_;
   std::vector<std::function<void(Ticket)>> durable_observers_;
   std::function<void(const Status&)> failure_observer_;

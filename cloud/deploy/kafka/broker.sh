@@ -139,9 +139,11 @@ start_node() {
   : >"$folder/log"
   local heap
   read -ra heap <<<"${KAFKA_HEAP_OPTS:--Xms128m -Xmx512m}"
+  # C1 alone: this broker shares few cores with what it serves and lives for minutes, of
+  # which C2 takes a quarter of a core for the first ones.
   # A session of its own: Ctrl-C in a terminal is not for it.  exec: the process that
   # is remembered is Java's.
-  setsid "${guard[@]}" java "${heap[@]}" -XX:+UseG1GC -XX:MaxGCPauseMillis=10 \
+  setsid "${guard[@]}" java "${heap[@]}" -XX:+UseG1GC -XX:MaxGCPauseMillis=10 -XX:TieredStopAtLevel=1 \
     -Djava.awt.headless=true -Djava.net.preferIPv4Stack=true -cp "$cache/lib/*" \
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
     -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS \
@@ -248,8 +250,8 @@ transaction.state.log.num.partitions=4
 transaction.state.log.replication.factor=$copies
 transaction.state.log.min.isr=$in_sync
 group.initial.rebalance.delay.ms=0
-num.network.threads=2
-num.io.threads=4
+num.network.threads=1
+num.io.threads=2
 num.recovery.threads.per.data.dir=1
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=16777216
