@@ -253,6 +253,8 @@ void Uplink::Pump() { state_->Pump(); }
 
 void Uplink::PrefetchState() const { Prefetch(state_.get()); }
 
+void Uplink::PrefetchLink() const { Prefetch(state_->link.get()); }
+
 void Uplink::Stop() { state_->Disconnect(true); }
 
 void Uplink::Cut() {

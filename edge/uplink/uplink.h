@@ -77,6 +77,7 @@ class Uplink {
 
   // See common/prefetch.h.
   void PrefetchState() const;
+  void PrefetchLink() const;              // Needs what PrefetchState has brought.
 
   // Closes the connection; the agent hears of it.  No reconnect follows until
   // Start is called again.

@@ -24,9 +24,10 @@ constexpr std::uint64_t kTurnsAtOnce = 32;
 constexpr std::size_t kJudgementsAtOnce = 16;
 // Totals are gathered from each vehicle in each fifth round: twice a second.
 constexpr std::uint64_t kGatherEveryRounds = 5;
-// Vehicles ahead of the one that has its turn: their objects, and what these point to.
+// Vehicles ahead of the one that has its turn: their objects, and what these point to in turn.
 constexpr std::size_t kPrefetchFar = 12;
 constexpr std::size_t kPrefetchNear = 6;
+constexpr std::size_t kPrefetchNext = 3;
 // A connection attempt that takes longer no longer holds up those behind it.
 constexpr milliseconds kAdmissionMax{5'000};
 // From power to the first attempt to connect.
@@ -155,6 +156,7 @@ void Fleet::PrefetchFrom(std::uint32_t vehicle) const {
   const SimVehicle& near = vehicles_[(vehicle + kPrefetchNear) % vehicles_.size()];
   near.agent->PrefetchState();
   near.uplink->PrefetchState();
+  vehicles_[(vehicle + kPrefetchNext) % vehicles_.size()].uplink->PrefetchLink();
 }
 
 void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,

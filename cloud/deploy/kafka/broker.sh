@@ -15,6 +15,9 @@ root=$(readlink -f "$source_folder/../../..")
 readonly repository=${STARLING_MAVEN_REPOSITORY:-https://repo1.maven.org/maven2}
 readonly cache=$root/out/kafka
 readonly users=(admin gateway shard analyst)
+# The broker shares few cores with those that it serves, and gives way to them.  Linux
+# shares a core out among sessions first, and the niceness of a session is its own.
+readonly give_way='{ echo 5 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 5 "$@"'
 
 say() { printf 'kafka: %s\n' "$*" >&2; }
 fail() { local code=$1; shift; say "$@"; exit "$code"; }
@@ -143,7 +146,7 @@ start_node() {
   # which C2 takes a quarter of a core for the first ones.
   # A session of its own: Ctrl-C in a terminal is not for it.  exec: the process that
   # is remembered is Java's.
-  setsid "${guard[@]}" java "${heap[@]}" -XX:+UseG1GC -XX:MaxGCPauseMillis=10 -XX:TieredStopAtLevel=1 \
+  setsid "${guard[@]}" bash -c "$give_way" bash java "${heap[@]}" -XX:+UseG1GC -XX:MaxGCPauseMillis=10 -XX:TieredStopAtLevel=1 \
     -Djava.awt.headless=true -Djava.net.preferIPv4Stack=true -cp "$cache/lib/*" \
     -Dorg.slf4j.simpleLogger.defaultLogLevel=warn -Dorg.slf4j.simpleLogger.showDateTime=true \
     -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS \
