@@ -302,6 +302,9 @@ int Run(const CloudOptions& options) {
       Say(std::string(::strsignal(number)) + ": draining");
       break;
     }
+    if (const Status map = orchestrator.FollowRegionMap(); !map.ok()) {
+      Say("the new region map: " + std::string(map.message()) + "; trying again");
+    }
     failure = orchestrator.Health();
     if (!failure.ok()) {
       Say("stopping: " + std::string(failure.message()));
@@ -345,7 +348,8 @@ int main(int argc, char** argv) {
   app.add_option("--kafka-prefix", arguments.kafka_prefix, "in front of every topic's name [starling.]");
   app.add_option("--region-map", arguments.region_map,
                  "file that says which region each part of the map belongs to (docs/formats/region_map.md), the same "
-                 "for every process; without it all vehicles are the first region's");
+                 "for every process; without it all vehicles are the first region's.  With Kafka `starling regions map` "
+                 "gives it to all at once");
   app.add_option("--node", arguments.node, "name of this process for `starling regions` [the host's]");
   app.add_option("--listen", arguments.listen, "HOST:PORT for vehicles, port 0: any [0.0.0.0:7443]");
   app.add_option("--http", arguments.http, "HOST:PORT for people and tools [127.0.0.1:7480]");

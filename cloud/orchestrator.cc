@@ -18,6 +18,10 @@ namespace {
 constexpr seconds kOwnershipPatience{60};
 constexpr milliseconds kOwnershipPoll{2};
 
+// A new map comes to all processes within moments.  Until the last gateway reads the new
+// regions' commands nobody gives vehicles to them: such a command would reach nobody.
+constexpr seconds kRegionMapPause{1};
+
 constexpr milliseconds kDrainTimeout{10'000};
 
 Status Advise(const Status& status, const std::string& advice) {
@@ -44,6 +48,22 @@ Result<std::unique_ptr<LogEngine>> OpenLog(const CloudOptions& options, const St
     return Advise(engine.status(), "--data names the folder");
   }
   return engine;
+}
+
+// The newest of the file's map and the one in topic "ownership".
+Result<std::optional<RegionMap>> RegionMapAtStart(const CloudOptions& options, const Log& log) {
+  std::optional<RegionMap> map = options.gateway.region_map;
+  if (options.log_kind != LogKind::kKafka) return map;
+  OwnershipBook book(nullptr);
+  const Result<Log::Range> range = log.QueryRange(Topic::kOwnership, Partition{0});
+  if (!range.ok()) return range.status();
+  const Status read = log.Read(Topic::kOwnership, Partition{0}, range.value().first, [&](const LogRecord& record) {
+    book.OnRecords({&record, 1});
+    return true;
+  });
+  if (!read.ok()) return read;
+  if (const std::optional<RegionMap> told = book.map(); told && (!map || told->version() > map->version())) map = told;
+  return map;
 }
 
 // What commands may come from: what was said, and what the map has.
@@ -107,7 +127,7 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
       dispatch_(engine_->log()),
       ownership_([this](RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
         OnOwnership(region, what, now);
-      }),
+      }, [this](const RegionMap& map) { OnRegionMap(map); }),
       console_(options.console, this) {}
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
@@ -144,8 +164,12 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
   if (!store.ok()) return store.status();
   std::unique_ptr<Orchestrator> orchestrator(
       new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened, encryption));
-  if (Status status = orchestrator->OpenRoles(options, hooks); !status.ok()) return status;
-  if (Status status = orchestrator->StartRoles(options, began); !status.ok()) return status;
+  Result<std::optional<RegionMap>> map = RegionMapAtStart(options, *orchestrator->engine_->log());
+  if (!map.ok()) return map.status();
+  CloudOptions with_map = options;
+  with_map.gateway.region_map = std::move(map).value();
+  if (Status status = orchestrator->OpenRoles(with_map, hooks); !status.ok()) return status;
+  if (Status status = orchestrator->StartRoles(with_map, began); !status.ok()) return status;
   return orchestrator;
 }
 
@@ -275,10 +299,38 @@ Status Orchestrator::ReloadRegionMap() {
   const Result<RegionMap> map = ReadRegionMap(region_map_);
   if (!map.ok()) return map.status();
   if (gateway_ != nullptr) {
-    if (Status status = gateway_->CheckRegionMap(map.value()); !status.ok()) return status;
+    if (Status status = gateway_->ReadRegionsOf(map.value()); !status.ok()) return status;
   }
   if (Status status = AnnounceRegionMap(map.value()); !status.ok()) return status;
   if (gateway_ != nullptr) gateway_->gateway().SetRegionMap(map.value());
+  return {};
+}
+
+void Orchestrator::OnRegionMap(const RegionMap& map) {
+  const MutexLock lock(map_mutex_);
+  map_wanted_ = map;
+}
+
+Status Orchestrator::FollowRegionMap() {
+  std::optional<RegionMap> map;
+  {
+    const MutexLock lock(map_mutex_);
+    map = map_wanted_;
+  }
+  if (map && (!map_read_ || map->version() > map_read_->version())) {
+    if (gateway_ != nullptr) {
+      if (Status status = gateway_->ReadRegionsOf(*map); !status.ok()) return status;
+    }
+    map_read_ = map;
+    map_due_ = std::chrono::steady_clock::now() + kRegionMapPause;
+  }
+  if (!map_read_ || std::chrono::steady_clock::now() < map_due_) return {};
+  if (Status status = AnnounceRegionMap(*map_read_); !status.ok()) return status;
+  if (gateway_ != nullptr) gateway_->gateway().SetRegionMap(*map_read_);
+  const MutexLock lock(map_mutex_);
+  // Perhaps a newer one has come meanwhile.
+  if (map_wanted_->version() == map_read_->version()) map_wanted_.reset();
+  map_read_.reset();
   return {};
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "cloud/store/encryption.h"
 #include "cloud/store/key_rotation.h"
 #include "cloud/store/rocks_state_store.h"
+#include "common/mutex.h"
 #include "common/status.h"
 
 namespace starling::cloud {
@@ -90,10 +92,15 @@ class Orchestrator final : public ConsoleSource {
 
   // Reads the region map's file again.  One with a higher version is announced in the
   // partitions of the regions here, and the gateway routes by it.
-  // Errors: those of ReadRegionMap and Log::Append; kInvalidArgument if with the embedded
-  //         log it has a region that is not here, or with Kafka one whose commands the
-  //         gateway here does not read: then nothing was announced.
+  // Errors: those of ReadRegionMap, Log::Append and GatewayRole::ReadRegionsOf;
+  //         kInvalidArgument if with the embedded log it has a region that is not here:
+  //         then nothing was announced.
   Status ReloadRegionMap();
+
+  // Does the same with a map that has come by topic "ownership", if one has: commands of
+  // its regions are read at once, and a second later it is in force.  Call it often.
+  // Errors: as ReloadRegionMap; the next call tries again.
+  Status FollowRegionMap();
 
   // Drains the gateway, then closes the log.  Idempotent.
   //
@@ -119,6 +126,7 @@ class Orchestrator final : public ConsoleSource {
   Status StartShards(const CloudOptions& options);
   Status AwaitOwnership();
   Status AnnounceRegionMap(const RegionMap& map);
+  void OnRegionMap(const RegionMap& map);
   void OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now);
 
   // The answers of all shards here, one after the other.
@@ -146,6 +154,12 @@ class Orchestrator final : public ConsoleSource {
   std::vector<std::unique_ptr<ShardRole>> shards_;  // in the order of the regions
   OwnershipBook ownership_;                        // fed with Kafka only
   Console console_;
+
+  Mutex map_mutex_;
+  std::optional<RegionMap> map_wanted_ STARLING_GUARDED_BY(map_mutex_);  // came, and is not in force yet
+  // The owner's:
+  std::optional<RegionMap> map_read_;          // its regions' commands are read
+  std::chrono::steady_clock::time_point map_due_;  // it comes into force
 
   bool stopped_ = false;
   Status outcome_;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "cloud/regions/region_map_record.h"
 #include "schemas/log/ownership_generated.h"
 
 namespace starling::cloud {
@@ -39,6 +40,7 @@ void OwnershipBook::Take(const LogRecord& record) {
   RegionId region{};
   What what{};
   RegionOwnership now;
+  if (const auto* map = ownership->body_as_RegionMapChanged()) return TakeMap(*map);
   {
     MutexLock lock(mutex_);
     if (const auto* claim = ownership->body_as_Claim()) {
@@ -62,12 +64,36 @@ void OwnershipBook::Take(const LogRecord& record) {
   if (observer_) observer_(region, what, now);
 }
 
+void OwnershipBook::TakeMap(const log::RegionMapChanged& record) {
+  const Result<RegionMap> map = UnpackRegionMap(record);
+  if (!map.ok()) return;
+  {
+    MutexLock lock(mutex_);
+    if (map_ && map.value().version() <= map_->version()) return;
+    map_ = map.value();
+  }
+  if (map_observer_) map_observer_(map.value());
+}
+
 std::map<RegionId, RegionOwnership> OwnershipBook::regions() const {
   MutexLock lock(mutex_);
   return regions_;
 }
 
-WantedRecord MakeWanted(RegionId region, std::string_view node) {
+std::optional<RegionMap> OwnershipBook::map() const {
+  MutexLock lock(mutex_);
+  return map_;
+}
+
+WishRecord MakeRegionMapWish(const RegionMap& map) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto body = PackRegionMap(map, &builder);
+  builder.Finish(log::CreateOwnershipRecord(builder, log::OwnershipBody::RegionMapChanged, body.Union()));
+  const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+  return {"map", {bytes, bytes + builder.GetSize()}};
+}
+
+WishRecord MakeWanted(RegionId region, std::string_view node) {
   flatbuffers::FlatBufferBuilder builder;
   const auto name = builder.CreateString(node);
   const auto wanted = log::CreateWanted(builder, ToNumber(region), name);

@@ -3,15 +3,21 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "cloud/log/log.h"
+#include "cloud/regions/region_map.h"
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "common/status.h"
 #include "common/time.h"
+
+namespace starling::log {
+struct RegionMapChanged;
+}
 
 namespace starling::cloud {
 
@@ -31,7 +37,8 @@ struct RegionOwnership {
   CloudTime wanted_since;
 };
 
-// Follows topic "ownership": who claimed which region last, and who is wanted to.
+// Follows topic "ownership": who claimed which region last, who is wanted to, and which
+// part of the map each region is.
 //
 // Threading: thread-safe; the observer runs on the log's delivery thread.
 class OwnershipBook final : public LogConsumer {
@@ -39,26 +46,36 @@ class OwnershipBook final : public LogConsumer {
   enum class What : std::uint8_t { kClaimed, kWanted };
   using Observer = std::function<void(RegionId, What, const RegionOwnership&)>;
 
-  // `observer` is told of each change, also of those in the topic's past.
-  explicit OwnershipBook(Observer observer) : observer_(std::move(observer)) {}
+  using MapObserver = std::function<void(const RegionMap&)>;
+
+  // The observers are told of each change, also of those in the topic's past; of maps only
+  // if the version rises.
+  explicit OwnershipBook(Observer observer, MapObserver map_observer = nullptr)
+      : observer_(std::move(observer)), map_observer_(std::move(map_observer)) {}
 
   void OnRecords(std::span<const LogRecord> records) override;
 
   std::map<RegionId, RegionOwnership> regions() const;
+  // None: all of the world is each process's first region.
+  std::optional<RegionMap> map() const;
 
  private:
   void Take(const LogRecord& record);
+  void TakeMap(const log::RegionMapChanged& record);
 
   const Observer observer_;
+  const MapObserver map_observer_;
   mutable Mutex mutex_;
   std::map<RegionId, RegionOwnership> regions_ STARLING_GUARDED_BY(mutex_);
+  std::optional<RegionMap> map_ STARLING_GUARDED_BY(mutex_);
 };
 
 // An operator's wish, as a record for Topic::kOwnership, partition 0.
-struct WantedRecord {
+struct WishRecord {
   std::string key;
   std::vector<std::byte> value;
 };
-WantedRecord MakeWanted(RegionId region, std::string_view node);
+WishRecord MakeWanted(RegionId region, std::string_view node);
+WishRecord MakeRegionMapWish(const RegionMap& map);
 
 }  // namespace starling::cloud

@@ -26,16 +26,6 @@ std::vector<Partition> ReadByKeeper(const LogEngine& engine, Partition home) {
 
 }  // namespace
 
-Status CheckRegionsAreRead(const RegionMap& map, std::span<const RegionId> regions) {
-  for (const RegionId region : map.regions()) {
-    if (std::find(regions.begin(), regions.end(), region) != regions.end()) continue;
-    return {ErrorCode::kInvalidArgument, "the region map has region " + std::to_string(ToNumber(region)) +
-                                             ", whose commands this gateway does not read; start the gateways with "
-                                             "--regions that include it"};
-  }
-  return {};
-}
-
 void GatewaySink::Deliver(std::span<ShardOutputs::Command> commands) {
   if (open()) {
     gateway_->Deliver(commands);
@@ -67,11 +57,9 @@ Status GatewayRole::StartLedger() {
     if (status = ledger_.Rebuild(*engine_->log(), home_); !status.ok()) return status;
   } else {
     for (const RegionId region : regions_) {
-      const Partition partition = HistoryLedger::PartitionOf(region);
-      if (status = ledger_.Rebuild(*engine_->log(), partition); !status.ok()) return status;
-      followers_.push_back(std::make_unique<HistoryFollower>(&ledger_, partition));
-      status = engine_->log()->Subscribe(Topic::kHistory, partition, ledger_.Next(partition), followers_.back().get());
+      status = ledger_.Rebuild(*engine_->log(), HistoryLedger::PartitionOf(region));
       if (!status.ok()) return status;
+      if (status = FollowHistory(region); !status.ok()) return status;
     }
   }
   ReportDamage(ledger_.rebuild_damage());
@@ -79,14 +67,32 @@ Status GatewayRole::StartLedger() {
   return {};
 }
 
+Status GatewayRole::FollowHistory(RegionId region) {
+  const Partition partition = HistoryLedger::PartitionOf(region);
+  const Result<Log::Range> range = engine_->log()->QueryRange(Topic::kHistory, partition);
+  if (!range.ok()) return range.status();
+  auto follower = std::make_unique<HistoryFollower>(&ledger_, partition);
+  const Offset from = std::max(ledger_.Next(partition), range.value().first);
+  Status status = engine_->log()->Subscribe(Topic::kHistory, partition, from, follower.get());
+  if (status.ok()) followers_[region] = std::move(follower);
+  return status;
+}
+
+// What was issued before nobody waits for here: its vehicles are not connected yet, or
+// were not the region's.
+Status GatewayRole::ReadCommands(RegionId region) {
+  auto reader = std::make_unique<DispatchReader>(&sink_);
+  Status status = engine_->SubscribeFromEnd(Topic::kDispatch, Partition{ToNumber(region)}, reader.get());
+  if (!status.ok()) return status;
+  const MutexLock lock(readers_mutex_);
+  readers_[region] = std::move(reader);
+  return {};
+}
+
 Status GatewayRole::Listen(const CertificateFolder& certificates) {
   if (engine_->is_kafka()) {
     for (const RegionId region : regions_) {
-      readers_.push_back(std::make_unique<DispatchReader>(&sink_));
-      // What was issued before nobody waits for here: its vehicles are not connected yet.
-      Status status =
-          engine_->SubscribeFromEnd(Topic::kDispatch, Partition{ToNumber(region)}, readers_.back().get());
-      if (!status.ok()) return status;
+      if (Status status = ReadCommands(region); !status.ok()) return status;
     }
   }
   if (Status status = gateway_.Start(certificates); !status.ok()) {
@@ -97,8 +103,17 @@ Status GatewayRole::Listen(const CertificateFolder& certificates) {
   return {};
 }
 
-Status GatewayRole::CheckRegionMap(const RegionMap& map) const {
-  return engine_->is_kafka() ? CheckRegionsAreRead(map, regions_) : Status();
+Status GatewayRole::ReadRegionsOf(const RegionMap& map) {
+  if (!engine_->is_kafka()) return {};
+  for (const RegionId region : map.regions()) {
+    if (std::find(regions_.begin(), regions_.end(), region) != regions_.end()) continue;
+    if (!followers_.contains(region)) {
+      if (Status status = FollowHistory(region); !status.ok()) return status;
+    }
+    if (Status status = ReadCommands(region); !status.ok()) return status;
+    regions_.push_back(region);
+  }
+  return {};
 }
 
 Status GatewayRole::Ready() const {
@@ -131,7 +146,8 @@ void GatewayRole::AppendFigures(std::vector<Figure>* figures) const {
   if (!engine_->is_kafka() || !listening()) return;
   std::uint64_t received = 0;
   std::uint64_t refused = 0;
-  for (const auto& reader : readers_) {
+  const MutexLock lock(readers_mutex_);
+  for (const auto& [region, reader] : readers_) {
     received += reader->received();
     refused += reader->refused();
   }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +17,7 @@
 #include "cloud/roles/log_engine.h"
 #include "cloud/shard/runner.h"
 #include "cloud/store/state_store.h"
+#include "common/mutex.h"
 #include "common/status.h"
 
 namespace starling::cloud {
@@ -40,20 +42,14 @@ class GatewaySink final : public CommandSink {
   std::atomic<std::uint64_t> withheld_{0};  // Counts, in no order.
 };
 
-// Whether commands from all regions of the map reach a gateway that reads those of
-// `regions`, which are chosen at its start.
-//
-// Errors: kInvalidArgument names a region whose commands would reach nobody.
-Status CheckRegionsAreRead(const RegionMap& map, std::span<const RegionId> regions);
-
 // Takes vehicles: the gateway, the ledger of their history, and with Kafka the readers
 // of commands that shards elsewhere have issued.
 //
-// Threading: StartLedger, Listen and the ends from one thread, StartLedger perhaps from
-// another one that is joined; the rest is thread-safe.
+// Threading: StartLedger, Listen, ReadRegionsOf and the ends from one thread, StartLedger
+// perhaps from another one that is joined; the rest is thread-safe.
 class GatewayRole {
  public:
-  // `regions`: all that commands may come from and that history may lie in.  The gateway
+  // `regions`: those that commands may come from and that history may lie in.  The gateway
   // appends to `log`, which is the engine's.  `engine`, `log` and `store` must outlive the
   // role, and the role the engine's Close.
   GatewayRole(const GatewayConfig& config, const HistoryKeeperConfig& history, std::vector<RegionId> regions,
@@ -73,10 +69,11 @@ class GatewayRole {
   Status Listen(const CertificateFolder& certificates);
   bool listening() const { return sink_.open(); }
 
-  // Whether the gateway may route by the map.
+  // Reads the commands and the history of the map's regions that were not known at the
+  // start, before the gateway routes by it.  Vehicles may be connected.
   //
-  // Errors: with Kafka those of CheckRegionsAreRead.
-  Status CheckRegionMap(const RegionMap& map) const;
+  // Errors: with Kafka those of Log::Subscribe and QueryRange; asked again, it goes on.
+  Status ReadRegionsOf(const RegionMap& map);
 
   // ok while the certificates are valid.
   Status Ready() const;
@@ -101,7 +98,10 @@ class GatewayRole {
     const Partition partition_;
   };
 
-  const std::vector<RegionId> regions_;
+  Status FollowHistory(RegionId region);
+  Status ReadCommands(RegionId region);
+
+  std::vector<RegionId> regions_;  // the starter's
   const Partition home_;
   LogEngine* const engine_;
   StateStore* const store_;
@@ -109,8 +109,10 @@ class GatewayRole {
   HistoryKeeper keeper_;
   Gateway gateway_;
   GatewaySink sink_;
-  std::vector<std::unique_ptr<HistoryFollower>> followers_;
-  std::vector<std::unique_ptr<DispatchReader>> readers_;
+  // By region.
+  std::map<RegionId, std::unique_ptr<HistoryFollower>> followers_;  // the starter's
+  mutable Mutex readers_mutex_;
+  std::map<RegionId, std::unique_ptr<DispatchReader>> readers_ STARLING_GUARDED_BY(readers_mutex_);
 };
 
 }  // namespace starling::cloud

@@ -1,9 +1,13 @@
-// regions show, move and rebalance: which process owns which region of a running fleet.
+// regions show, move and rebalance: which process owns which region of a running fleet;
+// regions map and split: which part of the map each region is.
 
 #include <algorithm>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -26,6 +30,8 @@ struct RegionsOptions {
   std::vector<std::string> nodes;
   std::uint32_t wait_s = 15;
   bool dry_run = false;
+  std::string file;          // of a map
+  std::uint32_t into = 0;    // the region that a split adds
 };
 
 struct Move {
@@ -35,16 +41,25 @@ struct Move {
 
 using Regions = std::map<RegionId, RegionOwnership>;
 
-Result<Regions> ReadRegions(const KafkaLog& log) {
-  OwnershipBook book(nullptr);
+Status ReadBook(const KafkaLog& log, OwnershipBook* book) {
   const Result<Log::Range> range = log.QueryRange(Topic::kOwnership, Partition{0});
   if (!range.ok()) return range.status();
-  const Status read = log.Read(Topic::kOwnership, Partition{0}, range.value().first, [&book](const LogRecord& record) {
-    book.OnRecords({&record, 1});
+  return log.Read(Topic::kOwnership, Partition{0}, range.value().first, [book](const LogRecord& record) {
+    book->OnRecords({&record, 1});
     return true;
   });
-  if (!read.ok()) return read;
+}
+
+Result<Regions> ReadRegions(const KafkaLog& log) {
+  OwnershipBook book(nullptr);
+  if (Status status = ReadBook(log, &book); !status.ok()) return status;
   return book.regions();
+}
+
+Status Write(KafkaLog* log, const WishRecord& wish, seconds patience) {
+  const auto ticket = log->Append(Topic::kOwnership, Partition{0}, std::as_bytes(std::span(wish.key)), wish.value);
+  if (!ticket.ok()) return ticket.status();
+  return log->AwaitDurable(ticket.value(), patience);
 }
 
 Result<std::unique_ptr<KafkaLog>> OpenLog(const KafkaOptions& options) {
@@ -74,11 +89,7 @@ int ShowRegions(const RegionsOptions& options) {
 
 // Asks the node to own the region, and waits until topic "ownership" has its claim.
 Status MoveRegion(KafkaLog* log, const Move& move, seconds patience) {
-  const WantedRecord wanted = MakeWanted(move.region, move.node);
-  const auto ticket =
-      log->Append(Topic::kOwnership, Partition{0}, std::as_bytes(std::span(wanted.key)), wanted.value);
-  if (!ticket.ok()) return ticket.status();
-  if (Status status = log->AwaitDurable(ticket.value(), patience); !status.ok()) return status;
+  if (Status status = Write(log, MakeWanted(move.region, move.node), patience); !status.ok()) return status;
   const auto deadline = std::chrono::steady_clock::now() + patience;
   for (;;) {
     const Result<Regions> regions = ReadRegions(*log);
@@ -146,6 +157,63 @@ int Run(const RegionsOptions& options, bool rebalance) {
   return MoveRegions(log.value().get(), regions.value(), moves, options);
 }
 
+Result<RegionMap> ReadMapFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (!file.is_open() || file.bad()) return Status(ErrorCode::kIoError, path + " cannot be read");
+  Result<RegionMap> map = RegionMap::FromJson(text);
+  if (!map.ok()) return Status(map.status().code(), path + ": " + std::string(map.status().message()));
+  return map;
+}
+
+// Whoever gets vehicles by the map has to be there before.
+Status CheckOwners(const RegionMap& map, const Regions& regions) {
+  for (const RegionId region : map.regions()) {
+    if (!NodeNow(regions, region).empty()) continue;
+    const std::string number = std::to_string(ToNumber(region));
+    return {ErrorCode::kInvalidArgument,
+            "nobody owns region " + number + "; its topics need the partition (starling topics apply --regions), and a "
+            "starling-cloud --role shard --regions ... that includes it has to run"};
+  }
+  return {};
+}
+
+int ShowMap(const OwnershipBook& book) {
+  const std::optional<RegionMap> map = book.map();
+  if (!map) {
+    std::fprintf(stderr, "no map was given to this fleet; each gateway routes by its own --region-map\n");
+    return 0;
+  }
+  std::printf("%s\n", map->ToJson().c_str());
+  return 0;
+}
+
+// `split`: of the map that the fleet has; otherwise the file's, or none to show the fleet's.
+int RunMap(const RegionsOptions& options, bool split) {
+  auto log = OpenLog(options.kafka);
+  if (!log.ok()) return Misuse(log.status());
+  OwnershipBook book(nullptr);
+  if (const Status status = ReadBook(*log.value(), &book); !status.ok()) return Fail(status);
+  if (!split && options.file.empty()) return ShowMap(book);
+  const std::optional<RegionMap> now = book.map();
+  if (split && !now) return Misuse({ErrorCode::kInvalidArgument, "this fleet has no map yet: starling regions map FILE"});
+  const Result<RegionMap> map =
+      split ? now->Split(RegionId{options.region}, RegionId{options.into}) : ReadMapFile(options.file);
+  if (!map.ok()) return Misuse(map.status());
+  if (now && map.value().version() <= now->version()) {
+    return Misuse({ErrorCode::kInvalidArgument, "the fleet has version " + std::to_string(now->version()) +
+                                                    " of the map; a new one needs a higher version"});
+  }
+  if (const Status status = CheckOwners(map.value(), book.regions()); !status.ok()) return Misuse(status);
+  if (split || options.dry_run) std::printf("%s\n", map.value().ToJson().c_str());
+  if (options.dry_run) return 0;
+  const Status status = Write(log.value().get(), MakeRegionMapWish(map.value()), seconds(options.wait_s));
+  if (!status.ok()) return Fail(status);
+  std::fprintf(stderr, "version %llu of the map is in topic ownership; gateways route by it in a second\n",
+               static_cast<unsigned long long>(map.value().version()));
+  return 0;
+}
+
 }  // namespace
 
 void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands) {
@@ -168,6 +236,21 @@ void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands) {
       ->required()
       ->delimiter(',');
   commands->push_back({rebalance, [options] { return Run(*options, /*rebalance=*/true); }});
+
+  CLI::App* const map = regions->add_subcommand("map", "Give a running fleet a map of its regions, or print the one it has");
+  AddKafkaOptions(map, &options->kafka);
+  map->add_option("FILE", options->file, "docs/formats/region_map.md; without it the fleet's map is printed");
+  commands->push_back({map, [options] { return RunMap(*options, /*split=*/false); }});
+
+  CLI::App* const split = regions->add_subcommand("split", "Cut a region's largest tile in two");
+  AddKafkaOptions(split, &options->kafka);
+  split->add_option("--region", options->region, "its number")->required();
+  split->add_option("--into", options->into, "the new region, which is owned already and gets the half")->required();
+  commands->push_back({split, [options] { return RunMap(*options, /*split=*/true); }});
+  for (CLI::App* const each : {map, split}) {
+    each->add_option("--wait", options->wait_s, "seconds for the brokers to take it")->capture_default_str();
+    each->add_flag("--dry-run", options->dry_run, "print the map and change nothing");
+  }
   for (CLI::App* const each : {move, rebalance}) {
     each->add_option("--wait", options->wait_s, "seconds for each region to change hands")->capture_default_str();
     each->add_flag("--dry-run", options->dry_run, "say what would be moved");

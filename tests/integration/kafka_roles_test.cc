@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
@@ -44,7 +45,9 @@ class KafkaFleet : public Scene {
     prefix_ = "roles-" + std::to_string(::getpid()) + "-" +
               testing::UnitTest::GetInstance()->current_test_info()->name() + ".";
     if (prefix_.size() > 64) prefix_ = prefix_.substr(0, 63) + ".";
-    ASSERT_EQ(Outcome({Program("starling"), "topics", "apply", "--bootstrap", broker_, "--prefix", prefix_}), 0);
+    ASSERT_EQ(Outcome({Program("starling"), "topics", "apply", "--regions", std::to_string(regions_), "--bootstrap",
+                       broker_, "--prefix", prefix_}),
+              0);
     MakeCertificates(kVehicles);
     StartShard(&a_);
     ASSERT_TRUE(Eventually(kPatience, [&] { return Owns(a_); }));
@@ -69,7 +72,8 @@ class KafkaFleet : public Scene {
     std::filesystem::remove(folder_ / (shard->node + ".json"));
     std::vector<std::string> command = {Program("starling-cloud"), "--role", "shard", "--node", shard->node,
                                         "--data", Path(shard->node), "--http", "127.0.0.1:0",
-                                        "--port-file", Path(shard->node + ".json")};
+                                        "--port-file", Path(shard->node + ".json"), "--regions",
+                                        regions_ == 1 ? "0" : "0-" + std::to_string(regions_ - 1)};
     for (const std::string& each : Kafka()) command.push_back(each);
     shard->process = std::make_unique<ChildProcess>(command, Path(shard->node + ".log"));
     ASSERT_TRUE(Eventually(kPatience, [&] {
@@ -101,7 +105,7 @@ class KafkaFleet : public Scene {
     return value;
   }
 
-  bool Owns(const Shard& shard) { return StatOf(shard, "runner", "owner") == 1.0; }
+  bool Owns(const Shard& shard) { return StatOf(shard, "runner", "owner") == static_cast<double>(regions_); }
 
   void Drive(int drive_seconds) {
     simulator_ = std::make_unique<ChildProcess>(
@@ -140,6 +144,7 @@ class KafkaFleet : public Scene {
     EXPECT_GT(Stat("dispatch", "received").value_or(0), 0);
   }
 
+  int regions_ = 1;
   std::string broker_;
   std::string prefix_;
   std::uint16_t gateway_http_ = 0;
@@ -177,6 +182,51 @@ TEST_F(KafkaFleet, RegionMovesToTheNodeThatAnOperatorNames) {
   ExpectWholeReport(b_);
   EXPECT_EQ(Outcome({Program("starling"), "regions", "show", "--bootstrap", broker_, "--prefix", prefix_}), 0);
   EXPECT_THAT(Read("output.log"), testing::ContainsRegex("0 +b "));
+}
+
+// Three regions have owners; at first all of the world is region 0.
+class KafkaRegions : public KafkaFleet {
+ protected:
+  KafkaRegions() { regions_ = 3; }
+
+  int Regions(std::vector<std::string> command) {
+    command.insert(command.begin(), {Program("starling"), "regions"});
+    command.insert(command.end(), {"--bootstrap", broker_, "--prefix", prefix_});
+    return Outcome(command).value_or(-1);
+  }
+  // Audit records of a region's, as its owner says.
+  double Decided(int region) {
+    http_port_ = a_.http;
+    const auto page = Get("/v1/audit");
+    http_port_ = gateway_http_;
+    if (!page) return 0;
+    const json::value document = json::parse(*page);
+    for (const json::value& head : document.at("heads").as_array()) {
+      if (head.at("region").to_number<int>() == region) return head.at("index").to_number<double>();
+    }
+    return 0;
+  }
+};
+
+TEST_F(KafkaRegions, ARunningFleetIsGivenAMapAndAHotRegionIsSplit) {
+  if (HasFailure()) return;
+  // The east of the city; the gateway has not heard of any region but 0.
+  std::ofstream(Path("map.json")) << R"({"version": 1, "default_region": 0,
+                        "tiles": [{"region": 1, "x": 0, "y": -100, "columns": 100, "rows": 200}]})";
+  Drive(20);
+  ASSERT_TRUE(AwaitHeld(10));
+  EXPECT_EQ(Stat("gateway", "ghosts"), 0.0);
+  ASSERT_EQ(Regions({"map", Path("map.json")}), 0);
+  EXPECT_EQ(Regions({"map", Path("map.json")}), 2) << "version 1 is there already";
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Stat("gateway", "ghosts").value_or(0) > 0; }));
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Decided(1) > 0; }));
+  EXPECT_EQ(Decided(2), 0);
+  ASSERT_EQ(Regions({"split", "--region", "1", "--into", "2"}), 0);
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Decided(2) > 0; }));
+  EXPECT_EQ(Regions({"split", "--region", "1", "--into", "3"}), 2) << "nobody owns region 3";
+  ExpectWholeReport(a_);
+  EXPECT_EQ(Regions({"map"}), 0);
+  EXPECT_THAT(Read("output.log"), testing::HasSubstr("\"version\": 2"));
 }
 
 TEST_F(KafkaFleet, AGatewaySaysThatShardsAnswerElsewhere) {

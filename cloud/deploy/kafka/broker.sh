@@ -15,9 +15,10 @@ root=$(readlink -f "$source_folder/../../..")
 readonly repository=${STARLING_MAVEN_REPOSITORY:-https://repo1.maven.org/maven2}
 readonly cache=$root/out/kafka
 readonly users=(admin gateway shard analyst)
-# The broker shares few cores with those that it serves, and gives way to them.  Linux
-# shares a core out among sessions first, and the niceness of a session is its own.
-readonly give_way='{ echo 5 >/proc/self/autogroup; } 2>/dev/null; exec nice -n 5 "$@"'
+# KAFKA_NICENESS: how far the broker gives way to those that it serves where they share
+# few cores.  Linux shares a core out among sessions first, and a session has its own.
+readonly give_way='{ echo "${KAFKA_NICENESS:-0}" >/proc/self/autogroup; } 2>/dev/null
+  exec nice -n "${KAFKA_NICENESS:-0}" "$@"'
 
 say() { printf 'kafka: %s\n' "$*" >&2; }
 fail() { local code=$1; shift; say "$@"; exit "$code"; }
@@ -228,9 +229,12 @@ TEXT
 
 password() { sed -n 's/^sasl.password=//p' "$data/client-$1.conf"; }
 
-# configure_node N: small enough for several on one machine; quick to notice that a node is gone.
+# configure_node N: small enough for several on one machine; quick to notice that a node is
+# gone.  A single one has nobody to hand over to: taken for gone while it is only slow, it
+# would lose its transactions' state on the way back.
 configure_node() {
   local folder=$data/node-$1 copies=$nodes in_sync=$((nodes > 1 ? 2 : 1)) client=PLAINTEXT
+  local gone_after_ms=$((nodes > 1 ? 3000 : 30000))
   if [[ $sasl == yes ]]; then client=SASL_SSL; fi
   mkdir -p "$folder"
   cat >"$folder/server.properties" <<TEXT
@@ -259,7 +263,7 @@ num.recovery.threads.per.data.dir=1
 log.cleaner.threads=1
 log.cleaner.dedupe.buffer.size=16777216
 broker.heartbeat.interval.ms=500
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=$gone_after_ms
 controlled.shutdown.enable=true
 TEXT
   if [[ $sasl == yes ]]; then

@@ -153,6 +153,27 @@ TEST_F(Book, AWishIsToldAndKeepsTheOwner) {
   EXPECT_EQ(book_.regions().at(RegionId{2}).owner, "a:1:1");
 }
 
+TEST(BookOfMaps, OnlyANewerMapCounts) {
+  const RegionMap first = RegionMap::Make(3, RegionId{0}, {{{0, 0}, 20, 20, RegionId{1}}}).value();
+  const RegionMap second = first.Split(RegionId{1}, RegionId{2}).value();
+  std::vector<std::uint64_t> told;
+  OwnershipBook book(nullptr, [&](const RegionMap& map) { told.push_back(map.version()); });
+  EXPECT_FALSE(book.map().has_value());
+  const auto feed = [&book](std::uint64_t offset, const RegionMap& map) {
+    const WishRecord wish = MakeRegionMapWish(map);
+    EXPECT_EQ(wish.key, "map");
+    const LogRecord record{Offset{offset}, {}, {}, wish.value};
+    book.OnRecords({&record, 1});
+  };
+  feed(0, first);
+  feed(1, second);
+  feed(2, first);
+  EXPECT_EQ(told, (std::vector<std::uint64_t>{3, 4}));
+  ASSERT_TRUE(book.map().has_value());
+  EXPECT_EQ(book.map()->regions(), second.regions());
+  EXPECT_TRUE(book.regions().empty());
+}
+
 TEST_F(Book, NonsenseChangesNothing) {
   Feed(0, std::vector<std::byte>(40, std::byte{0xff}));
   EXPECT_TRUE(book_.regions().empty());
