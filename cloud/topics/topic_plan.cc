@@ -57,7 +57,8 @@ Status TopicPlanConfig::Validate() const {
   if (regions < 1 || regions > 10'000) return Invalid("regions must be 1 to 10,000");
   if (replication < 1 || replication > 15) return Invalid("replication must be 1 to 15");
   for (const auto& [topic, span] : retention) {
-    const auto kind = std::find_if(kKinds.begin(), kKinds.end(), [&](const Kind& each) { return each.topic == topic; });
+    const auto kind = std::find_if(kKinds.begin(), kKinds.end(),
+                                   [wanted = topic](const Kind& each) { return each.topic == wanted; });
     if (kind == kKinds.end() || kind->retention == hours(0)) {
       return Invalid("topic " + std::string(TopicName(topic)) + " has no retention that could be chosen");
     }
