@@ -80,9 +80,7 @@ Verdict Judge(const RunRecord& run, const FleetOutcome& outcome, const CommandBo
   expect(book.negative_legs() == 0 && std::abs(ToSeconds(outcome.clock_stepped)) < 1e-3,
          "the system's clock was stepped: " + number(book.negative_legs()) +
              " spans are negative, and the legs of latency cannot be believed");
-  // An orchestrator that is killed between taking a status and acknowledging it is told
-  // again; the shard takes the first.
-  expect(CountOf(run.after.cloud, "shard.closed_twice") == 0 || !outcome.outages.empty(),
+  expect(CountOf(run.after.cloud, "shard.closed_twice") == 0,
          number(CountOf(run.after.cloud, "shard.closed_twice")) + " commands ended twice");
   expect(book.causes_unknown() == 0, number(book.causes_unknown()) + " commands name a cause that was never sampled");
   expect(CountOf(run.after.cloud, "shard.outbox_open") == 0,
