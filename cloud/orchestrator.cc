@@ -55,13 +55,7 @@ Result<std::optional<RegionMap>> RegionMapAtStart(const CloudOptions& options, c
   std::optional<RegionMap> map = options.gateway.region_map;
   if (options.log_kind != LogKind::kKafka) return map;
   OwnershipBook book(nullptr);
-  const Result<Log::Range> range = log.QueryRange(Topic::kOwnership, Partition{0});
-  if (!range.ok()) return range.status();
-  const Status read = log.Read(Topic::kOwnership, Partition{0}, range.value().first, [&](const LogRecord& record) {
-    book.OnRecords({&record, 1});
-    return true;
-  });
-  if (!read.ok()) return read;
+  if (Status status = book.ReadAll(log); !status.ok()) return status;
   if (const std::optional<RegionMap> told = book.map(); told && (!map || told->version() > map->version())) map = told;
   return map;
 }

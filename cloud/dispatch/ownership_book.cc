@@ -32,6 +32,15 @@ void OwnershipBook::OnRecords(std::span<const LogRecord> records) {
   for (const LogRecord& record : records) Take(record);
 }
 
+Status OwnershipBook::ReadAll(const Log& log) {
+  const Result<Log::Range> range = log.QueryRange(Topic::kOwnership, Partition{0});
+  if (!range.ok()) return range.status();
+  return log.Read(Topic::kOwnership, Partition{0}, range.value().first, [this](const LogRecord& record) {
+    Take(record);
+    return true;
+  });
+}
+
 void OwnershipBook::Take(const LogRecord& record) {
   const auto* bytes = reinterpret_cast<const std::uint8_t*>(record.value.data());
   flatbuffers::Verifier verifier(bytes, record.value.size());

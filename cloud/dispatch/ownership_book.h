@@ -55,6 +55,10 @@ class OwnershipBook final : public LogConsumer {
 
   void OnRecords(std::span<const LogRecord> records) override;
 
+  // Takes in all that the topic has now.
+  // Errors: those of Log::QueryRange and Log::Read.
+  Status ReadAll(const Log& log);
+
   std::map<RegionId, RegionOwnership> regions() const;
   // None: all of the world is each process's first region.
   std::optional<RegionMap> map() const;

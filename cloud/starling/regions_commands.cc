@@ -41,18 +41,9 @@ struct Move {
 
 using Regions = std::map<RegionId, RegionOwnership>;
 
-Status ReadBook(const KafkaLog& log, OwnershipBook* book) {
-  const Result<Log::Range> range = log.QueryRange(Topic::kOwnership, Partition{0});
-  if (!range.ok()) return range.status();
-  return log.Read(Topic::kOwnership, Partition{0}, range.value().first, [book](const LogRecord& record) {
-    book->OnRecords({&record, 1});
-    return true;
-  });
-}
-
 Result<Regions> ReadRegions(const KafkaLog& log) {
   OwnershipBook book(nullptr);
-  if (Status status = ReadBook(log, &book); !status.ok()) return status;
+  if (Status status = book.ReadAll(log); !status.ok()) return status;
   return book.regions();
 }
 
@@ -193,7 +184,7 @@ int RunMap(const RegionsOptions& options, bool split) {
   auto log = OpenLog(options.kafka);
   if (!log.ok()) return Misuse(log.status());
   OwnershipBook book(nullptr);
-  if (const Status status = ReadBook(*log.value(), &book); !status.ok()) return Fail(status);
+  if (const Status status = book.ReadAll(*log.value()); !status.ok()) return Fail(status);
   if (!split && options.file.empty()) return ShowMap(book);
   const std::optional<RegionMap> now = book.map();
   if (split && !now) return Misuse({ErrorCode::kInvalidArgument, "this fleet has no map yet: starling regions map FILE"});
