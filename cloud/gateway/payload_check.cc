@@ -1,5 +1,6 @@
 #include "cloud/gateway/payload_check.h"
 
+#include <cstdint>
 #include <string>
 
 namespace starling::cloud {
@@ -44,6 +45,10 @@ Judgement CheckHistory(const wire::History& history) {
 Judgement CheckReport(const wire::CommandReport& report) {
   if (report.boot_id() == 0) return BadRange("boot_id", 0);
   const auto& statuses = *report.statuses();
+  // FlatBuffers' verifier looks at where a vector begins, not at what its elements need.
+  if (reinterpret_cast<std::uintptr_t>(statuses.Data()) % alignof(wire::CommandStatus) != 0) {
+    return Refuse(log::Verdict::BadRange, wire::NoticeCode::Malformed, "statuses are not aligned");
+  }
   if (statuses.size() == 0 || statuses.size() > kStatusesMax) return BadRange("statuses' length", statuses.size());
   for (const wire::CommandStatus* status : statuses) {
     if (status->report_sequence() == 0) return BadRange("report_sequence", 0);
