@@ -126,6 +126,7 @@ void ReadGateway(Section* section, GatewayConfig* config) {
   section->Read("half_open_max", &config->half_open_max);
   section->Read("handshakes_max", &config->handshakes_max);
   section->Read("handshakes_per_second", &config->handshakes_per_second);
+  section->Read("reconnects_per_second", &config->reconnects_per_second);
   section->Read("handshake_timeout", &config->handshake_timeout);
   section->Read("handshake_slot_timeout", &config->handshake_slot_timeout);
   section->Read("idle_timeout", &config->idle_timeout);

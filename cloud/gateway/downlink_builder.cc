@@ -17,10 +17,11 @@ std::span<const std::byte> DownlinkBuilder::Frame(FrameType type, flatbuffers::O
 
 std::span<const std::byte> DownlinkBuilder::Welcome(CloudTime now, RegionId region, Epoch epoch,
                                                     FrameOrigin origin, BootId acked_boot,
-                                                    std::uint64_t acked_through) {
+                                                    std::uint64_t acked_through, milliseconds reconnect_spread) {
   return Frame(FrameType::kWelcome,
                wire::CreateWelcome(builder_, ToNs(now), ToNumber(region), ToNumber(epoch), origin.lat_e7,
-                                   origin.lon_e7, ToNumber(acked_boot), acked_through));
+                                   origin.lon_e7, ToNumber(acked_boot), acked_through,
+                                   static_cast<std::uint32_t>(reconnect_spread.count())));
 }
 
 std::span<const std::byte> DownlinkBuilder::ClockReply(std::uint64_t probe_boot_time_ns, CloudTime received,

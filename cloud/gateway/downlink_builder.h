@@ -27,7 +27,7 @@ class DownlinkBuilder {
   explicit DownlinkBuilder(PayloadCodec* codec) : codec_(codec) {}
 
   std::span<const std::byte> Welcome(CloudTime now, RegionId region, Epoch epoch, FrameOrigin origin,
-                                     BootId acked_boot, std::uint64_t acked_through);
+                                     BootId acked_boot, std::uint64_t acked_through, milliseconds reconnect_spread);
   std::span<const std::byte> ClockReply(std::uint64_t probe_boot_time_ns, CloudTime received, CloudTime sent);
   std::span<const std::byte> HistoryAck(BootId boot, std::uint64_t first, std::uint64_t through, bool refused);
   std::span<const std::byte> StatusAck(BootId boot, std::uint32_t through_report);

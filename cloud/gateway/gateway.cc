@@ -74,6 +74,9 @@ Status GatewayConfig::Validate() const {
   if (!(handshakes_per_second >= 10 && handshakes_per_second <= 1e6)) {
     return Invalid("handshakes_per_second must be in [10, 1e6]");
   }
+  if (!(reconnects_per_second >= 10 && reconnects_per_second <= 1e6)) {
+    return Invalid("reconnects_per_second must be in [10, 1e6]");
+  }
   if (frame_timeout < seconds(1)) return Invalid("frame_timeout must be at least 1 s");
   if (!(replacements_per_minute >= 1 && replacements_per_minute <= 1000)) {
     return Invalid("replacements_per_minute must be in [1, 1000]");

@@ -25,6 +25,9 @@ constexpr std::size_t kBusyHandlers = 20;
 // How soon a handshake that waits for the pace of all threads is tried again.
 constexpr milliseconds kPaceInterval{5};
 
+// A few milliseconds' work.
+constexpr std::size_t kTicketsPerSweep = 20;
+
 // Connections looked at in one turn of the loop: about a millisecond.
 constexpr std::size_t kRevocationsPerTurn = 500;
 
@@ -167,6 +170,15 @@ void GatewayThread::ParkStalled() {
   }
 }
 
+void GatewayThread::SendTickets() {
+  if (!waiting_.empty()) return;
+  for (std::size_t i = 0; i < kTicketsPerSweep && !tickets_due_.empty(); ++i) {
+    const auto connection = tickets_due_.front().lock();
+    tickets_due_.pop_front();
+    if (connection != nullptr) connection->SendTicket();
+  }
+}
+
 void GatewayThread::OnHandshakeOver() {
   --handshakes_;
   // Not from here: a chain of failing handshakes would be a chain of calls.
@@ -243,6 +255,7 @@ void GatewayThread::ArmSweep() {
 void GatewayThread::Sweep() {
   coarse_now_ = std::chrono::steady_clock::now();
   ParkStalled();
+  SendTickets();
   const std::size_t count = std::min(connections_.size(), connections_.size() / kSweepParts + 1);
   for (std::size_t i = 0; i < count && !connections_.empty(); ++i) {
     if (sweep_next_ >= connections_.size()) sweep_next_ = 0;

@@ -117,6 +117,17 @@ void TlsConnection::Handshake() {
   }
 }
 
+void TlsConnection::SendTicket() {
+  if (closed_ || !established_ || awaiting_write_ || unsent_bytes() > 0) return;
+  ERR_clear_error();
+  if (SSL_new_session_ticket(ssl_.get()) != 1) return ERR_clear_error();
+  const int outcome = SSL_do_handshake(ssl_.get());
+  if (outcome == 1) return;
+  if (SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_WRITE) return AwaitWritable();
+  established_ = false;
+  Close("connection lost: " + LastTlsError());
+}
+
 void TlsConnection::Read() {
   static thread_local std::array<std::byte, kRecordBytesMax> record;
   for (int i = 0; i < kRecordsPerTurn; ++i) {

@@ -33,6 +33,10 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   // Closes at once.  OnClosed is called, once, before this returns.
   void Close(const std::string& why);
 
+  // Gives a peer that resumed its session a ticket for the next time: it used the last
+  // one.  Does nothing while something else is on its way.
+  void SendTicket();
+
   bool established() const { return established_; }
   bool closed() const { return closed_; }
 

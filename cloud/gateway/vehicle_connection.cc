@@ -105,6 +105,9 @@ void VehicleConnection::OnEstablished(const SSL* ssl) {
   vehicle_.id = vehicle.value();
   active_ = thread_->coarse_now();
   record_ = std::move(claimed.record);
+  reconnect_spread_ = milliseconds(static_cast<std::int64_t>(
+      static_cast<double>(claimed.vehicles) / thread_->shared->config.reconnects_per_second * 1000));
+  if (SSL_session_reused(ssl) == 1) thread_->QueueTicket(weak_from_this());
   if (const auto former = claimed.former.connection.lock()) {
     Tally::Add(&thread_->tally().replaced_connections);
     boost::asio::post(former->thread_->context(), [former] { former->Replace(); });
@@ -293,7 +296,7 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
     if (record_->router.routed() && map.Has(record_->router.owner())) region = record_->router.owner();
   }
   Send(thread_->downlink.Welcome(CloudNow(), region, shared.regions.EpochOf(region), shared.config.origin,
-                                 vehicle_.boot, through),
+                                 vehicle_.boot, through, reconnect_spread_),
        Priority::kUrgent);
   stage_ = Stage::kWelcomed;
   return {};

@@ -96,6 +96,7 @@ class VehicleConnection final : public TlsConnection {
   RecordBuilder::Vehicle vehicle_;          // boot 0 until Hello
   CloudTime received_;                      // when the bytes at hand were read
   std::uint64_t acked_through_ = 0;         // as Welcome said
+  milliseconds reconnect_spread_{};         // as Welcome says
   bool session_pending_ = false;            // its first fix tells which regions to tell
   CloudTime commanded_{};                   // when the last command was sent
   std::vector<std::byte> carry_;            // an incomplete frame

@@ -26,7 +26,6 @@ static_assert(kNameBytes + kMacKeyBytes + kCipherKeyBytes == kTicketKeyBytes);
 constexpr int kFailed = -1;
 constexpr int kNotOurs = 0;       // A full handshake, and a new ticket.
 constexpr int kUse = 1;
-constexpr int kUseAndRenew = 2;
 
 // Where a context keeps its keys; frees them with it.
 int ContextIndex() {
@@ -114,9 +113,9 @@ int TicketKeys::OnTicket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_C
   if (!SetMacKey(mac, key) || EVP_DecryptInit_ex(cipher, algorithm, nullptr, key + kMacKeyBytes, iv) != 1) {
     return kFailed;
   }
-  // Also with the current key: a TLS 1.3 client uses a ticket once, and OpenSSL gives it
-  // another only if told to.
-  return kUseAndRenew;
+  // A TLS 1.3 client should use a ticket once: whoever resumes a session sends another
+  // one when there is time for it.
+  return kUse;
 }
 
 }  // namespace starling

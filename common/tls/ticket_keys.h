@@ -17,7 +17,8 @@ namespace starling {
 inline constexpr std::size_t kTicketKeyBytes = 80;
 
 // What session tickets are encrypted with: the current key seals and opens, the one
-// before it only opens, and who came with that gets a ticket of the current one.
+// before it only opens.  A session that is resumed gets no new ticket by itself: the
+// server sends one, which is of the current key (SSL_new_session_ticket).
 //
 // Threading: constant after Load.
 class TicketKeys {

@@ -158,8 +158,9 @@ Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca) {
   Result<SslContextPtr> context = MakeContext(TLS_client_method(), ca);
   if (!context.ok()) return context;
   SSL_CTX_set_verify(context.value().get(), SSL_VERIFY_PEER, nullptr);
-  SSL_CTX_set_session_cache_mode(context.value().get(),
-                                 SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  // With a cache, also one that keeps nothing, OpenSSL spoils a session that was used
+  // once; a gateway that is busy sends the next ticket later.
+  SSL_CTX_set_session_cache_mode(context.value().get(), SSL_SESS_CACHE_OFF);
   return context;
 }
 

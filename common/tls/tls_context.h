@@ -84,8 +84,8 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& certificate,
 
 // TLS 1.3 only, mutual: a vehicle without a certificate of an authority in `ca` is
 // refused.  Resumption by stateless tickets under the keys of `ticket_key` and
-// `previous_ticket_key` (shared by gateways, survive restarts); read buffers are
-// released when idle.  No early data, no renegotiation.  A resumed session skips the
+// `previous_ticket_key` (shared by gateways, survive restarts), of which a full
+// handshake gives one; read buffers are released when idle.  No early data, no renegotiation.  A resumed session skips the
 // certificate's verification, so each connection needs PeerVehicle, and whoever
 // revokes needs to look at the certificate too.
 //
@@ -94,8 +94,8 @@ Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder);
 
 // TLS 1.3 only; verifies the server against `ca` and, set by MakeClientConnection,
 // its name.  One context serves all vehicles of a process: the certificate is given
-// to each connection.  Keeps no sessions; SSL_CTX_sess_set_new_cb hands them to
-// whoever wants to resume.
+// to each connection.  Keeps no sessions: SSL_get1_session has the newest of a connection,
+// for whoever wants to resume.
 Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca);
 
 // A connection object for one vehicle.  `session` may be null; otherwise it is

@@ -30,6 +30,7 @@ constexpr std::size_t kReportStatusesMax = 32;
 
 // The cloud cannot silence a vehicle for longer than this with one notice.
 constexpr milliseconds kPauseMax{60'000};
+constexpr milliseconds kReconnectSpreadMax{60'000};
 
 constexpr std::size_t kNoticeCharactersMax = 200;
 constexpr std::int32_t kOriginLatMaxE7 = 700'000'000;
@@ -110,6 +111,7 @@ struct Agent::State {
   bool connected = false;
   bool hello_due = false;
   bool welcomed = false;
+  milliseconds reconnect_spread{};
   bool broken = false;         // The stream cannot be followed any more.
   std::vector<std::byte> received;
 
@@ -254,6 +256,7 @@ bool Agent::State::OnWelcome(const wire::Welcome& welcome, BootTime now) {
   // Said again on one connection it moves the frame, and changes no schedule.
   if (!welcomed) clock.Restart(now);
   welcomed = true;
+  reconnect_spread = std::min(milliseconds(welcome.reconnect_spread_ms()), kReconnectSpreadMax);
   live.Start(origin);
   history.AcknowledgeThrough(BootId{welcome.acked_boot_id()}, welcome.acked_through_sequence());
   return true;
@@ -397,6 +400,8 @@ DesiredState Agent::desired(BootTime now) const {
 Status Agent::Flush() { return state_->history.Seal(); }
 
 bool Agent::drained() const { return state_->history.empty() && state_->inbox.idle(); }
+
+milliseconds Agent::reconnect_spread() const { return state_->reconnect_spread; }
 
 bool Agent::welcomed() const { return state_->welcomed; }
 

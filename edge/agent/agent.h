@@ -144,6 +144,9 @@ class Agent {
   bool drained() const;
 
   bool welcomed() const;
+  // Over how long to spread the return to a gateway that was lost, as it asked when it
+  // said Welcome; 0 before the first one.
+  milliseconds reconnect_spread() const;
   // cloud time - boot time, from the best recent probe; nullopt before one.
   std::optional<nanoseconds> clock_offset() const;
   AgentLedger ledger() const;

@@ -37,13 +37,13 @@ void SetTcpOption(int descriptor, int option, int value) {
 
 }  // namespace
 
-TlsLink::TlsLink(boost::asio::io_context* context, SslPtr ssl, const Limits& limits,
+TlsLink::TlsLink(boost::asio::io_context* context, MakeTls make_tls, const Limits& limits,
                  Listener* listener)
-    : socket_(*context), ssl_(std::move(ssl)), limits_(limits), listener_(listener) {}
+    : socket_(*context), make_tls_(std::move(make_tls)), limits_(limits), listener_(listener) {}
 
 TlsLink::~TlsLink() {
   // OpenSSL spoils the session of a connection that is freed without a shutdown.
-  SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+  if (ssl_ != nullptr) SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 }
 
 void TlsLink::Connect(const std::string& host, std::uint16_t port) {
@@ -82,6 +82,9 @@ void TlsLink::OnConnected() {
   SetTcpOption(descriptor, TCP_USER_TIMEOUT, static_cast<int>(limits_.unacknowledged_max.count()));
   // The kernel would take megabytes of old positions on a slow link.
   SetTcpOption(descriptor, TCP_NOTSENT_LOWAT, static_cast<int>(limits_.kernel_unsent_bytes_max));
+  Result<SslPtr> tls = make_tls_();
+  if (!tls.ok()) return Fail(std::string(tls.status().message()));
+  ssl_ = std::move(tls).value();
   if (SSL_set_fd(ssl_.get(), descriptor) != 1) return Fail("TLS: " + LastTlsError());
   Handshake();
 }
@@ -196,18 +199,20 @@ std::size_t TlsLink::WriteSome(std::span<const std::byte> bytes) {
 void TlsLink::FailTls(int result) {
   int system_error = errno;
   const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_SSL) return Fail("TLS: " + LastTlsError(), /*protocol=*/true);
+  if (error == SSL_ERROR_SSL) return Fail("TLS: " + LastTlsError(), Listener::Failure::kProtocol);
   if (error == SSL_ERROR_ZERO_RETURN && write_errno_ == 0) {
-    return Fail("the cloud closed the connection");
+    return Fail("the cloud closed the connection", Listener::Failure::kPeer);
   }
   if (write_errno_ != 0) system_error = write_errno_;
-  Fail("the connection was lost: " + std::generic_category().message(system_error));
+  const bool by_peer = system_error == ECONNRESET || system_error == EPIPE;
+  Fail("the connection was lost: " + std::generic_category().message(system_error),
+       by_peer ? Listener::Failure::kPeer : Listener::Failure::kWay);
 }
 
-void TlsLink::Fail(std::string reason, bool protocol) {
+void TlsLink::Fail(std::string reason, Listener::Failure failure) {
   Listener* const listener = listener_;
   Close(false);
-  listener->OnFailed(std::move(reason), protocol);
+  listener->OnFailed(std::move(reason), failure);
 }
 
 void TlsLink::Close(bool polite) {
@@ -221,7 +226,7 @@ void TlsLink::Close(bool polite) {
   socket_.close(ignored);
 }
 
-bool TlsLink::resumed() const { return SSL_session_reused(ssl_.get()) == 1; }
+bool TlsLink::resumed() const { return ssl_ != nullptr && SSL_session_reused(ssl_.get()) == 1; }
 
 SslSessionPtr TlsLink::TakeSession() const {
   SslSessionPtr session(established_ ? SSL_get1_session(ssl_.get()) : nullptr);
@@ -230,12 +235,12 @@ SslSessionPtr TlsLink::TakeSession() const {
 }
 
 std::uint64_t TlsLink::bytes_up() const {
-  BIO* const bio = SSL_get_wbio(ssl_.get());
+  BIO* const bio = ssl_ == nullptr ? nullptr : SSL_get_wbio(ssl_.get());
   return bio == nullptr ? 0 : BIO_number_written(bio);
 }
 
 std::uint64_t TlsLink::bytes_down() const {
-  BIO* const bio = SSL_get_rbio(ssl_.get());
+  BIO* const bio = ssl_ == nullptr ? nullptr : SSL_get_rbio(ssl_.get());
   return bio == nullptr ? 0 : BIO_number_read(bio);
 }
 

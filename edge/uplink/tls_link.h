@@ -4,11 +4,13 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/status.h"
 #include "common/time.h"
 #include "common/tls/tls_context.h"
 
@@ -28,6 +30,12 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
   // Told what happens.  May call Write and Close from within.
   class Listener {
    public:
+    enum class Failure : std::uint8_t {
+      kWay,       // the way to the peer
+      kPeer,      // the peer closed, or its machine says that nobody is there
+      kProtocol,  // TLS itself
+    };
+
     // TLS is established.  The peer may still refuse our certificate: TLS 1.3
     // says so only after this.
     virtual void OnEstablished() = 0;
@@ -35,8 +43,7 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
     // All that was written is in the socket.
     virtual void OnWritable() = 0;
     // The connection, or the attempt, has failed by itself; nothing follows.
-    // `protocol` says that TLS itself did, not the way to the peer.
-    virtual void OnFailed(std::string reason, bool protocol) = 0;
+    virtual void OnFailed(std::string reason, Failure failure) = 0;
 
    protected:
     ~Listener() = default;
@@ -47,9 +54,11 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
     std::size_t kernel_unsent_bytes_max; // above it the socket takes no more
   };
 
-  // `ssl` is from MakeClientConnection, whose context's modes this relies on: reads
-  // ahead, writes in parts.  `listener` is told nothing after Close.
-  TlsLink(boost::asio::io_context* context, SslPtr ssl, const Limits& limits, Listener* listener);
+  // `make_tls` is called once the peer's TCP has answered, and not after Close; it calls
+  // MakeClientConnection, whose context's modes this relies on: reads ahead, writes in
+  // parts.  `listener` is told nothing after Close.
+  using MakeTls = std::function<Result<SslPtr>()>;
+  TlsLink(boost::asio::io_context* context, MakeTls make_tls, const Limits& limits, Listener* listener);
   ~TlsLink();
 
   // Connects to a numeric address or to a name, then shakes hands.
@@ -88,10 +97,11 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
   void Flush();
   std::size_t WriteSome(std::span<const std::byte> bytes);
   void FailTls(int result);
-  void Fail(std::string reason, bool protocol = false);
+  void Fail(std::string reason, Listener::Failure failure = Listener::Failure::kWay);
 
   Tcp::socket socket_;
-  const SslPtr ssl_;
+  const MakeTls make_tls_;
+  SslPtr ssl_;                       // null until TCP has connected
   const Limits limits_;
   Listener* listener_;               // null once closed
   bool established_ = false;

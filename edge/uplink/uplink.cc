@@ -65,8 +65,9 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
 
   void Attempt();
   void AttemptAfter(nanoseconds delay);
-  void Retry();
-  void Lose(std::string reason);
+  // `spread` is added, at random, to the wait before the next attempt.
+  void Retry(nanoseconds spread = {});
+  void Lose(std::string reason, Failure failure = Failure::kWay);
   void Pump();
   void Disconnect(bool polite);
   void Account(const TlsLink& closed);
@@ -75,7 +76,7 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   void OnEstablished() override;
   void OnBytes(std::span<const std::byte> bytes) override;
   void OnWritable() override { Pump(); }
-  void OnFailed(std::string reason, bool protocol) override;
+  void OnFailed(std::string reason, Failure failure) override;
   void OnTimeout();
 
   const UplinkConfig config;
@@ -112,13 +113,10 @@ void Uplink::State::RunTimer(nanoseconds delay, void (State::*then)()) {
 void Uplink::State::AttemptAfter(nanoseconds delay) { RunTimer(delay, &State::Attempt); }
 
 void Uplink::State::Attempt() {
-  auto ssl = MakeClientConnection(tls, *credentials, config.server_name, session.get());
-  if (!ssl.ok()) {
-    ++closed.failures;
-    last_failure = ssl.status().message();
-    return Retry();
-  }
-  link = std::make_shared<TlsLink>(context, std::move(ssl).value(),
+  const auto make_tls = [this] {
+    return MakeClientConnection(tls, *credentials, config.server_name, session.get());
+  };
+  link = std::make_shared<TlsLink>(context, make_tls,
                                    TlsLink::Limits{config.link_timeout, config.write_bytes_max},
                                    this);
   awaiting_welcome = true;
@@ -133,7 +131,7 @@ void Uplink::State::OnTimeout() {
   late->Close(false);
   OnFailed((late->established() ? "no welcome within " : "no connection within ") +
                std::to_string(config.connect_timeout.count()) + " ms",
-           /*protocol=*/false);
+           Failure::kWay);
 }
 
 void Uplink::State::OnEstablished() {
@@ -144,28 +142,32 @@ void Uplink::State::OnEstablished() {
   Pump();
 }
 
-void Uplink::State::OnFailed(std::string reason, bool protocol) {
+void Uplink::State::OnFailed(std::string reason, Failure failure) {
   // The ticket may be what was wrong.  A gateway that is away or overloaded says
   // nothing about it, and will be glad of it.
-  if (protocol && !link->established()) session.reset();
-  Lose(std::move(reason));
+  if (failure == Failure::kProtocol && !link->established()) session.reset();
+  Lose(std::move(reason), failure);
 }
 
 // With TLS 1.3 a gateway that refuses our certificate says so after TLS is
 // established, so only its Welcome tells that an attempt has succeeded.
-void Uplink::State::Lose(std::string reason) {
+void Uplink::State::Lose(std::string reason, Failure failure) {
   if (awaiting_welcome) ++closed.failures;
+  // A gateway that went takes all its vehicles with it: they come back one after the
+  // other, and those first that a command holds, because they are near somebody.
+  const bool gone = failure == Failure::kPeer && !awaiting_welcome;
+  const bool held = agent->desired(clock()).speed_ceiling_mps.has_value();
   last_failure = std::move(reason);
   Disconnect(false);
-  Retry();
+  Retry(gone && !held ? nanoseconds(agent->reconnect_spread()) : nanoseconds(0));
 }
 
-void Uplink::State::Retry() {
+void Uplink::State::Retry(nanoseconds spread) {
   backoff = backoff.count() == 0 ? config.backoff_min : std::min(backoff * 2, config.backoff_max);
   random = MixHash(random, 1);
   const nanoseconds half = nanoseconds(backoff) / 2;
   const auto jitter = static_cast<nanoseconds::rep>(
-      random % (static_cast<std::uint64_t>(half.count()) + 1));
+      random % (static_cast<std::uint64_t>((half + spread).count()) + 1));
   AttemptAfter(half + nanoseconds(jitter));
 }
 

@@ -23,7 +23,9 @@ struct UplinkConfig {
   // Clock probes are answered every 10 s, so a longer silence is a dead peer.  At
   // least 20 s, on the vehicle's clock.
   milliseconds silence_max{35'000};
-  milliseconds backoff_min{100};        // before the first retry; jittered by half
+  // Before the first retry; jittered by half, and by what the gateway asked for if it
+  // was the gateway that went (Agent::reconnect_spread).
+  milliseconds backoff_min{100};
   // Doubles up to this, and begins anew after a connection that was welcomed and
   // lasted at least as long.
   milliseconds backoff_max{5'000};

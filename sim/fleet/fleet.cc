@@ -3,7 +3,6 @@
 #include <sys/prctl.h>
 
 #include <algorithm>
-#include <chrono>
 #include <random>
 #include <string>
 #include <thread>
@@ -21,7 +20,6 @@ namespace {
 
 // Turns between two looks at the sockets while the loop is catching up.
 constexpr std::uint64_t kTurnsAtOnce = 32;
-constexpr std::size_t kJudgementsAtOnce = 16;
 // Totals are gathered from each vehicle in each fifth round: twice a second.
 constexpr std::uint64_t kGatherEveryRounds = 5;
 // Vehicles ahead of the one that has its turn: their objects, and what these point to in turn.
@@ -39,11 +37,6 @@ constexpr std::size_t kSpoolBytesMax = 4 << 20;  // An hour at 10 Hz takes about
 std::atomic<bool> stop_requested{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler writes it");
 
-nanoseconds SteadyNow() {
-  return std::chrono::duration_cast<nanoseconds>(
-      std::chrono::steady_clock::now().time_since_epoch());
-}
-
 std::uint64_t Entropy() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -51,15 +44,10 @@ std::uint64_t Entropy() {
 
 }  // namespace
 
-FleetClock::FleetClock() : offset_(CloudNow().time_since_epoch() - SteadyNow()) {}
-
-CloudTime FleetClock::Now() const { return CloudTime(SteadyNow() + offset_); }
-
 Fleet::Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic,
              const FleetClock* clock, FleetExchange* exchange, const FleetHooks& hooks)
     : config_(config),
       frame_(origin),
-      traffic_(traffic),
       clock_(clock),
       exchange_(exchange),
       hooks_(hooks),
@@ -69,7 +57,7 @@ Fleet::Fleet(const FleetConfig& config, FrameOrigin origin, Traffic* traffic,
       vehicles_(config.vehicles),
       book_(&schedule_, boots_),
       outages_(&config_),
-      prediction_(traffic) {}
+      driving_(traffic, &schedule_, clock, exchange, config.quantum) {}
 
 Fleet::~Fleet() = default;
 
@@ -136,6 +124,7 @@ void Fleet::Boot(std::size_t index) {
     const CloudTime now = clock_->Now();
     book_.OnAction(static_cast<std::uint32_t>(index), action, BootTime(now - booted), now);
     outages_.OnAction(action, now);
+    if (config_.obey && phase_ == FleetPhase::kDriving) commanded_.push_back(static_cast<std::uint32_t>(index));
     if (journal_) journal_->OnAction(index, action, BootTime(now - booted), now);
   };
   if (hooks_.controller) controller = hooks_.controller(index, &context_, std::move(controller));
@@ -163,9 +152,13 @@ void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
                      const std::function<bool(CloudTime now)>& until) {
   std::uint64_t next = 0;
   std::uint64_t quanta = 0;
+  const auto due_by = [&](CloudTime now) {
+    const std::uint64_t due = std::min(turns, schedule_.DueBy(now - start));
+    return phase_ == FleetPhase::kDriving ? std::min(due, next + driving_.ready()) : due;
+  };
   while (next < turns) {
     CloudTime now = clock_->Now();
-    const std::uint64_t due = std::min(turns, schedule_.DueBy(now - start));
+    const std::uint64_t due = due_by(now);
     const std::uint64_t stop = std::min(due, next + kTurnsAtOnce);
     for (; next < stop; ++next) {
       const Schedule::Turn turn = schedule_.At(next);
@@ -175,18 +168,16 @@ void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
     }
     context_.restart();
     context_.poll();
-    while (std::optional<PredictedVehicle> predicted = exchange_->predictions.Pop()) {
-      prediction_.Take(std::move(*predicted));
-    }
     now = clock_->Now();
-    // Only where the vehicles have been: beyond their last steps the truth would be a
-    // prediction itself.
-    prediction_.Judge(std::min(now, start + schedule_.At(next).instant), kJudgementsAtOnce);
+    for (const std::uint32_t vehicle : commanded_) Obey(vehicle, now);
+    commanded_.clear();
     if (until(now)) return;
-    if (next < schedule_.DueBy(now - start)) continue;
-    // The quanta lie on a fixed raster: work in one does not push the next away.
+    if (next < due_by(now)) continue;
+    // The quanta lie on a fixed raster: work in one does not push the next away.  The
+    // traffic's is half a quantum earlier.
     quanta = std::max(quanta + 1, static_cast<std::uint64_t>((now - start) / config_.quantum) + 1);
-    const CloudTime wake = start + nanoseconds(config_.quantum) * static_cast<std::int64_t>(quanta);
+    const CloudTime wake = start + nanoseconds(config_.quantum) * static_cast<std::int64_t>(quanta) +
+                           nanoseconds(config_.quantum) / 2;
     if (wake > now) std::this_thread::sleep_for(wake - now);
   }
 }
@@ -197,30 +188,30 @@ void Fleet::Tend(SimVehicle* vehicle, BootTime now) {
   vehicle->uplink->Pump();
 }
 
+void Fleet::Obey(std::uint32_t index, CloudTime now) {
+  SimVehicle& vehicle = vehicles_[index];
+  const edge::DesiredState desired = std::as_const(*vehicle.agent).desired(vehicle.BootNow(now));
+  if (!desired.speed_ceiling_mps && !vehicle.limited) return;
+  if (!driving_.SetLimit(index, desired.speed_ceiling_mps, desired.decel_mps2)) return;
+  vehicle.limited = desired.speed_ceiling_mps.has_value();
+}
+
 void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
   SimVehicle& vehicle = vehicles_[turn.vehicle];
-  const edge::Agent& agent = *vehicle.agent;
-  CloudTime now = clock_->Now();
-  if (config_.obey) {
-    const edge::DesiredState desired = agent.desired(vehicle.BootNow(now));
-    if (desired.speed_ceiling_mps || vehicle.limited) {
-      traffic_->SetLimit(turn.vehicle, desired.speed_ceiling_mps, desired.decel_mps2);
-      vehicle.limited = desired.speed_ceiling_mps.has_value();
-    }
-  }
-  traffic_->Step(turn.vehicle, SimTime(turn.instant));
+  const VehicleTruth truth = driving_.Take();
   const std::uint64_t first = schedule_.FirstRound(turn.vehicle);
   if (turn.round < first || turn.round >= first + rounds_sampled()) {
     return VisitIdle(turn, scheduled);  // It drives, but is not with the fleet yet, or any more.
   }
-  const Sample sample =
-      SampleOf(traffic_->Truth(turn.vehicle), frame_, vehicle.BootNow(scheduled));
-  now = clock_->Now();
+  const Sample sample = SampleOf(truth, frame_, vehicle.BootNow(scheduled));
+  const CloudTime now = clock_->Now();
   outcome_.lateness.Record(now - scheduled);
   TakeSample(turn, sample, now);
   // So late that the vehicle's next sample is due already: nothing is sent in
   // between, and the live lane conflates, as behind a link that is full.
   if (now - scheduled < kSampleInterval) Tend(&vehicle, vehicle.BootNow(now));
+  // A lease ends by itself.
+  if (config_.obey) Obey(turn.vehicle, now);
   if (ByteBaseline::Picks(outcome_.samples)) {
     baseline_.Record(VehicleName(turn.vehicle), edge::ToJsonLine(sample));
   }
@@ -271,9 +262,10 @@ void Fleet::Publish() {
   snapshot.latency = LegQuantiles::Of(book_.figures(wire::CommandKind::None).by_sample);
   snapshot.acted_late = book_.acted_late();
   snapshot.acted_twice = book_.acted_twice();
-  snapshot.collisions = traffic_->counters().collisions;
   snapshot.lateness = Quantiles::Of(outcome_.lateness);
-  snapshot.prediction = prediction_.error();
+  const TrafficThread::Figures traffic = driving_.figures();
+  snapshot.collisions = traffic.collisions;
+  snapshot.prediction = traffic.prediction;
   exchange_->Publish(snapshot);
 }
 
@@ -345,12 +337,11 @@ void Fleet::Drive() {
   drive_start_ = phase_start_ + milliseconds(50);
   book_.Start(drive_start_);
   outages_.Start(drive_start_);
-  prediction_.Start(drive_start_);
   // Until the last vehicle to join has taken its last sample; the cloud's picture is
   // judged while all are in it.
-  prediction_.End(drive_start_ + seconds(config_.seconds));
   const std::uint64_t turns =
       std::uint64_t{config_.vehicles} * (rounds_sampled() + Schedule::kJoinRounds - 1);
+  driving_.Start(drive_start_, turns, drive_start_ + seconds(config_.seconds));
   const CloudTime cut_at = drive_start_ + seconds(config_.cut_at_s);
   const CloudTime reboot_at = drive_start_ + seconds(config_.reboot_at_s);
   RunWheel(drive_start_, turns, &Fleet::VisitSampling, [&](CloudTime now) {
@@ -361,7 +352,7 @@ void Fleet::Drive() {
   });
   outcome_.sampling_s = ToSeconds(clock_->Now() - drive_start_);
   outcome_.interrupted = stop_requested.exchange(false, std::memory_order_relaxed);
-  if (outcome_.interrupted) prediction_.End(clock_->Now());
+  driving_.Stop();
   gathering_ = ended_;
 }
 
@@ -402,7 +393,7 @@ void Fleet::Drain() {
   FleetTotals totals = ended_;
   for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
   outcome_.total = totals;
-  outcome_.prediction = prediction_.error();
+  outcome_.prediction = driving_.figures().prediction;
   outcome_.clock_stepped = clock_->Stepped();
   outcome_.outages = outages_.outages();
   outcome_.kill_failure = outages_.failure();

@@ -14,31 +14,19 @@
 #include "common/tls/tls_context.h"
 #include "sim/fleet/byte_baseline.h"
 #include "sim/fleet/command_book.h"
+#include "sim/fleet/fleet_clock.h"
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/fleet_snapshot.h"
 #include "sim/fleet/histogram.h"
 #include "sim/fleet/journal_keeper.h"
 #include "sim/fleet/observer.h"
 #include "sim/fleet/outage_watch.h"
-#include "sim/fleet/prediction_check.h"
 #include "sim/fleet/schedule.h"
 #include "sim/fleet/sim_vehicle.h"
+#include "sim/fleet/traffic_thread.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
-
-// The clock of a run: it runs steadily from the cloud's time at its construction,
-// whatever is done to the system's clock afterwards.
-class FleetClock {
- public:
-  FleetClock();
-  CloudTime Now() const;
-  // How far the system's clock has been stepped since.
-  nanoseconds Stepped() const { return CloudNow() - Now(); }
-
- private:
-  nanoseconds offset_;
-};
 
 // What is left of a run.
 struct FleetOutcome {
@@ -67,7 +55,8 @@ struct FleetHooks {
 };
 
 // The fleet: every vehicle with the real agent and its own connection, all on one
-// thread, which never waits for anything but the next sample's instant.
+// thread, which never waits for anything but the next sample's instant.  The traffic,
+// from which the samples come, is on another one.
 //
 // Threading: one thread owns it; RequestStop may be called from a signal handler.
 class Fleet {
@@ -105,10 +94,10 @@ class Fleet {
   Status AddVehicle(std::size_t index, const CertificateFolder& folder);
   void Boot(std::size_t index);
 
-  using Visit = void (Fleet::*)(const Schedule::Turn& turn, CloudTime scheduled);
-  // Calls `visit` for each turn at its instant, turns the reactor in between, until
-  // `until` says so or `turns` are through.
   void PrefetchFrom(std::uint32_t vehicle) const;
+  using Visit = void (Fleet::*)(const Schedule::Turn& turn, CloudTime scheduled);
+  // Calls `visit` for each turn at its instant, and while driving as soon as its step is
+  // there; turns the reactor in between, until `until` says so or `turns` are through.
   void RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
                 const std::function<bool(CloudTime now)>& until);
   void VisitSampling(const Schedule::Turn& turn, CloudTime scheduled);
@@ -125,12 +114,13 @@ class Fleet {
   void CutSome();
   void RebootSome();
   void TakeSample(const Schedule::Turn& turn, const Sample& sample, CloudTime now);
+  // Tells the traffic what the agent's leases ask of its driver.
+  void Obey(std::uint32_t vehicle, CloudTime now);
   void Gather(const SimVehicle& vehicle, const Schedule::Turn& turn);
   void Publish();
 
   const FleetConfig config_;
   const LocalFrame frame_;
-  Traffic* const traffic_;
   const FleetClock* const clock_;
   FleetExchange* const exchange_;
   const FleetHooks hooks_;
@@ -144,7 +134,8 @@ class Fleet {
   CommandBook book_;
   OutageWatch outages_;
   ByteBaseline baseline_;
-  PredictionCheck prediction_;
+  TrafficThread driving_;                 // after all that it uses
+  std::vector<std::uint32_t> commanded_;  // vehicles, since the reactor was turned
 
   FleetPhase phase_ = FleetPhase::kConnecting;
   CloudTime phase_start_{};

@@ -35,7 +35,7 @@ struct FleetConfig {
   // process number in this file.
   std::uint32_t kills = 0;                    // [0, 1000]
   std::uint32_t kill_at_s = 10;               // [1, seconds) of the first one
-  std::uint32_t kill_every_s = 10;            // [1, 3600] from one to the next
+  std::uint32_t kill_every_s = 20;            // [1, 3600] from one to the next
   std::string kill_pid_file;
   std::uint32_t reboot_at_s = 0;              // second at which vehicles reboot; 0: never
   std::size_t reboot_vehicles = 0;            // how many of them

@@ -31,8 +31,8 @@ void OutageWatch::Kill(CloudTime now, std::span<const SimVehicle> vehicles) {
     failure_ = config_.kill_pid_file + " holds no process number";
     return;
   }
-  connects_.resize(vehicles.size());
-  for (std::size_t i = 0; i < vehicles.size(); ++i) connects_[i] = vehicles[i].uplink->counters().connects;
+  away_.clear();
+  for (std::size_t i = 0; i < vehicles.size(); ++i) away_.push_back({i, vehicles[i].uplink->counters().connects});
   if (::kill(static_cast<pid_t>(process), SIGKILL) != 0) {
     failure_ = "process " + std::to_string(process) + " of " + config_.kill_pid_file + ": " + std::strerror(errno);
     return;
@@ -46,11 +46,12 @@ void OutageWatch::CountBack(CloudTime now, std::span<const SimVehicle> vehicles)
   // successor commands.
   const bool shard = !config_.shards_http.empty();
   if (shard && !outage.first_command) return;
-  std::size_t back = 0;
-  for (std::size_t i = 0; i < vehicles.size(); ++i) {
+  std::erase_if(away_, [&](const Away& away) {
+    const SimVehicle& vehicle = vehicles[away.vehicle];
     // Until a vehicle has noticed, it still takes itself for connected.
-    if ((shard || vehicles[i].uplink->counters().connects > connects_[i]) && vehicles[i].agent->welcomed()) ++back;
-  }
+    return vehicle.agent->welcomed() && (shard || vehicle.uplink->counters().connects > away.connects);
+  });
+  const std::size_t back = vehicles.size() - away_.size();
   if (!outage.live_50 && back * 100 >= vehicles.size() * 50) outage.live_50 = now - outage.killed;
   if (back * 100 >= vehicles.size() * 99) outage.live_99 = now - outage.killed;
 }

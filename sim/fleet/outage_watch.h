@@ -53,7 +53,11 @@ class OutageWatch {
   const FleetConfig& config_;
   CloudTime start_{};
   CloudTime next_look_{};
-  std::vector<std::uint64_t> connects_;  // of each vehicle, at the kill
+  struct Away {
+    std::size_t vehicle = 0;
+    std::uint64_t connects = 0;  // at the kill
+  };
+  std::vector<Away> away_;  // not welcomed since the last kill
   std::vector<Outage> outages_;
   std::string failure_;
 };

@@ -153,7 +153,7 @@ void VirtualCloud::OnHello(std::size_t vehicle, std::span<const std::byte> paylo
       ledger_.DurableThrough(connection.vehicle.id, connection.vehicle.boot, cloud::Ticket{ticket_});
   Append(records_.Session(connection.vehicle, true, through), now);
   Send(vehicle, downlink_.Welcome(now, config_.region, shard_.epoch(), config_.origin,
-                                  connection.vehicle.boot, through));
+                                  connection.vehicle.boot, through, milliseconds(0)));
 }
 
 void VirtualCloud::OnLive(std::size_t vehicle, std::span<const std::byte> payload, CloudTime now) {

@@ -249,13 +249,13 @@ TEST_F(GatewayCertificates, SessionsSurviveEachRotationOfTheTicketKeyAndARestart
   ASSERT_TRUE(AwaitReloads(1));
   ASSERT_TRUE(ConnectTo(&vehicle, 1, first.get()));
   EXPECT_TRUE(vehicle.resumed());
-  const SslSessionPtr second = vehicle.TakeSession();  // sealed with the new key
+  const SslSessionPtr second = vehicle.AwaitSession();  // sealed with the new key
   ASSERT_NE(second, nullptr);
   ASSERT_TRUE(RotateTicketKey(folder_).ok());
   ASSERT_TRUE(AwaitReloads(2));
   ASSERT_TRUE(ConnectTo(&vehicle, 1, second.get()));
   EXPECT_TRUE(vehicle.resumed());
-  const SslSessionPtr third = vehicle.TakeSession();
+  const SslSessionPtr third = vehicle.AwaitSession();
   ASSERT_NE(third, nullptr);
   // The keys are in the folder: a restart, or another gateway, opens the tickets too.
   ASSERT_TRUE(RotateTicketKey(folder_).ok());

@@ -111,6 +111,7 @@ TEST_F(GatewayConnections, AnExpiredCertificateIsRefusedOnResumptionToo) {
   SSL_CTX_set_cert_verify_callback(lax.get(), [](X509_STORE_CTX*, void*) { return 1; }, nullptr);
   const SslContextPtr client = MakeClientContext(Certificates().ca()).value();
   static SslSessionPtr session;
+  SSL_CTX_set_session_cache_mode(client.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(client.get(), [](SSL*, SSL_SESSION* issued) { return session.reset(issued), 1; });
   int sockets[2];
   ASSERT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets), 0);

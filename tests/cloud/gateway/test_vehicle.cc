@@ -38,6 +38,7 @@ bool TestVehicle::Connect(std::uint16_t port, const std::filesystem::path& ca, c
   Result<SslContextPtr> context = MakeClientContext(ca);
   if (!context.ok()) return false;
   context_ = std::move(context).value();
+  SSL_CTX_set_session_cache_mode(context_.get(), SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(context_.get(), &TestVehicle::OnNewSession);
   if (credentials != nullptr) {
     Result<SslPtr> ssl = MakeClientConnection(context_.get(), *credentials, "starling-cloud", session);
@@ -65,6 +66,11 @@ std::string TestVehicle::PeerSerial() const {
   const ASN1_INTEGER* const serial = X509_get0_serialNumber(SSL_get0_peer_certificate(ssl_.get()));
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(serial)),
           static_cast<std::size_t>(ASN1_STRING_length(serial))};
+}
+
+SslSessionPtr TestVehicle::AwaitSession() {
+  for (int i = 0; i < 1'000 && session_ == nullptr && Barrier(); ++i) ::usleep(20'000);
+  return TakeSession();
 }
 
 void TestVehicle::Close() {

@@ -37,6 +37,8 @@ class TestVehicle {
   std::string PeerSerial() const;
   // The newest ticket; there is one once something was read.
   SslSessionPtr TakeSession() { return std::move(session_); }
+  // The same where the gateway gives one later, as after a resumption.
+  SslSessionPtr AwaitSession();
 
   // One frame, or what has to get one verdict.
   void SendBytes(std::span<const std::byte> bytes);

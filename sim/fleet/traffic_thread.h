@@ -1,0 +1,98 @@
+#pragma once
+
+#include <atomic>
+#include <boost/lockfree/spsc_queue.hpp>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <thread>
+
+#include "common/mutex.h"
+#include "common/time.h"
+#include "sim/fleet/fleet_clock.h"
+#include "sim/fleet/observer.h"
+#include "sim/fleet/prediction_check.h"
+#include "sim/fleet/schedule.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+
+// Moves the traffic on a thread of its own: steps each vehicle at its instant and hands
+// over what it would say of itself, in the order of the schedule.  Agents and links so
+// never make a vehicle late, and a step never makes an agent late.  Knows the truth, so
+// it judges the shard's predictions, too.
+//
+// If what it hands over is not taken, it waits; the steps then come late, but each is
+// still for its own instant.
+//
+// Threading: Start, Stop, Take, ready and SetLimit from one thread, which owns the
+// traffic before Start and after Stop; figures from any thread.
+class TrafficThread {
+ public:
+  struct Figures {
+    std::uint64_t collisions = 0;
+    PredictionError prediction;
+  };
+
+  // All must outlive it.
+  TrafficThread(Traffic* traffic, const Schedule* schedule, const FleetClock* clock,
+                FleetExchange* exchange, nanoseconds quantum);
+  ~TrafficThread();  // Stops.
+
+  // Steps the schedule's first `turns` turns, of which the first is at `start`, which is
+  // the traffic's time 0.  Predictions are judged until `judged_until`.  Once.
+  void Start(CloudTime start, std::uint64_t turns, CloudTime judged_until);
+  // Ends it, perhaps before the last turn, and judges what can be.  Idempotent.
+  void Stop();
+
+  // Steps that can be taken.
+  std::size_t ready() const { return steps_.read_available(); }
+  // The truth of the next turn's vehicle at its instant.
+  // REQUIRES: ready() > 0
+  VehicleTruth Take();
+
+  // As Traffic's, from the vehicle's next step on.  False: not taken, try again later.
+  bool SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps, double decel_mps2) {
+    return limits_.push({vehicle, ceiling_mps, decel_mps2});
+  }
+
+  // As of the last half second.
+  Figures figures() const;
+
+ private:
+  struct Limit {
+    VehicleIndex vehicle = 0;
+    std::optional<double> ceiling_mps;
+    double decel_mps2 = 0;
+  };
+
+  // A tenth of a second of ten thousand vehicles, and some.
+  static constexpr std::size_t kStepsMax = 1 << 14;
+
+  void Loop();
+  bool Step(std::uint64_t turn);
+  void PublishFigures();
+
+  Traffic* const traffic_;
+  const Schedule& schedule_;
+  const FleetClock& clock_;
+  FleetExchange* const exchange_;
+  const nanoseconds quantum_;
+  CloudTime start_{};
+  std::uint64_t turns_ = 0;
+  // The thread's while it runs:
+  PredictionCheck prediction_;
+  CloudTime stepped_until_{};             // every vehicle
+
+  boost::lockfree::spsc_queue<VehicleTruth, boost::lockfree::capacity<kStepsMax>> steps_;
+  boost::lockfree::spsc_queue<Limit, boost::lockfree::capacity<kStepsMax>> limits_;
+  // Written by Stop, read by the thread, which needs nothing else with it: relaxed.
+  std::atomic<bool> stop_{false};
+
+  mutable Mutex mutex_;
+  Figures figures_ STARLING_GUARDED_BY(mutex_);
+
+  std::thread thread_;
+};
+
+}  // namespace starling::sim
