@@ -101,7 +101,8 @@ void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) 
   add("closed_expired", counters.closed_expired, "Commands that expired before they were handed over");
   add("closed_rejected", counters.closed_rejected, "Commands that the vehicle refused");
   add("closed_unknown", counters.closed_unknown, "Commands whose vehicle rebooted before it could say");
-  add("closed_twice", counters.closed_twice, "Statuses for a command that already had one");
+  add("closed_twice", counters.closed_twice, "Statuses for a command that already had another one");
+  add("closed_again", counters.closed_again, "Statuses told again, because their acknowledgement was lost");
   add("commands_reissued", counters.commands_reissued, "Open commands issued again under a new owner's epoch");
   add("closed_unmatched", counters.closed_unmatched, "Statuses for a command that the shard does not know");
   add("commands_reemitted", counters.commands_reemitted, "Open commands sent again to a vehicle that came back");

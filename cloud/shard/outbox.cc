@@ -29,10 +29,13 @@ void Outbox::Add(Entry entry, VehicleProfile* profile) {
   ++profile->outbox_size;
 }
 
-Outbox::Closing Outbox::Close(CommandId id, Slot slot, VehicleProfile* profile) {
+Outbox::Closing Outbox::Close(CommandId id, std::uint32_t report, Slot slot, VehicleProfile* profile) {
+  report = std::min(report, Closed::kAnyReport - 1);  // Vehicles choose it.
   const std::uint32_t at = by_id_.Find(ToNumber(id));
   if (at == FlatMap::kNone || entries_[at].slot != slot) {
-    return closed_.Find(ToNumber(id)) == FlatMap::kNone ? Closing::kUnmatched : Closing::kTwice;
+    const std::uint32_t closed_by = closed_.Find(ToNumber(id));
+    if (closed_by == FlatMap::kNone) return Closing::kUnmatched;
+    return closed_by == report || closed_by == Closed::kAnyReport ? Closing::kAgain : Closing::kTwice;
   }
   std::uint32_t* link = &profile->outbox_head;
   while (*link != at) link = &entries_[*link].next;
@@ -41,7 +44,7 @@ Outbox::Closing Outbox::Close(CommandId id, Slot slot, VehicleProfile* profile) 
   by_id_.Erase(ToNumber(id));
   entries_[at] = {};
   free_.push_back(at);
-  Remember(id);
+  Remember({id, report});
   return Closing::kClosed;
 }
 
@@ -52,23 +55,23 @@ void Outbox::Restamp(CommandId id, std::uint64_t epoch, std::vector<std::byte> w
   entries_[at].wire_command = std::move(wire_command);
 }
 
-bool Outbox::RestoreClosed(std::uint64_t before, std::span<const CommandId> ids) {
+bool Outbox::RestoreClosed(std::uint64_t before, std::span<const Closed> closed) {
   closed_before_ = before;
-  for (const CommandId id : ids) {
-    if (closed_.Find(ToNumber(id)) != FlatMap::kNone) return false;
-    Remember(id);
+  for (const Closed& each : closed) {
+    if (closed_.Find(ToNumber(each.id)) != FlatMap::kNone) return false;
+    Remember(each);
   }
   return true;
 }
 
-void Outbox::Remember(CommandId id) {
+void Outbox::Remember(const Closed& closed) {
   if (closed_order_.size() >= closed_remembered_) {
-    closed_.Erase(ToNumber(closed_order_.front()));
+    closed_.Erase(ToNumber(closed_order_.front().id));
     closed_order_.pop_front();
     ++closed_before_;
   }
-  closed_.Insert(ToNumber(id), 0);
-  closed_order_.push_back(id);
+  closed_.Insert(ToNumber(closed.id), closed.report);
+  closed_order_.push_back(closed);
 }
 
 std::vector<const Outbox::Entry*> Outbox::OpenOf(const VehicleProfile& profile) const {

@@ -30,7 +30,14 @@ class Outbox {
     std::vector<std::byte> wire_command;
   };
 
-  enum class Closing : std::uint8_t { kClosed, kTwice, kUnmatched };
+  enum class Closing : std::uint8_t { kClosed, kAgain, kTwice, kUnmatched };
+
+  // A command that has its status, and by which of the vehicle's reports.
+  struct Closed {
+    static constexpr std::uint32_t kAnyReport = 0xFFFFFFFE;
+    CommandId id{};
+    std::uint32_t report = kAnyReport;
+  };
 
   Outbox(std::size_t per_vehicle_max, std::size_t closed_remembered)
       : per_vehicle_max_(per_vehicle_max), closed_remembered_(closed_remembered) {}
@@ -41,9 +48,11 @@ class Outbox {
   // REQUIRES: HasRoom
   void Add(Entry entry, VehicleProfile* profile);
 
-  // A terminal status arrived.  kTwice: the id had one already; kUnmatched: this
-  // shard never issued it to this vehicle, or has forgotten.
-  Closing Close(CommandId id, Slot slot, VehicleProfile* profile);
+  // A terminal status arrived, by this report of the vehicle; 0: the shard's own.
+  // kAgain: it is the one that the command has; vehicles repeat what was not acknowledged.
+  // kTwice: the command has another one; kUnmatched: this shard never issued it to this
+  // vehicle, or has forgotten.
+  Closing Close(CommandId id, std::uint32_t report, Slot slot, VehicleProfile* profile);
 
   // The vehicle's open commands, oldest first.
   std::vector<const Entry*> OpenOf(const VehicleProfile& profile) const;
@@ -54,23 +63,23 @@ class Outbox {
   bool IsOpen(CommandId id) const { return by_id_.Find(ToNumber(id)) != FlatMap::kNone; }
   std::size_t open() const { return by_id_.size(); }
 
-  // For storing and restoring: ids that were closed, oldest first, and how many there
+  // For storing and restoring: those that were closed, oldest first, and how many there
   // were before them.
-  const std::deque<CommandId>& closed() const { return closed_order_; }
+  const std::deque<Closed>& closed() const { return closed_order_; }
   std::uint64_t closed_before() const { return closed_before_; }
   // False if an id is there twice.
-  bool RestoreClosed(std::uint64_t before, std::span<const CommandId> ids);
+  bool RestoreClosed(std::uint64_t before, std::span<const Closed> closed);
 
  private:
-  void Remember(CommandId id);
+  void Remember(const Closed& closed);
 
   const std::size_t per_vehicle_max_;
   const std::size_t closed_remembered_;
   FlatMap by_id_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
-  FlatMap closed_;
-  std::deque<CommandId> closed_order_;
+  FlatMap closed_;                          // the report of each
+  std::deque<Closed> closed_order_;
   std::uint64_t closed_before_ = 0;
 };
 

@@ -97,7 +97,7 @@ struct ShardCounters {
   std::uint64_t closed_expired = 0;
   std::uint64_t closed_rejected = 0;
   std::uint64_t closed_unknown = 0;
-  std::uint64_t closed_twice = 0;          // a status for a command that had one
+  std::uint64_t closed_twice = 0;          // a status for a command that had another one
   std::uint64_t closed_unmatched = 0;      // a status for a command that this shard does not know
   std::uint64_t commands_reissued = 0;     // open ones with a live lease, under a new owner's epoch
   std::uint64_t commands_reemitted = 0;    // open ones, after the vehicle or an owner came
@@ -114,6 +114,7 @@ struct ShardCounters {
   std::uint64_t pair_news_unplaced = 0;    // of these, about a vehicle that is not known here
   std::uint64_t vehicle_news_sent = 0;     // about silent vehicles, or after a change of the map
   std::uint64_t vehicle_news_read = 0;
+  std::uint64_t closed_again = 0;          // a status told again: its acknowledgement was lost
 };
 
 // Owns one region: a pure function of its partition of "telemetry",

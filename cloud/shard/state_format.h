@@ -73,6 +73,7 @@ inline constexpr std::uint64_t ShardCounters::*kCounters[] = {
     &ShardCounters::pair_news_unplaced,
     &ShardCounters::vehicle_news_sent,
     &ShardCounters::vehicle_news_read,
+    &ShardCounters::closed_again,
 };
 static_assert(std::size(kCounters) * sizeof(std::uint64_t) == sizeof(ShardCounters),
               "every counter is stored");

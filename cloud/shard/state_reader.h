@@ -10,6 +10,7 @@
 #include "cloud/shard/audit_chain.h"
 #include "cloud/shard/heatmap.h"
 #include "cloud/shard/horizon.h"
+#include "cloud/shard/outbox.h"
 #include "cloud/shard/shard.h"
 #include "cloud/shard/shard_records.h"
 #include "cloud/shard/vehicle_table.h"
@@ -58,7 +59,7 @@ struct StateParts {
   std::vector<Vehicle> vehicles;
   std::map<std::uint32_t, Heatmap::CellState> cells;  // by place
   std::vector<PairOf> pairs;
-  std::map<std::uint64_t, std::vector<CommandId>> closed;
+  std::map<std::uint64_t, std::vector<Outbox::Closed>> closed;
   std::optional<Whole> whole;
 
   // Reads one entry.

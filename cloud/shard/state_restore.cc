@@ -85,18 +85,18 @@ Status Shard::State::RestoreClosed(StateParts* parts) {
   const std::uint64_t count = parts->whole->closed_count;
   if (count > config.closed_remembered) return Larger("closed_remembered");
   if (before > UINT64_MAX - count) return Corrupt("more commands than there are numbers");
-  std::vector<CommandId> ids;
+  std::vector<Outbox::Closed> closed;
   for (const auto& [number, some] : parts->closed) {
-    if (number != (before + ids.size()) / kClosedPerEntry) return Corrupt("closed commands are missing");
-    ids.insert(ids.end(), some.begin(), some.end());
-    const bool full = (before + ids.size()) % kClosedPerEntry == 0;
-    if (some.empty() || (!full && ids.size() != count)) return Corrupt("closed commands are missing");
+    if (number != (before + closed.size()) / kClosedPerEntry) return Corrupt("closed commands are missing");
+    closed.insert(closed.end(), some.begin(), some.end());
+    const bool full = (before + closed.size()) % kClosedPerEntry == 0;
+    if (some.empty() || (!full && closed.size() != count)) return Corrupt("closed commands are missing");
   }
-  if (ids.size() != count) return Corrupt("closed commands are missing");
-  for (const CommandId id : ids) {
-    if (outbox.IsOpen(id)) return Corrupt("a command is open and closed");
+  if (closed.size() != count) return Corrupt("closed commands are missing");
+  for (const Outbox::Closed& each : closed) {
+    if (outbox.IsOpen(each.id)) return Corrupt("a command is open and closed");
   }
-  if (!outbox.RestoreClosed(before, ids)) return Corrupt("a command was closed twice");
+  if (!outbox.RestoreClosed(before, closed)) return Corrupt("a command was closed twice");
   return Status();
 }
 

@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -31,6 +32,7 @@ void OutageWatch::Kill(CloudTime now, std::span<const SimVehicle> vehicles) {
     failure_ = config_.kill_pid_file + " holds no process number";
     return;
   }
+  epochs_killed_ = epochs_;
   away_.clear();
   for (std::size_t i = 0; i < vehicles.size(); ++i) away_.push_back({i, vehicles[i].uplink->counters().connects});
   if (::kill(static_cast<pid_t>(process), SIGKILL) != 0) {
@@ -57,9 +59,14 @@ void OutageWatch::CountBack(CloudTime now, std::span<const SimVehicle> vehicles)
 }
 
 void OutageWatch::OnAction(const edge::ControlAction& action, CloudTime now) {
+  if (config_.kills == 0) return;
+  Epoch& newest = epochs_[action.region];
+  newest = std::max(newest, action.epoch);
   if (outages_.empty()) return;
   Outage& outage = outages_.back();
-  if (outage.first_command || CloudTimeFromNs(action.cause_log_time_ns) <= outage.killed) return;
+  const auto former = epochs_killed_.find(action.region);
+  const bool anew = former == epochs_killed_.end() || action.epoch > former->second;
+  if (outage.first_command || !anew || CloudTimeFromNs(action.cause_log_time_ns) <= outage.killed) return;
   outage.first_command = now - outage.killed;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "common/ids.h"
 #include "common/time.h"
 #include "edge/inbox/control_action.h"
 #include "sim/fleet/fleet_config.h"
@@ -18,7 +20,7 @@ struct Outage {
   CloudTime killed;
   std::int64_t process = 0;
   // From the kill to the hand-over of the first command whose cause the log took after
-  // it: one that was decided anew, not sent again.
+  // it, by an owner with a newer epoch: one that was decided anew, not sent again.
   std::optional<nanoseconds> first_command;
   // From the kill until so many vehicles in a hundred had been welcomed again; if a
   // shard was killed, until they are connected and its successor has commanded.
@@ -58,6 +60,8 @@ class OutageWatch {
     std::uint64_t connects = 0;  // at the kill
   };
   std::vector<Away> away_;  // not welcomed since the last kill
+  std::map<RegionId, Epoch> epochs_;         // newest that a command was issued under
+  std::map<RegionId, Epoch> epochs_killed_;  // the same at the last kill
   std::vector<Outage> outages_;
   std::string failure_;
 };

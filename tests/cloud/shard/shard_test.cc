@@ -33,9 +33,9 @@ class ShardTest : public testing::Test {
     return count;
   }
   void Report(std::string_view vehicle, std::uint64_t id, double at_s,
-              wire::CommandOutcome outcome = wire::CommandOutcome::Applied) {
+              wire::CommandOutcome outcome = wire::CommandOutcome::Applied, std::uint32_t report = 1) {
     const std::vector<wire::CommandStatus> statuses = {
-        wire::CommandStatus(id, 1, 0, 1, 1, 7, outcome, wire::RejectReason::None)};
+        wire::CommandStatus(id, 1, 0, 1, report, 7, outcome, wire::RejectReason::None)};
     driver_.Apply(driver_.encoder().Report(vehicle, 1, statuses), at_s);
   }
 
@@ -96,10 +96,23 @@ TEST_F(ShardTest, AStatusClosesACommandOnceAndTheSecondChangesNothing) {
   EXPECT_EQ(driver_.shard().counters().closed_applied, 1u);
   EXPECT_EQ(driver_.shard().counters().outbox_open, 1u);
   EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
-  Report(first.vehicle.view(), id, 0.02, wire::CommandOutcome::Expired);
+  Report(first.vehicle.view(), id, 0.02, wire::CommandOutcome::Expired, 2);
   EXPECT_EQ(driver_.shard().counters().closed_applied, 1u);
   EXPECT_EQ(driver_.shard().counters().closed_expired, 0u);
   EXPECT_EQ(driver_.shard().counters().closed_twice, 1u);
+  EXPECT_EQ(driver_.shard().counters().closed_again, 0u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
+}
+
+TEST_F(ShardTest, AStatusThatIsToldAgainIsNoSecondOne) {
+  Collide(0);
+  const auto& first = driver_.outputs().commands.front();
+  const std::uint64_t id = Decode(first).command_id();
+  Report(first.vehicle.view(), id, 0.01, wire::CommandOutcome::Applied, 9);
+  Report(first.vehicle.view(), id, 0.02, wire::CommandOutcome::Applied, 9);
+  EXPECT_EQ(driver_.shard().counters().closed_again, 1u);
+  EXPECT_EQ(driver_.shard().counters().closed_twice, 0u);
+  EXPECT_EQ(driver_.shard().counters().closed_applied, 1u);
   EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
 }
 
