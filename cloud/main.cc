@@ -23,6 +23,7 @@
 #include "cloud/log/kafka_properties.h"
 #include "cloud/options.h"
 #include "cloud/orchestrator.h"
+#include "cloud/supervisor/supervisor.h"
 
 namespace {
 
@@ -46,6 +47,7 @@ Examples:
   starling init certs --vehicles 100
   starling-cloud --certs certs --data data
   starling-cloud --certs certs --data data --listen 0.0.0.0:7443 --http 127.0.0.1:7480
+  starling-cloud --certs certs --data data --supervise      back within a second after a crash
   starling-cloud --certs certs --data data --config cloud.json
       with cloud.json = {"gateway": {"connections_max": 500}, "log": {"sync_interval_ms": 4}}
   starling-cloud --certs certs --data data --regions 0-3 --region-map map.json      a city in four parts
@@ -95,6 +97,8 @@ struct Arguments {
   std::string key_file;
   bool accept_plain_files = false;
   std::string port_file;
+  std::string pid_file;
+  bool supervise = false;
   std::optional<std::string> listen;
   std::optional<std::string> http;
   std::optional<std::string> origin;
@@ -174,6 +178,7 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments) {
   options.key_file = arguments.key_file;
   options.accept_plain_files = arguments.accept_plain_files;
   options.port_file = arguments.port_file;
+  options.pid_file = arguments.pid_file;
   if (Status status = ReadRole(arguments, &options); !status.ok()) return status;
   if (arguments.listen) {
     Status status = starling::cloud::ParseHostPort(*arguments.listen, &options.gateway.host,
@@ -218,19 +223,26 @@ Status RaiseFileLimit(const CloudOptions& options) {
   return {};
 }
 
-// A reader finds the whole file or none.
-Status WritePortFile(const std::string& path, const Orchestrator& orchestrator) {
+// A reader finds the whole file or none.  Without a path nothing is written.
+Status WriteFileOf(const char* option, const std::string& path, const std::string& text) {
+  if (path.empty()) return {};
   const std::string draft = path + ".new";
   std::ofstream file(draft, std::ios::trunc);
-  file << "{\"listen\": " << orchestrator.gateway_port() << ", \"http\": "
-       << orchestrator.console_port() << ", \"pid\": " << ::getpid() << "}\n";
+  file << text;
   file.close();
   std::error_code failure;
   if (file) std::filesystem::rename(draft, path, failure);
-  if (!file || failure) {
-    return {starling::ErrorCode::kIoError, "--port-file " + path + " cannot be written"};
-  }
+  if (!file || failure) return {starling::ErrorCode::kIoError, option + (" " + path) + " cannot be written"};
   return {};
+}
+
+Status WriteFiles(const CloudOptions& options, const Orchestrator& orchestrator) {
+  const std::string pid = std::to_string(::getpid());
+  Status status = WriteFileOf("--pid-file", options.pid_file, pid + "\n");
+  if (!status.ok()) return status;
+  return WriteFileOf("--port-file", options.port_file,
+                     "{\"listen\": " + std::to_string(orchestrator.gateway_port()) + ", \"http\": " +
+                         std::to_string(orchestrator.console_port()) + ", \"pid\": " + pid + "}\n");
 }
 
 sigset_t BlockSignals() {
@@ -267,11 +279,7 @@ int Run(const CloudOptions& options) {
   Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options);
   if (!started.ok()) return Fail(kExitFailed, started.status());
   Orchestrator& orchestrator = *started.value();
-  if (!options.port_file.empty()) {
-    if (Status status = WritePortFile(options.port_file, orchestrator); !status.ok()) {
-      return Fail(kExitFailed, status);
-    }
-  }
+  if (Status status = WriteFiles(options, orchestrator); !status.ok()) return Fail(kExitFailed, status);
   std::string regions;
   for (const starling::RegionId region : options.regions) {
     regions += (regions.empty() ? "" : ", ") + std::to_string(ToNumber(region));
@@ -325,6 +333,20 @@ int Run(const CloudOptions& options) {
   return 0;
 }
 
+// The same, in a process that is followed by another one whenever it was killed; the
+// sockets listen in this one, so meanwhile nobody is turned away.
+int RunSupervised(CloudOptions options) {
+  if (options.has_gateway()) {
+    const Result<int> listening = starling::cloud::ListenOn(options.gateway.host, options.gateway.port);
+    if (!listening.ok()) return Fail(kExitFailed, listening.status());
+    options.gateway.listening = listening.value();
+  }
+  const Result<int> listening = starling::cloud::ListenOn(options.console.host, options.console.port);
+  if (!listening.ok()) return Fail(kExitFailed, listening.status());
+  options.console.listening = listening.value();
+  return starling::cloud::KeepRunning([&options] { return Run(options); }, Say);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -363,6 +385,10 @@ int main(int argc, char** argv) {
   app.add_flag("--accept-plain-files", arguments.accept_plain_files,
                "with --key-file: takes over a folder that was written without, and encrypts it meanwhile");
   app.add_option("--port-file", arguments.port_file, "file that gets the ports, as JSON, when ready");
+  app.add_option("--pid-file", arguments.pid_file, "file that gets the number of the process that works, when ready");
+  app.add_flag("--supervise", arguments.supervise,
+               "works in a second process, and in a new one as soon as that was killed or has crashed; connections that "
+               "come meanwhile wait for it");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -373,5 +399,5 @@ int main(int argc, char** argv) {
   if (const Status status = RaiseFileLimit(options.value()); !status.ok()) {
     return Fail(kExitFailed, status);
   }
-  return Run(options.value());
+  return arguments.supervise ? RunSupervised(options.value()) : Run(options.value());
 }

@@ -205,10 +205,14 @@ Status Console::Start() {
   const std::string where = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
   tcp::acceptor& acceptor = state_->acceptor;
   error_code failure;
-  acceptor.open(endpoint.protocol(), failure);
-  if (!failure) acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
-  if (!failure) acceptor.bind(endpoint, failure);
-  if (!failure) acceptor.listen(tcp::acceptor::max_listen_connections, failure);
+  if (state_->config.listening >= 0) {
+    acceptor.assign(endpoint.protocol(), state_->config.listening, failure);
+  } else {
+    acceptor.open(endpoint.protocol(), failure);
+    if (!failure) acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
+    if (!failure) acceptor.bind(endpoint, failure);
+    if (!failure) acceptor.listen(tcp::acceptor::max_listen_connections, failure);
+  }
   if (failure) {
     error_code ignored;
     acceptor.close(ignored);

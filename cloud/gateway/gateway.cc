@@ -190,10 +190,14 @@ Status Gateway::State::Listen() {
   const tcp::endpoint endpoint(address, config.port);
   acceptor.emplace(context);
   accept_timer.emplace(context);
-  acceptor->open(endpoint.protocol(), error);
-  if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor->bind(endpoint, error);
-  if (!error) acceptor->listen(kBacklog, error);
+  if (config.listening >= 0) {
+    acceptor->assign(endpoint.protocol(), config.listening, error);
+  } else {
+    acceptor->open(endpoint.protocol(), error);
+    if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
+    if (!error) acceptor->bind(endpoint, error);
+    if (!error) acceptor->listen(kBacklog, error);
+  }
   if (error == boost::system::errc::address_in_use) {
     return Status(ErrorCode::kUnavailable, where + " is taken by another process; choose another port");
   }

@@ -27,6 +27,7 @@ class HistoryLedger;  // cloud/gateway/history_ledger.h
 struct GatewayConfig {
   std::string host = "0.0.0.0";
   std::uint16_t port = 7443;              // 0: any free one; see Gateway::port()
+  int listening = -1;                     // a socket that listens there already, instead; the gateway's
   std::size_t threads = 1;                // io_contexts; a connection stays on one
   // What arrives within so long is taken in together once there is much of it: a wake-up for
   // each frame costs more than the frame.  Delays frames and commands by half of it in the

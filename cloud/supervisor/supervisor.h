@@ -1,0 +1,30 @@
+// Keeps a program's work going over the ends of its process.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "common/status.h"
+
+namespace starling::cloud {
+
+// A socket that listens on a numeric address, port 0: any free one; not closed on fork.
+// While it is open the kernel takes connections, also while nobody accepts them.
+//
+// Errors: kInvalidArgument for the address; kUnavailable if the port is taken; kIoError.
+Result<int> ListenOn(const std::string& host, std::uint16_t port);
+
+// Runs `work` in a process of its own, and in a new one as soon as that was killed or
+// has crashed: the former one's descriptors are closed first of all, long before it is
+// gone, and with them its locks.  One that crashes within a second of its start is
+// followed after a pause, which doubles up to five seconds.  SIGTERM, SIGINT and SIGHUP
+// are passed on; after the first two nothing is started any more.  If this process is
+// killed, the one with the work gets SIGTERM.
+//
+// Returns what `work` returned, or 128 and the signal that ended it after SIGTERM or
+// SIGINT.  `say` gets a line for people.
+// REQUIRES: this process has one thread
+int KeepRunning(const std::function<int()>& work, const std::function<void(const std::string&)>& say);
+
+}  // namespace starling::cloud

@@ -1,0 +1,142 @@
+#include "cloud/supervisor/supervisor.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace starling::cloud {
+namespace {
+
+// What the processes of a test tell each other.
+struct Shared {
+  std::atomic<int> lives{0};
+  std::atomic<int> worker{0};
+};
+
+class SupervisorTest : public testing::Test {
+ protected:
+  SupervisorTest() {
+    void* memory = ::mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    shared_ = new (memory) Shared;
+  }
+  ~SupervisorTest() override { ::munmap(shared_, sizeof(Shared)); }
+
+  // The supervisor in a process of its own.
+  static pid_t Supervise(const std::function<int()>& work) {
+    const pid_t process = ::fork();
+    if (process == 0) ::_exit(KeepRunning(work, [](const std::string&) {}));
+    return process;
+  }
+
+  static int ExitCode(pid_t process) {
+    int status = 0;
+    EXPECT_EQ(::waitpid(process, &status, 0), process);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+
+  static bool Await(const std::function<bool()>& what) {
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!what()) {
+      if (std::chrono::steady_clock::now() > limit) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return true;
+  }
+
+  Shared* shared_;
+};
+
+TEST_F(SupervisorTest, WorkThatEndsByItselfIsNotStartedAgain) {
+  const pid_t process = Supervise([this] { return ++shared_->lives, 7; });
+  EXPECT_EQ(ExitCode(process), 7);
+  EXPECT_EQ(shared_->lives, 1);
+}
+
+TEST_F(SupervisorTest, WorkThatWasKilledOrHasCrashedIsStartedAgain) {
+  const pid_t process = Supervise([this] {
+    const int life = ++shared_->lives;
+    if (life == 1) ::raise(SIGKILL);
+    if (life == 2) {
+      ::signal(SIGSEGV, SIG_DFL);  // A sanitizer would make it an end in order.
+      ::raise(SIGSEGV);
+    }
+    return 3;
+  });
+  EXPECT_EQ(ExitCode(process), 3);
+  EXPECT_EQ(shared_->lives, 3);
+}
+
+TEST_F(SupervisorTest, ASignalIsPassedOnAndEndsBoth) {
+  const pid_t process = Supervise([this] {
+    shared_->worker = ::getpid();
+    for (;;) ::pause();
+    return 0;
+  });
+  ASSERT_TRUE(Await([this] { return shared_->worker != 0; }));
+  ::kill(process, SIGTERM);
+  EXPECT_EQ(ExitCode(process), 128 + SIGTERM);
+  EXPECT_NE(::kill(shared_->worker, 0), 0);
+}
+
+TEST_F(SupervisorTest, IfItIsKilledTheWorkIsEndedInOrder) {
+  const pid_t process = Supervise([this] {
+    ::signal(SIGTERM, [](int) { ::_exit(0); });
+    shared_->worker = ::getpid();
+    for (;;) ::pause();
+    return 0;
+  });
+  ASSERT_TRUE(Await([this] { return shared_->worker != 0; }));
+  ::kill(process, SIGKILL);
+  EXPECT_EQ(ExitCode(process), -1);
+  // Whoever inherits the orphan may be slow to reap it: a zombie has ended.
+  const std::string state_file = "/proc/" + std::to_string(shared_->worker) + "/stat";
+  EXPECT_TRUE(Await([&] {
+    char text[512] = "";
+    const int file = ::open(state_file.c_str(), O_RDONLY | O_CLOEXEC);
+    if (file < 0) return true;
+    (void)!::read(file, text, sizeof text - 1);
+    ::close(file);
+    const std::string line(text);
+    return line.find(") Z") != std::string::npos;
+  }));
+}
+
+TEST_F(SupervisorTest, AConnectionThatComesWhileNobodyWorksWaitsForTheNext) {
+  const Result<int> listening = ListenOn("127.0.0.1", 0);
+  ASSERT_TRUE(listening.ok());
+  sockaddr_in address{};
+  socklen_t size = sizeof address;
+  ASSERT_EQ(::getsockname(listening.value(), reinterpret_cast<sockaddr*>(&address), &size), 0);
+  EXPECT_EQ(ListenOn("127.0.0.1", ntohs(address.sin_port)).status().code(), ErrorCode::kUnavailable);
+  EXPECT_EQ(ListenOn("nowhere", 1).status().code(), ErrorCode::kInvalidArgument);
+
+  const int client = ::socket(AF_INET, SOCK_STREAM, 0);
+  ASSERT_EQ(::connect(client, reinterpret_cast<const sockaddr*>(&address), size), 0);
+  const pid_t process = Supervise([&] {
+    if (++shared_->lives == 1) ::raise(SIGKILL);
+    // The socket does not block, and the connection is there already.
+    const int accepted = ::accept(listening.value(), nullptr, nullptr);
+    return ::write(accepted, "x", 1) == 1 ? 0 : 1;
+  });
+  EXPECT_EQ(ExitCode(process), 0);
+  char byte = 0;
+  EXPECT_EQ(::read(client, &byte, 1), 1);
+  ::close(client);
+  ::close(listening.value());
+}
+
+}  // namespace
+}  // namespace starling::cloud
