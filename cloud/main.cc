@@ -47,7 +47,7 @@ Examples:
   starling init certs --vehicles 100
   starling-cloud --certs certs --data data
   starling-cloud --certs certs --data data --listen 0.0.0.0:7443 --http 127.0.0.1:7480
-  starling-cloud --certs certs --data data --supervise      back within a second after a crash
+  starling-cloud --certs certs --data data --supervise      starts again at once after a crash
   starling-cloud --certs certs --data data --config cloud.json
       with cloud.json = {"gateway": {"connections_max": 500}, "log": {"sync_interval_ms": 4}}
   starling-cloud --certs certs --data data --regions 0-3 --region-map map.json      a city in four parts
@@ -56,10 +56,11 @@ Examples:
   curl http://127.0.0.1:7480/v1/vehicles/veh-00001      is my vehicle streaming?
 
 SIGTERM or SIGINT: vehicles are told, what is due is acknowledged, the log is closed.
-A second one ends at once; nothing that was acknowledged is lost.
+A second one, two seconds later, ends at once; nothing that was acknowledged is lost.
 SIGHUP: the certificates' folder, the key file and the region map are read again; changed certificates are noticed
 without it.  A region map with a higher version takes effect at once: vehicles and conflicts move with their ids.
-Exit codes: 0 ended in order, 1 failed (the reason is on standard error), 2 wrong usage.)";
+Exit codes: 0 ended in order, 1 failed (the reason is on standard error), 2 wrong usage; with
+--supervise also 128 and the number of the signal that ended the work.)";
 
 void Say(const std::string& message) {
   const auto now = std::chrono::system_clock::now();
@@ -260,7 +261,15 @@ sigset_t BlockSignals() {
   return ends;
 }
 
+// When the first signal came, on CLOCK_MONOTONIC.
+volatile std::sig_atomic_t drained_since_s = 0;
+
 void EndAtOnce(int) {
+  // systemd tells every process of a unit, and a supervisor passes on what it is told:
+  // the two are one.
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  if (now.tv_sec - drained_since_s < 2) return;
   constexpr char kMessage[] = "starling-cloud: second signal: ending at once\n";
   // Nothing to be done if standard error is gone.
   (void)!::write(STDERR_FILENO, kMessage, sizeof kMessage - 1);
@@ -319,6 +328,9 @@ int Run(const CloudOptions& options) {
       break;
     }
   }
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  drained_since_s = static_cast<std::sig_atomic_t>(now.tv_sec);
   struct sigaction at_once {};
   at_once.sa_handler = EndAtOnce;
   ::sigaction(SIGTERM, &at_once, nullptr);
@@ -334,17 +346,25 @@ int Run(const CloudOptions& options) {
 }
 
 // The same, in a process that is followed by another one whenever it was killed; the
-// sockets listen in this one, so meanwhile nobody is turned away.
-int RunSupervised(CloudOptions options) {
-  if (options.has_gateway()) {
-    const Result<int> listening = starling::cloud::ListenOn(options.gateway.host, options.gateway.port);
+// sockets listen in this one, so connections wait meanwhile.
+int RunSupervised(const Arguments& arguments, const CloudOptions& first) {
+  int vehicles = -1;
+  if (first.has_gateway()) {
+    const Result<int> listening = starling::cloud::ListenOn(first.gateway.host, first.gateway.port);
     if (!listening.ok()) return Fail(kExitFailed, listening.status());
-    options.gateway.listening = listening.value();
+    vehicles = listening.value();
   }
-  const Result<int> listening = starling::cloud::ListenOn(options.console.host, options.console.port);
-  if (!listening.ok()) return Fail(kExitFailed, listening.status());
-  options.console.listening = listening.value();
-  return starling::cloud::KeepRunning([&options] { return Run(options); }, Say);
+  const Result<int> people = starling::cloud::ListenOn(first.console.host, first.console.port);
+  if (!people.ok()) return Fail(kExitFailed, people.status());
+  const auto work = [&] {
+    // Read anew each time: files may have changed since.
+    Result<CloudOptions> options = MakeOptions(arguments);
+    if (!options.ok()) return Fail(kExitUsage, options.status());
+    options.value().gateway.listening = vehicles;
+    options.value().console.listening = people.value();
+    return Run(options.value());
+  };
+  return starling::cloud::KeepRunning(work, Say);
 }
 
 }  // namespace
@@ -385,7 +405,8 @@ int main(int argc, char** argv) {
   app.add_flag("--accept-plain-files", arguments.accept_plain_files,
                "with --key-file: takes over a folder that was written without, and encrypts it meanwhile");
   app.add_option("--port-file", arguments.port_file, "file that gets the ports, as JSON, when ready");
-  app.add_option("--pid-file", arguments.pid_file, "file that gets the number of the process that works, when ready");
+  app.add_option("--pid-file", arguments.pid_file, "file that gets the number of the process that works, when ready; "
+                 "with --supervise end the first process, not that one");
   app.add_flag("--supervise", arguments.supervise,
                "works in a second process, and in a new one as soon as that was killed or has crashed; connections that "
                "come meanwhile wait for it");
@@ -399,5 +420,5 @@ int main(int argc, char** argv) {
   if (const Status status = RaiseFileLimit(options.value()); !status.ok()) {
     return Fail(kExitFailed, status);
   }
-  return arguments.supervise ? RunSupervised(options.value()) : Run(options.value());
+  return arguments.supervise ? RunSupervised(arguments, options.value()) : Run(options.value());
 }

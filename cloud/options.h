@@ -32,8 +32,8 @@ struct CloudOptions {
   std::string certificates;            // folder made by `starling init`
   std::string data;                    // folder of log and state; one process at a time
   std::string region_map;              // file, docs/formats/region_map.md; empty: all of the world is `region`
-  std::string port_file;
-  std::string pid_file;                // the same               // written when ready; empty: none
+  std::string port_file;               // written when ready; empty: none
+  std::string pid_file;                // the same
   RegionId region{};                   // the first of `regions`; a gateway's history lies there
   // What this process owns or stands by for; of a gateway those that it takes commands
   // from, and all of the map's.  Rising, not empty.

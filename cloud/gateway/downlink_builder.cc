@@ -25,9 +25,10 @@ std::span<const std::byte> DownlinkBuilder::Welcome(CloudTime now, RegionId regi
 }
 
 std::span<const std::byte> DownlinkBuilder::ClockReply(std::uint64_t probe_boot_time_ns, CloudTime received,
-                                                       CloudTime sent) {
+                                                       CloudTime sent, milliseconds reconnect_spread) {
   return Frame(FrameType::kClockReply,
-               wire::CreateClockReply(builder_, probe_boot_time_ns, ToNs(received), ToNs(sent)));
+               wire::CreateClockReply(builder_, probe_boot_time_ns, ToNs(received), ToNs(sent),
+                                      static_cast<std::uint32_t>(reconnect_spread.count())));
 }
 
 std::span<const std::byte> DownlinkBuilder::HistoryAck(BootId boot, std::uint64_t first,

@@ -28,7 +28,8 @@ class DownlinkBuilder {
 
   std::span<const std::byte> Welcome(CloudTime now, RegionId region, Epoch epoch, FrameOrigin origin,
                                      BootId acked_boot, std::uint64_t acked_through, milliseconds reconnect_spread);
-  std::span<const std::byte> ClockReply(std::uint64_t probe_boot_time_ns, CloudTime received, CloudTime sent);
+  std::span<const std::byte> ClockReply(std::uint64_t probe_boot_time_ns, CloudTime received, CloudTime sent,
+                                        milliseconds reconnect_spread);
   std::span<const std::byte> HistoryAck(BootId boot, std::uint64_t first, std::uint64_t through, bool refused);
   std::span<const std::byte> StatusAck(BootId boot, std::uint32_t through_report);
   std::span<const std::byte> Notice(wire::NoticeCode code, std::uint32_t retry_after_ms, std::string_view detail);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -26,7 +27,6 @@
 #include "cloud/gateway/gateway_regions.h"
 #include "cloud/gateway/history_ledger.h"
 #include "cloud/gateway/record_builder.h"
-#include "cloud/gateway/tls_connection.h"
 #include "cloud/gateway/vehicle_directory.h"
 #include "cloud/log/log.h"
 #include "cloud/tls/certificate_watch.h"
@@ -71,6 +71,14 @@ struct GatewayShared {
   VehicleDirectory directory{config};
   std::optional<CertificateWatch> certificates;  // set before the threads run
   GatewayRegions regions;
+  std::atomic<std::size_t> connected{0};  // vehicles; any thread, in no order
+
+  // Over how long the vehicles that are here now should spread their return.
+  milliseconds ReconnectSpread() const {
+    const auto vehicles = static_cast<double>(connected.load(std::memory_order_relaxed));
+    return milliseconds(static_cast<std::int64_t>(
+        std::min(vehicles / config.reconnects_per_second * 1000, 60'000.0)));
+  }
 };
 
 // GatewayCounters of one thread: it alone adds, anyone loads, in no order.
@@ -136,9 +144,6 @@ class GatewayThread {
   void QueueAck(Ack ack);
   void QueueHandshake(std::shared_ptr<VehicleConnection> connection);
   void OnHandshakeOver();
-  // Sealing a ticket costs nearly as much as the handshake that it makes cheaper: it is
-  // done when no handshake waits.
-  void QueueTicket(std::weak_ptr<TlsConnection> connection) { tickets_due_.push_back(std::move(connection)); }
   // The next move is the peer's, and it has no slot: the oldest of these make room.
   using HalfOpen = std::list<VehicleConnection*>;
   HalfOpen::iterator EnterHalfOpen(VehicleConnection* connection);
@@ -169,7 +174,6 @@ class GatewayThread {
   void SendAcks();
   void StartHandshakes();
   void ParkStalled();
-  void SendTickets();
   void ArmPace();
   void CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections, std::size_t first);
 
@@ -180,7 +184,6 @@ class GatewayThread {
   boost::asio::steady_timer sweep_timer_{context_};
   std::vector<std::shared_ptr<VehicleConnection>> connections_;  // each knows its place
   std::deque<std::shared_ptr<VehicleConnection>> waiting_;       // for their handshake
-  std::deque<std::weak_ptr<TlsConnection>> tickets_due_;
   HalfOpen half_open_;                    // oldest first
   std::deque<std::weak_ptr<VehicleConnection>> shaking_;         // with a slot, oldest first; some are over
   boost::asio::steady_timer pace_timer_{context_};

@@ -117,15 +117,19 @@ void TlsConnection::Handshake() {
   }
 }
 
-void TlsConnection::SendTicket() {
-  if (closed_ || !established_ || awaiting_write_ || unsent_bytes() > 0) return;
+bool TlsConnection::SendTicket() {
+  if (closed_ || !established_ || awaiting_write_ || unsent_bytes() > 0) return false;
   ERR_clear_error();
-  if (SSL_new_session_ticket(ssl_.get()) != 1) return ERR_clear_error();
+  if (SSL_new_session_ticket(ssl_.get()) != 1) {
+    ERR_clear_error();
+    return false;
+  }
+  // What the socket does not take now goes with the next read or write.
   const int outcome = SSL_do_handshake(ssl_.get());
-  if (outcome == 1) return;
-  if (SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_WRITE) return AwaitWritable();
+  if (outcome == 1 || SSL_get_error(ssl_.get(), outcome) == SSL_ERROR_WANT_WRITE) return true;
   established_ = false;
   Close("connection lost: " + LastTlsError());
+  return true;
 }
 
 void TlsConnection::Read() {

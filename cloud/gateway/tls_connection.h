@@ -34,8 +34,8 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   void Close(const std::string& why);
 
   // Gives a peer that resumed its session a ticket for the next time: it used the last
-  // one.  Does nothing while something else is on its way.
-  void SendTicket();
+  // one.  False, and nothing is sent, while something else is on its way.
+  bool SendTicket();
 
   bool established() const { return established_; }
   bool closed() const { return closed_; }

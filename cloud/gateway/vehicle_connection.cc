@@ -105,9 +105,8 @@ void VehicleConnection::OnEstablished(const SSL* ssl) {
   vehicle_.id = vehicle.value();
   active_ = thread_->coarse_now();
   record_ = std::move(claimed.record);
-  reconnect_spread_ = milliseconds(static_cast<std::int64_t>(
-      static_cast<double>(claimed.vehicles) / thread_->shared->config.reconnects_per_second * 1000));
-  if (SSL_session_reused(ssl) == 1) thread_->QueueTicket(weak_from_this());
+  thread_->shared->connected.fetch_add(1, std::memory_order_relaxed);
+  ticket_due_ = SSL_session_reused(ssl) == 1;
   if (const auto former = claimed.former.connection.lock()) {
     Tally::Add(&thread_->tally().replaced_connections);
     boost::asio::post(former->thread_->context(), [former] { former->Replace(); });
@@ -119,13 +118,15 @@ void VehicleConnection::OnClosed(const std::string&) {
   if (stage_ == Stage::kShaking) thread_->OnHandshakeOver();
   LeaveHalfOpen();
   if (record_ != nullptr) {
-    Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
     const bool was_current = thread_->shared->directory.Release(vehicle_.id, this);
     // A replaced connection is no absence: the newer one has said that it is there.
     if (was_current && vehicle_.boot != BootId{} && !session_pending_) {
       acked_through_ = 0;
       (void)AppendSession(false);
     }
+    thread_->shared->connected.fetch_sub(1, std::memory_order_relaxed);
+    // Last, so that who sees it go sees its consequences.
+    Tally::Add(&thread_->tally().connections, static_cast<std::uint64_t>(-1));
   }
   thread_->Forget(this);
 }
@@ -134,6 +135,12 @@ void VehicleConnection::CutIfRevoked(const ServerTls& server_tls) {
   if (closed() || record_ == nullptr || !server_tls.Revokes(tls())) return;
   Tally::Add(&thread_->tally().revoked_cut);
   Close("the certificate was revoked");
+}
+
+bool VehicleConnection::SendTicketIfDue() {
+  if (!ticket_due_ || closed() || !SendTicket()) return false;
+  ticket_due_ = false;
+  return true;
 }
 
 void VehicleConnection::Replace() {
@@ -296,7 +303,7 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
     if (record_->router.routed() && map.Has(record_->router.owner())) region = record_->router.owner();
   }
   Send(thread_->downlink.Welcome(CloudNow(), region, shared.regions.EpochOf(region), shared.config.origin,
-                                 vehicle_.boot, through, reconnect_spread_),
+                                 vehicle_.boot, through, shared.ReconnectSpread()),
        Priority::kUrgent);
   stage_ = Stage::kWelcomed;
   return {};
@@ -442,7 +449,8 @@ Judgement VehicleConnection::OnProbe(std::span<const std::byte> payload) {
   const auto* probe = ReadPayload<wire::ClockProbe>(payload);
   if (probe == nullptr) return Undecodable("not a clock probe");
   if (Judgement judgement = CheckProbe(*probe); !judgement.accepted()) return judgement;
-  Send(thread_->downlink.ClockReply(probe->boot_time_ns(), received_, CloudNow()), Priority::kUrgent);
+  Send(thread_->downlink.ClockReply(probe->boot_time_ns(), received_, CloudNow(), thread_->shared->ReconnectSpread()),
+       Priority::kUrgent);
   return {};
 }
 

@@ -42,6 +42,8 @@ class VehicleConnection final : public TlsConnection {
 
   // Closes if the TLS hello, the handshake's end, Hello, the next frame or the rest of one
   // has been awaited too long.  Not while it waits for others' handshakes: that is our doing.
+  // True if the vehicle was given its next ticket.
+  bool SendTicketIfDue();
   void CheckTimeouts(std::chrono::steady_clock::time_point now);
 
   // Closes if the vehicle's certificate is revoked.
@@ -96,7 +98,7 @@ class VehicleConnection final : public TlsConnection {
   RecordBuilder::Vehicle vehicle_;          // boot 0 until Hello
   CloudTime received_;                      // when the bytes at hand were read
   std::uint64_t acked_through_ = 0;         // as Welcome said
-  milliseconds reconnect_spread_{};         // as Welcome says
+  bool ticket_due_ = false;                 // its session was resumed with the last one
   bool session_pending_ = false;            // its first fix tells which regions to tell
   CloudTime commanded_{};                   // when the last command was sent
   std::vector<std::byte> carry_;            // an incomplete frame

@@ -13,11 +13,11 @@ VehicleDirectory::Claimed VehicleDirectory::Claim(const VehicleId& vehicle, cons
     const bool pauses = now < entry.refused_until;
     if (pauses || !entry.replacements.Take(now)) {
       if (!pauses) entry.refused_until = now + config_.replacement_pause;
-      return {entry.record, {}, true, entries_.size()};
+      return {entry.record, {}, true};
     }
   }
   entry.connection = route.connection.lock().get();
-  return {entry.record, std::exchange(entry.route, route), false, entries_.size()};
+  return {entry.record, std::exchange(entry.route, route)};
 }
 
 bool VehicleDirectory::Release(const VehicleId& vehicle, const VehicleConnection* connection) {

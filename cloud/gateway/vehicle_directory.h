@@ -64,7 +64,6 @@ class VehicleDirectory {
     std::shared_ptr<VehicleRecord> record;
     Route former;  // empty if there was no connection
     bool refused = false;  // replaced too often: it stays where it is
-    std::size_t vehicles = 0;  // that have been here, with this one
   };
 
   // From now on the vehicle is at `route`.

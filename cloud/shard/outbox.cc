@@ -6,6 +6,17 @@
 #include "common/check.h"
 
 namespace starling::cloud {
+namespace {
+
+// Whatever number a vehicle gives a report of it: it repeats the rest to the bit.
+std::uint32_t MarkOf(const wire::CommandStatus& status, std::uint64_t boot_id) {
+  std::uint64_t hash = MixHash(boot_id, status.boot_time_ns());
+  hash = MixHash(hash, static_cast<std::uint64_t>(status.outcome()) << 8 |
+                           static_cast<std::uint64_t>(status.reason()));
+  return std::min(static_cast<std::uint32_t>(hash), Outbox::Closed::kAnyMark - 1);
+}
+
+}  // namespace
 
 bool Outbox::HasRoom(const VehicleProfile& profile, CommandId id) const {
   return profile.outbox_size < per_vehicle_max_ && by_id_.Find(ToNumber(id)) == FlatMap::kNone &&
@@ -29,13 +40,15 @@ void Outbox::Add(Entry entry, VehicleProfile* profile) {
   ++profile->outbox_size;
 }
 
-Outbox::Closing Outbox::Close(CommandId id, std::uint32_t report, Slot slot, VehicleProfile* profile) {
-  report = std::min(report, Closed::kAnyReport - 1);  // Vehicles choose it.
+Outbox::Closing Outbox::Close(const wire::CommandStatus& status, std::uint64_t boot_id, Slot slot,
+                              VehicleProfile* profile) {
+  const CommandId id{status.command_id()};
+  const std::uint32_t mark = MarkOf(status, boot_id);
   const std::uint32_t at = by_id_.Find(ToNumber(id));
   if (at == FlatMap::kNone || entries_[at].slot != slot) {
     const std::uint32_t closed_by = closed_.Find(ToNumber(id));
     if (closed_by == FlatMap::kNone) return Closing::kUnmatched;
-    return closed_by == report || closed_by == Closed::kAnyReport ? Closing::kAgain : Closing::kTwice;
+    return closed_by == mark || closed_by == Closed::kAnyMark ? Closing::kAgain : Closing::kTwice;
   }
   std::uint32_t* link = &profile->outbox_head;
   while (*link != at) link = &entries_[*link].next;
@@ -44,7 +57,7 @@ Outbox::Closing Outbox::Close(CommandId id, std::uint32_t report, Slot slot, Veh
   by_id_.Erase(ToNumber(id));
   entries_[at] = {};
   free_.push_back(at);
-  Remember({id, report});
+  Remember({id, mark});
   return Closing::kClosed;
 }
 
@@ -70,7 +83,7 @@ void Outbox::Remember(const Closed& closed) {
     closed_order_.pop_front();
     ++closed_before_;
   }
-  closed_.Insert(ToNumber(closed.id), closed.report);
+  closed_.Insert(ToNumber(closed.id), closed.mark);
   closed_order_.push_back(closed);
 }
 

@@ -10,6 +10,7 @@
 #include "cloud/shard/vehicle_table.h"
 #include "common/ids.h"
 #include "schemas/cloud_to_edge/downlink_generated.h"
+#include "schemas/edge_to_cloud/uplink_generated.h"
 
 namespace starling::cloud {
 
@@ -32,11 +33,11 @@ class Outbox {
 
   enum class Closing : std::uint8_t { kClosed, kAgain, kTwice, kUnmatched };
 
-  // A command that has its status, and by which of the vehicle's reports.
+  // A command that has its status, and a mark of what that said.
   struct Closed {
-    static constexpr std::uint32_t kAnyReport = 0xFFFFFFFE;
+    static constexpr std::uint32_t kAnyMark = 0xFFFFFFFE;  // not known
     CommandId id{};
-    std::uint32_t report = kAnyReport;
+    std::uint32_t mark = kAnyMark;
   };
 
   Outbox(std::size_t per_vehicle_max, std::size_t closed_remembered)
@@ -48,11 +49,11 @@ class Outbox {
   // REQUIRES: HasRoom
   void Add(Entry entry, VehicleProfile* profile);
 
-  // A terminal status arrived, by this report of the vehicle; 0: the shard's own.
-  // kAgain: it is the one that the command has; vehicles repeat what was not acknowledged.
-  // kTwice: the command has another one; kUnmatched: this shard never issued it to this
+  // A terminal status arrived.  kAgain: it says what the one said that the command has;
+  // vehicles repeat what was not acknowledged, and what they are asked for again.  kTwice:
+  // it says something else.  kUnmatched: this shard never issued the command to this
   // vehicle, or has forgotten.
-  Closing Close(CommandId id, std::uint32_t report, Slot slot, VehicleProfile* profile);
+  Closing Close(const wire::CommandStatus& status, std::uint64_t boot_id, Slot slot, VehicleProfile* profile);
 
   // The vehicle's open commands, oldest first.
   std::vector<const Entry*> OpenOf(const VehicleProfile& profile) const;
@@ -78,7 +79,7 @@ class Outbox {
   FlatMap by_id_;
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> free_;
-  FlatMap closed_;                          // the report of each
+  FlatMap closed_;                          // the mark of each
   std::deque<Closed> closed_order_;
   std::uint64_t closed_before_ = 0;
 };

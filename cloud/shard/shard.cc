@@ -319,7 +319,7 @@ void Shard::State::OnReport(const log::CommandReport& record) {
 
 void Shard::State::Settle(Slot slot, std::uint64_t boot_id, const wire::CommandStatus& status) {
   VehicleProfile& profile = vehicles.profile(slot);
-  switch (outbox.Close(CommandId{status.command_id()}, status.report_sequence(), slot, &profile)) {
+  switch (outbox.Close(status, boot_id, slot, &profile)) {
     case Outbox::Closing::kAgain: ++counters.closed_again; return;
     case Outbox::Closing::kTwice: ++counters.closed_twice; return;
     case Outbox::Closing::kUnmatched: ++counters.closed_unmatched; break;

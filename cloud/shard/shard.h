@@ -114,7 +114,7 @@ struct ShardCounters {
   std::uint64_t pair_news_unplaced = 0;    // of these, about a vehicle that is not known here
   std::uint64_t vehicle_news_sent = 0;     // about silent vehicles, or after a change of the map
   std::uint64_t vehicle_news_read = 0;
-  std::uint64_t closed_again = 0;          // a status told again: its acknowledgement was lost
+  std::uint64_t closed_again = 0;          // the status that it has, told again
 };
 
 // Owns one region: a pure function of its partition of "telemetry",

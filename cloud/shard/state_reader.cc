@@ -220,12 +220,12 @@ bool StateParts::AddPair(const VehicleId& a, const VehicleId& b, const std::uint
 bool StateParts::AddClosed(std::uint64_t number, const std::uint8_t* bytes, std::size_t size) {
   const auto* entry = Verified<log::ClosedEntry>(bytes, size);
   if (entry == nullptr || entry->ids()->size() > kClosedPerEntry) return false;
-  const auto* reports = entry->reports();
-  if (reports != nullptr && reports->size() != entry->ids()->size()) return false;
+  const auto* marks = entry->marks();
+  if (marks != nullptr && marks->size() != entry->ids()->size()) return false;
   std::vector<Outbox::Closed> some(entry->ids()->size());
   for (flatbuffers::uoffset_t i = 0; i < some.size(); ++i) {
     some[i].id = CommandId{entry->ids()->Get(i)};
-    if (reports != nullptr) some[i].report = std::min(reports->Get(i), Outbox::Closed::kAnyReport);
+    if (marks != nullptr) some[i].mark = std::min(marks->Get(i), Outbox::Closed::kAnyMark);
   }
   return closed.emplace(number, std::move(some)).second;
 }

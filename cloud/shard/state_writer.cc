@@ -134,18 +134,18 @@ void Shard::Save(const StateVisitor& visit) const {
   const std::deque<Outbox::Closed>& closed = state.outbox.closed();
   const std::uint64_t closed_before = state.outbox.closed_before();
   std::vector<std::uint64_t> ids;
-  std::vector<std::uint32_t> reports;
+  std::vector<std::uint32_t> marks;
   for (std::size_t i = 0; i < closed.size(); ++i) {
     ids.push_back(ToNumber(closed[i].id));
-    reports.push_back(closed[i].report);
+    marks.push_back(closed[i].mark);
     const std::uint64_t next = closed_before + i + 1;
     if (next % kClosedPerEntry != 0 && i + 1 != closed.size()) continue;
     WriteClosedKey((next - 1) / kClosedPerEntry, &key);
     const auto closed_ids = builder.CreateVector(ids);
-    builder.Finish(log::CreateClosedEntry(builder, closed_ids, builder.CreateVector(reports)));
+    builder.Finish(log::CreateClosedEntry(builder, closed_ids, builder.CreateVector(marks)));
     put();
     ids.clear();
-    reports.clear();
+    marks.clear();
   }
 
   for (const std::uint32_t index : state.horizon.pairs()) {

@@ -28,7 +28,8 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int kBacklog = 4096;
-constexpr nanoseconds kShortLife = seconds(1);
+// With what it takes to open a large log.
+constexpr nanoseconds kShortLife = seconds(10);
 constexpr nanoseconds kPauseMin = milliseconds(100);
 constexpr nanoseconds kPauseMax = seconds(5);
 
@@ -37,7 +38,7 @@ int ExitCodeOf(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
 // The process with the work.  The pipe's other end is its alone: it says there that it
 // ends by itself, and says nothing if it does not.
 struct Worker {
-  pid_t process = -1;
+  pid_t process = 0;                      // 0: none
   int pipe = -1;
   Clock::time_point started;
 };
@@ -52,6 +53,7 @@ class Keeper {
     STARLING_CHECK(::sigprocmask(SIG_BLOCK, &signals, &former_mask_) == 0);
     // A shell's background job inherits an ignored SIGINT, which would never arrive.
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
+    ::signal(SIGPIPE, SIG_IGN);  // A reader of standard error that is gone ends nobody.
     signals_ = ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     STARLING_CHECK(signals_ >= 0);
   }
@@ -62,15 +64,21 @@ class Keeper {
 
   int Run() {
     for (;;) {
-      if (const Status started = Start(); !started.ok()) {
+      const Status started = Start();
+      if (!started.ok()) {
         say_(std::string(started.message()));
-        return 1;
+        if (former_.empty() && pause_ == nanoseconds(0)) return 1;  // It never worked.
+        Pause(std::clamp(2 * pause_, kPauseMin, kPauseMax));
+      } else {
+        const bool by_itself = AwaitEnd();
+        ::close(worker_.pipe);
+        if (by_itself || ending_) return Reap();
+        say_("process " + std::to_string(worker_.process) + " was killed or has crashed; starting another one");
+        former_.push_back(std::exchange(worker_.process, 0));
+        ReapFormer();
+        Pause(Clock::now() - worker_.started >= kShortLife ? nanoseconds(0)
+                                                           : std::clamp(2 * pause_, kPauseMin, kPauseMax));
       }
-      const bool by_itself = AwaitEnd();
-      ::close(worker_.pipe);
-      if (by_itself || ending_) return Reap();
-      say_("process " + std::to_string(worker_.process) + " was killed or has crashed; starting another one");
-      Pause();
       if (ending_) return 128 + SIGTERM;
     }
   }
@@ -81,14 +89,17 @@ class Keeper {
     if (::pipe2(ends, O_CLOEXEC) != 0) return {ErrorCode::kIoError, std::string("pipe: ") + std::strerror(errno)};
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
-    if (child < 0) return {ErrorCode::kExhausted, std::string("fork: ") + std::strerror(errno)};
+    if (child < 0) {
+      ::close(ends[0]);
+      ::close(ends[1]);
+      return {ErrorCode::kExhausted, std::string("fork: ") + std::strerror(errno)};
+    }
     if (child == 0) {
       ::close(ends[0]);
       ::close(signals_);
       // Ctrl-C is for this process's parent, which passes it on once.
       (void)::setpgid(0, 0);
       (void)::prctl(PR_SET_PDEATHSIG, SIGTERM);
-      (void)::sigprocmask(SIG_SETMASK, &former_mask_, nullptr);
       if (::getppid() != parent) ::_exit(128 + SIGTERM);
       const int code = work_();
       const char by_itself = 1;
@@ -121,7 +132,7 @@ class Keeper {
         continue;
       }
       ending_ = ending_ || number != SIGHUP;
-      ::kill(worker_.process, number);
+      if (worker_.process > 0) ::kill(worker_.process, number);
     }
   }
 
@@ -130,18 +141,18 @@ class Keeper {
     std::erase_if(former_, [](pid_t process) { return ::waitpid(process, nullptr, WNOHANG) == process; });
   }
 
+  // It may take its time, and signals are for it until it is gone.
   int Reap() {
     int status = 0;
-    while (::waitpid(worker_.process, &status, 0) < 0 && errno == EINTR) {
+    for (pollfd waiting{signals_, POLLIN, 0}; ::waitpid(worker_.process, &status, WNOHANG) == 0;) {
+      (void)::poll(&waiting, 1, 100);
+      TakeSignals();
     }
     return ExitCodeOf(status);
   }
 
-  void Pause() {
-    former_.push_back(worker_.process);
-    ReapFormer();
-    pause_ = Clock::now() - worker_.started >= kShortLife ? nanoseconds(0)
-                                                          : std::clamp(2 * pause_, kPauseMin, kPauseMax);
+  void Pause(nanoseconds pause) {
+    pause_ = pause;
     const Clock::time_point until = Clock::now() + pause_;
     while (!ending_ && Clock::now() < until) {
       std::this_thread::sleep_for(std::min<nanoseconds>(until - Clock::now(), milliseconds(20)));
@@ -152,7 +163,7 @@ class Keeper {
   const std::function<int()>& work_;
   const std::function<void(const std::string&)>& say_;
   sigset_t former_mask_{};
-  int signals_ = -1;
+  int signals_ = -1;                      // a signalfd
   Worker worker_;
   std::vector<pid_t> former_;  // killed, and perhaps not gone yet
   nanoseconds pause_{};

@@ -10,17 +10,19 @@
 namespace starling::cloud {
 
 // A socket that listens on a numeric address, port 0: any free one; not closed on fork.
-// While it is open the kernel takes connections, also while nobody accepts them.
+// While it is open the kernel takes connections, also while nobody accepts them: 4,096,
+// or net.core.somaxconn if that is less.
 //
 // Errors: kInvalidArgument for the address; kUnavailable if the port is taken; kIoError.
 Result<int> ListenOn(const std::string& host, std::uint16_t port);
 
 // Runs `work` in a process of its own, and in a new one as soon as that was killed or
-// has crashed: the former one's descriptors are closed first of all, long before it is
-// gone, and with them its locks.  One that crashes within a second of its start is
-// followed after a pause, which doubles up to five seconds.  SIGTERM, SIGINT and SIGHUP
-// are passed on; after the first two nothing is started any more.  If this process is
-// killed, the one with the work gets SIGTERM.
+// has crashed: a pipe says so when its file locks are free, long before its last socket
+// is closed.  One that crashes within ten seconds of its start is followed after a pause,
+// which doubles from 0.1 to five seconds; one that ends by itself, with whatever code,
+// is not followed.  SIGTERM, SIGINT and SIGHUP are passed on, and after the first two
+// nothing is started any more; `work` begins with these and SIGCHLD blocked, at their
+// defaults.  If this process is killed, the one with the work gets SIGTERM.
 //
 // Returns what `work` returned, or 128 and the signal that ended it after SIGTERM or
 // SIGINT.  `say` gets a line for people.

@@ -30,6 +30,8 @@ constexpr std::size_t kReportStatusesMax = 32;
 
 // The cloud cannot silence a vehicle for longer than this with one notice.
 constexpr milliseconds kPauseMax{60'000};
+
+// Nor keep it away for longer by what it asks for its return.
 constexpr milliseconds kReconnectSpreadMax{60'000};
 
 constexpr std::size_t kNoticeCharactersMax = 200;
@@ -85,6 +87,7 @@ struct Agent::State {
   Status TakeFrame(const FrameView& frame, BootTime now);
   bool TakePayload(FrameType type, std::span<const std::byte> payload, BootTime now);
   bool OnWelcome(const wire::Welcome& welcome, BootTime now);
+  void TakeReconnectSpread(std::uint32_t ms) { reconnect_spread = std::min(milliseconds(ms), kReconnectSpreadMax); }
   void OnNotice(const wire::Notice& notice, BootTime now);
 
   template <typename Table>
@@ -219,8 +222,9 @@ bool Agent::State::TakePayload(FrameType type, std::span<const std::byte> payloa
     }
     case FrameType::kClockReply: {
       const auto* reply = Verified<wire::ClockReply>(payload);
-      return reply != nullptr && clock.OnReply(reply->probe_boot_time_ns(), reply->received_ns(),
-                                               reply->sent_ns(), now);
+      if (reply == nullptr) return false;
+      TakeReconnectSpread(reply->reconnect_spread_ms());
+      return clock.OnReply(reply->probe_boot_time_ns(), reply->received_ns(), reply->sent_ns(), now);
     }
     case FrameType::kHistoryAck: {
       const auto* ack = Verified<wire::HistoryAck>(payload);
@@ -256,7 +260,7 @@ bool Agent::State::OnWelcome(const wire::Welcome& welcome, BootTime now) {
   // Said again on one connection it moves the frame, and changes no schedule.
   if (!welcomed) clock.Restart(now);
   welcomed = true;
-  reconnect_spread = std::min(milliseconds(welcome.reconnect_spread_ms()), kReconnectSpreadMax);
+  TakeReconnectSpread(welcome.reconnect_spread_ms());
   live.Start(origin);
   history.AcknowledgeThrough(BootId{welcome.acked_boot_id()}, welcome.acked_through_sequence());
   return true;

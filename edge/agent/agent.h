@@ -144,8 +144,8 @@ class Agent {
   bool drained() const;
 
   bool welcomed() const;
-  // Over how long to spread the return to a gateway that was lost, as it asked when it
-  // said Welcome; 0 before the first one.
+  // Over how long to spread the return to a gateway that was lost, as it asked last; 0
+  // before the first Welcome.
   milliseconds reconnect_spread() const;
   // cloud time - boot time, from the best recent probe; nullopt before one.
   std::optional<nanoseconds> clock_offset() const;

@@ -17,7 +17,7 @@
 
 namespace starling::sim {
 
-// What the main thread and the observer hand to each other.
+// What the fleet's and the traffic's threads and the observer hand to each other.
 //
 // Threading: thread-safe.
 class FleetExchange {
@@ -35,7 +35,7 @@ class FleetExchange {
   // Its number alone, for who asks all the time.
   std::uint64_t cloud_looks() const { return cloud_looks_.load(std::memory_order_acquire); }
 
-  // Shard's predictions, for the main thread, which knows the truth.  What it does
+  // Shard's predictions, for the traffic's thread, which knows the truth.  What it does
   // not fetch in time is given up; the number of observations says how many it had.
   BoundedQueue<PredictedVehicle> predictions{4096, Overflow::kDropNewest};
 
@@ -60,7 +60,7 @@ enum class ViewMode : std::uint8_t {
   kLines,     // one line each five seconds
 };
 
-// The second thread: asks the orchestrator for its figures, shows the run to whoever
+// A thread of its own: asks the orchestrator for its figures, shows the run to whoever
 // watches, and fetches the shard's predictions, so that the main thread never waits.
 //
 // Threading: Start, Stop and record() from one thread.

@@ -32,13 +32,13 @@ void OutageWatch::Kill(CloudTime now, std::span<const SimVehicle> vehicles) {
     failure_ = config_.kill_pid_file + " holds no process number";
     return;
   }
-  epochs_killed_ = epochs_;
-  away_.clear();
-  for (std::size_t i = 0; i < vehicles.size(); ++i) away_.push_back({i, vehicles[i].uplink->counters().connects});
   if (::kill(static_cast<pid_t>(process), SIGKILL) != 0) {
     failure_ = "process " + std::to_string(process) + " of " + config_.kill_pid_file + ": " + std::strerror(errno);
     return;
   }
+  epochs_killed_ = epochs_;
+  away_.clear();
+  for (std::size_t i = 0; i < vehicles.size(); ++i) away_.push_back({i, vehicles[i].uplink->counters().connects});
   outages_.push_back({.killed = now, .process = process, .first_command = {}, .live_50 = {}, .live_99 = {}});
 }
 

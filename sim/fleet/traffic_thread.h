@@ -18,12 +18,12 @@
 namespace starling::sim {
 
 // Moves the traffic on a thread of its own: steps each vehicle at its instant and hands
-// over what it would say of itself, in the order of the schedule.  Agents and links so
-// never make a vehicle late, and a step never makes an agent late.  Knows the truth, so
-// it judges the shard's predictions, too.
+// over what it would say of itself, in the order of the schedule.  So agents and links do
+// not make a vehicle late, nor steps an agent.  Knows the truth, so it judges the shard's
+// predictions, too.
 //
-// If what it hands over is not taken, it waits; the steps then come late, but each is
-// still for its own instant.
+// If kStepsMax steps are not taken, it waits; steps then come late, but each is still for
+// its own instant.
 //
 // Threading: Start, Stop, Take, ready and SetLimit from one thread, which owns the
 // traffic before Start and after Stop; figures from any thread.
@@ -33,6 +33,9 @@ class TrafficThread {
     std::uint64_t collisions = 0;
     PredictionError prediction;
   };
+
+  // Steps that wait to be taken: a tenth of a second of ten thousand vehicles, and some.
+  static constexpr std::size_t kStepsMax = 1 << 14;
 
   // All must outlive it.
   TrafficThread(Traffic* traffic, const Schedule* schedule, const FleetClock* clock,
@@ -65,9 +68,6 @@ class TrafficThread {
     std::optional<double> ceiling_mps;
     double decel_mps2 = 0;
   };
-
-  // A tenth of a second of ten thousand vehicles, and some.
-  static constexpr std::size_t kStepsMax = 1 << 14;
 
   void Loop();
   bool Step(std::uint64_t turn);

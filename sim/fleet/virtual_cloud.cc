@@ -125,7 +125,7 @@ void VirtualCloud::TakeFrame(std::size_t vehicle, const FrameView& frame, CloudT
     case FrameType::kCommandReport: return OnReport(vehicle, bytes, now);
     case FrameType::kClockProbe:
       if (const auto* probe = cloud::ReadPayload<wire::ClockProbe>(bytes)) {
-        Send(vehicle, downlink_.ClockReply(probe->boot_time_ns(), now, now));
+        Send(vehicle, downlink_.ClockReply(probe->boot_time_ns(), now, now, milliseconds(0)));
       }
       return;
     case FrameType::kClockReport:

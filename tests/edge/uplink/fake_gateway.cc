@@ -141,12 +141,13 @@ void FakeGateway::OnFrame(Session* session, const FrameView& frame) {
   flatbuffers::FlatBufferBuilder builder;
   switch (frame.type) {
     case FrameType::kHello:
-      builder.Finish(wire::CreateWelcome(builder, 1'000'000'000, 0, 1, 377'209'977, -1'224'723'053));
+      builder.Finish(wire::CreateWelcome(builder, 1'000'000'000, 0, 1, 377'209'977, -1'224'723'053, 0, 0,
+                                         reconnect_spread_ms_));
       return Send(session, FrameType::kWelcome, builder);
     case FrameType::kClockProbe: {
       const auto sent = flatbuffers::GetRoot<wire::ClockProbe>(payload.value().data())->boot_time_ns();
       const auto cloud = kCloudMinusBootNs + static_cast<std::int64_t>(sent);
-      builder.Finish(wire::CreateClockReply(builder, sent, cloud, cloud));
+      builder.Finish(wire::CreateClockReply(builder, sent, cloud, cloud, reconnect_spread_ms_));
       return Send(session, FrameType::kClockReply, builder);
     }
     case FrameType::kLive:

@@ -39,6 +39,9 @@ class FakeGateway {
   // While true it reads, but says nothing.
   void SetSilent(bool silent) { silent_ = silent; }
 
+  // What it asks for from now on, in Welcome and with each clock reply.
+  void SetReconnectSpread(milliseconds spread) { reconnect_spread_ms_ = static_cast<std::uint32_t>(spread.count()); }
+
   // A finished wire::Command.
   void SendCommand(const flatbuffers::FlatBufferBuilder& command);
   void SendGarbage();
@@ -65,6 +68,7 @@ class FakeGateway {
   bool accepting_ = true;
   bool reading_ = true;
   bool silent_ = false;
+  std::uint32_t reconnect_spread_ms_ = 0;
   PayloadCodec codec_;
   std::vector<std::shared_ptr<Session>> sessions_;
   std::map<FrameType, std::size_t> frames_;

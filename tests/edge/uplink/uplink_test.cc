@@ -78,6 +78,22 @@ class UplinkTest : public testing::Test {
     RunUntil([this] { return agent_->welcomed() && gateway_.frames(FrameType::kClockReport) > 0; });
   }
 
+  void SendSpeedAdvice() {
+    flatbuffers::FlatBufferBuilder command;
+    wire::CommandBuilder builder(command);
+    builder.add_command_id(4711);
+    builder.add_kind(wire::CommandKind::SpeedAdvice);
+    builder.add_epoch(1);
+    builder.add_sequence(1);
+    builder.add_episode_id(5);
+    builder.add_boot_id(ToNumber(kBoot));
+    builder.add_expires_boot_time_ns(ToNs(now_ + seconds(4)));
+    builder.add_speed_ceiling_cmps(830);
+    builder.add_decel_cmps2(150);
+    command.Finish(builder.Finish());
+    gateway_.SendCommand(command);
+  }
+
   void Drive(std::size_t samples) {
     for (std::size_t i = 0; i < samples; ++i) {
       now_ += kSampleInterval;
@@ -146,6 +162,28 @@ TEST_F(UplinkTest, ACutLinkResumesItsSessionAndLosesNothing) {
   EXPECT_EQ(uplink_->counters().connects, 2u);
   EXPECT_EQ(uplink_->counters().resumed, 1u);
   EXPECT_EQ(gateway_.resumed(), 1u);
+}
+
+// The jitter's seed is fixed; of a minute's spread a fraction of a second is not drawn.
+TEST_F(UplinkTest, AVehicleTakesItsTimeToComeBackToAGatewayThatWent) {
+  gateway_.SetReconnectSpread(milliseconds(60'000));
+  Connect();
+  uplink_->Cut();  // The way was lost, not the gateway.
+  RunUntil([this] { return agent_->welcomed() && uplink_->counters().connects == 2; });
+  gateway_.Drop();
+  RunUntil([this] { return !uplink_->connected(); });
+  context_.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(gateway_.accepted(), 2u);
+}
+
+TEST_F(UplinkTest, AVehicleThatACommandHoldsComesBackAtOnce) {
+  gateway_.SetReconnectSpread(milliseconds(60'000));
+  Connect();
+  SendSpeedAdvice();
+  RunUntil([this] { return !actions_.empty(); });
+  gateway_.Drop();
+  RunUntil([this] { return !uplink_->connected(); });
+  RunUntil([this] { return agent_->welcomed() && uplink_->counters().connects == 2; });
 }
 
 TEST_F(UplinkTest, AKilledGatewayIsResumedTimeAndAgain) {
@@ -339,19 +377,7 @@ TEST_F(UplinkTest, ASlowLinkConflatesInTheAgent) {
 
 TEST_F(UplinkTest, ACommandReachesTheControllerAndItsStatusTheCloud) {
   Connect();
-  flatbuffers::FlatBufferBuilder command;
-  wire::CommandBuilder builder(command);
-  builder.add_command_id(4711);
-  builder.add_kind(wire::CommandKind::SpeedAdvice);
-  builder.add_epoch(1);
-  builder.add_sequence(1);
-  builder.add_episode_id(5);
-  builder.add_boot_id(ToNumber(kBoot));
-  builder.add_expires_boot_time_ns(ToNs(now_ + seconds(4)));
-  builder.add_speed_ceiling_cmps(830);
-  builder.add_decel_cmps2(150);
-  command.Finish(builder.Finish());
-  gateway_.SendCommand(command);
+  SendSpeedAdvice();
   RunUntil([this] { return !gateway_.outcomes().empty(); });
   ASSERT_EQ(actions_.size(), 1u);
   EXPECT_EQ(ToNumber(actions_[0].command), 4711u);

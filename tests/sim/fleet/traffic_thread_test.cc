@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -26,6 +27,10 @@ class TrafficThreadTest : public testing::Test {
     twin_ = std::make_unique<Traffic>(*city_, config);
   }
 
+  std::unique_ptr<TrafficThread> Make() {
+    return std::make_unique<TrafficThread>(traffic_.get(), &schedule_, &clock_, &exchange_, std::chrono::microseconds(500));
+  }
+
   // Waits for the next step; none if it does not come.
   std::optional<VehicleTruth> Next(TrafficThread* driving) {
     const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -45,10 +50,10 @@ class TrafficThreadTest : public testing::Test {
 };
 
 TEST_F(TrafficThreadTest, HandsOverEveryStepInTheOrderOfTheSchedule) {
-  TrafficThread driving(traffic_.get(), &schedule_, &clock_, &exchange_, std::chrono::microseconds(500));
-  driving.Start(clock_.Now() - kPast, kVehicles * kRounds, CloudTime::max());
+  const auto driving = Make();
+  driving->Start(clock_.Now() - kPast, kVehicles * kRounds, CloudTime::max());
   for (std::uint64_t turn = 0; turn < kVehicles * kRounds; ++turn) {
-    const std::optional<VehicleTruth> truth = Next(&driving);
+    const std::optional<VehicleTruth> truth = Next(driving.get());
     ASSERT_TRUE(truth) << "no step for turn " << turn;
     const Schedule::Turn at = schedule_.At(turn);
     twin_->Step(at.vehicle, SimTime(at.instant));
@@ -57,32 +62,32 @@ TEST_F(TrafficThreadTest, HandsOverEveryStepInTheOrderOfTheSchedule) {
     ASSERT_EQ(truth->position.x, expected.position.x);
     ASSERT_EQ(truth->position.y, expected.position.y);
   }
-  driving.Stop();
-  EXPECT_EQ(driving.ready(), 0U);
+  driving->Stop();
+  EXPECT_EQ(driving->ready(), 0U);
   EXPECT_EQ(traffic_->Digest(), twin_->Digest());
 }
 
 TEST_F(TrafficThreadTest, ALimitHoldsFromAStepOn) {
-  TrafficThread driving(traffic_.get(), &schedule_, &clock_, &exchange_, std::chrono::microseconds(500));
-  for (VehicleIndex vehicle = 0; vehicle < kVehicles; ++vehicle) ASSERT_TRUE(driving.SetLimit(vehicle, 0.0, 8.0));
+  const auto driving = Make();
+  for (VehicleIndex vehicle = 0; vehicle < kVehicles; ++vehicle) ASSERT_TRUE(driving->SetLimit(vehicle, 0.0, 8.0));
   constexpr std::uint64_t kTurns = kVehicles * 40;  // 4 s: from any speed to a stand
-  driving.Start(clock_.Now() - kPast, kTurns, CloudTime::max());
-  for (std::uint64_t turn = 0; turn < kTurns; ++turn) ASSERT_TRUE(Next(&driving));
-  driving.Stop();
+  driving->Start(clock_.Now() - kPast, kTurns, CloudTime::max());
+  for (std::uint64_t turn = 0; turn < kTurns; ++turn) ASSERT_TRUE(Next(driving.get()));
+  driving->Stop();
   EXPECT_EQ(traffic_->StoppedVehicles(), kVehicles);
 }
 
 // Nobody takes what it hands over, and much is still to come.
 TEST_F(TrafficThreadTest, StopsWhileItWaitsForRoom) {
-  TrafficThread driving(traffic_.get(), &schedule_, &clock_, &exchange_, std::chrono::microseconds(500));
-  driving.Start(clock_.Now() - kPast, std::uint64_t{kVehicles} * 36'000, CloudTime::max());
-  std::size_t before = 0;
-  do {
-    before = driving.ready();
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  } while (driving.ready() != before || before == 0);
-  driving.Stop();
-  EXPECT_EQ(driving.ready(), before);
+  const auto driving = Make();
+  driving->Start(clock_.Now() - kPast, std::uint64_t{kVehicles} * 36'000, CloudTime::max());
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (driving->ready() < TrafficThread::kStepsMax && std::chrono::steady_clock::now() < limit) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  ASSERT_EQ(driving->ready(), TrafficThread::kStepsMax);
+  driving->Stop();
+  EXPECT_EQ(driving->ready(), TrafficThread::kStepsMax);
 }
 
 }  // namespace
