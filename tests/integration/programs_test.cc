@@ -91,5 +91,18 @@ TEST_F(Orchestrator, StartsAgainAfterItWasKilled) {
   EXPECT_EQ(Get("/readyz"), "ready\n");
 }
 
+TEST_F(Orchestrator, SupervisedItIsFollowedByAnotherProcessOnTheSamePorts) {
+  MakeCertificates(1);
+  StartCloud({"--supervise", "--pid-file", Path("cloud.pid")});
+  ASSERT_FALSE(HasFailure());
+  const std::string first = Read("cloud.pid");
+  ASSERT_FALSE(first.empty());
+  ASSERT_EQ(::kill(std::stoi(first), SIGKILL), 0);
+  EXPECT_TRUE(Eventually(kEndPatience, [&] { return Read("cloud.pid") != first && Get("/readyz") == "ready\n"; }));
+  EXPECT_TRUE(cloud_->Running());
+  cloud_->Signal(SIGTERM);
+  EXPECT_EQ(cloud_->Wait(kEndPatience), 0);
+}
+
 }  // namespace
 }  // namespace starling

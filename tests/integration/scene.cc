@@ -56,10 +56,12 @@ std::vector<std::string> Scene::CloudCommand(std::uint16_t port, std::uint16_t h
           "--port-file", Path("ports.json")};
 }
 
-void Scene::StartCloud() {
+void Scene::StartCloud(const std::vector<std::string>& more) {
   std::filesystem::remove(folder_ / "ports.json");
   std::ofstream(folder_ / "cloud.json") << R"({"gateway": {"connections_max": 300}})";
-  cloud_ = std::make_unique<ChildProcess>(CloudCommand(port_, http_port_), Path("cloud.log"));
+  std::vector<std::string> command = CloudCommand(port_, http_port_);
+  command.insert(command.end(), more.begin(), more.end());
+  cloud_ = std::make_unique<ChildProcess>(command, Path("cloud.log"));
   ASSERT_TRUE(Eventually(kStartPatience, [&] {
     return !cloud_->Running() || std::filesystem::exists(folder_ / "ports.json");
   }));

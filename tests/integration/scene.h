@@ -31,8 +31,8 @@ class Scene : public ::testing::Test {
   std::vector<std::string> CloudCommand(std::uint16_t port, std::uint16_t http_port) const;
 
   // Starts one and waits until it is ready; its ports are then known, and kept by
-  // the next one.
-  void StartCloud();
+  // the next one.  `more`: further arguments.
+  void StartCloud(const std::vector<std::string>& more = {});
 
   // The body of GET `target`; none if nobody answers or the status is not 200.
   std::optional<std::string> Get(const std::string& target) const;
