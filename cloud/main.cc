@@ -39,6 +39,9 @@ constexpr int kExitUsage = 2;
 // and the few threads here do not contend.
 constexpr int kMallocArenasMax = 4;
 
+// A process that was killed lets go of its files within moments.
+constexpr std::chrono::milliseconds kLockPatience{2'000};
+
 // How often the main thread looks whether the log still works.
 constexpr timespec kHealthInterval{0, 200'000'000};
 
@@ -362,6 +365,9 @@ int RunSupervised(const Arguments& arguments, const CloudOptions& first) {
     if (!options.ok()) return Fail(kExitUsage, options.status());
     options.value().gateway.listening = vehicles;
     options.value().console.listening = people.value();
+    // Whoever else has them is named when they are opened.
+    starling::cloud::AwaitUnlocked(options.value().log.directory + "/LOCK", kLockPatience);
+    starling::cloud::AwaitUnlocked(options.value().state.directory + "/LOCK", kLockPatience);
     return Run(options.value());
   };
   return starling::cloud::KeepRunning(work, Say);

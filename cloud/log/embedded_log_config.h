@@ -68,7 +68,7 @@ struct EmbeddedLogConfig {
 
   // Bytes of write-ahead log above which the memtables that hold it in place are
   // written out.  Bounds what a restart has to replay, about 120 MB/s.  At least 1 MiB.
-  std::uint64_t wal_bytes_max = 32 << 20;
+  std::uint64_t wal_bytes_max = 16 << 20;
 
   // Cache for the blocks and indexes of files.
   std::size_t block_cache_bytes = 16 << 20;

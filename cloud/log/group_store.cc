@@ -171,9 +171,7 @@ Result<std::unique_ptr<GroupStore>> GroupStore::Open(const EmbeddedLogConfig& co
   if (Status status = store->Recover(); !status.ok()) return store->Explain(status);
   // Only now may retention drop files: of a partition all of whose records are too
   // old, the end that was just written is all that is left.
-  const rocksdb::Status enabled = store->db_->EnableAutoCompaction(
-      {store->families_.begin(), store->families_.begin() + kTopicCount});
-  if (!enabled.ok()) return ToStatus(enabled, "starting the log's retention");
+  store->env_->ReleaseCompactions();
   return store;
 }
 
@@ -189,10 +187,10 @@ Status GroupStore::MakeEnv(const EmbeddedLogConfig& config, std::function<CloudT
                            const StoreEncryption& encryption) {
   if (encryption.keys == nullptr) {
     if (Status status = CheckPlain(config.directory); !status.ok()) return status;
-    env_ = MakeStoreEnv(std::move(now), nullptr);
+    env_ = std::make_unique<StoreEnv>(std::move(now), nullptr);
   } else {
     encrypted_ = std::make_unique<EncryptedStore>(encryption, "log");
-    env_ = MakeStoreEnv(std::move(now), encrypted_->file_system());
+    env_ = std::make_unique<StoreEnv>(std::move(now), encrypted_->file_system());
   }
   return Status();
 }

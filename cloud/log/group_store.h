@@ -12,6 +12,7 @@
 #include "cloud/log/append_queue.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/log/group_format.h"
+#include "cloud/log/group_store_options.h"
 #include "cloud/store/encryption.h"
 #include "common/status.h"
 #include "common/time.h"
@@ -109,7 +110,7 @@ class GroupStore {
   Status Explain(Status status) const;
 
   std::unique_ptr<EncryptedStore> encrypted_;  // nullptr: plain
-  std::unique_ptr<rocksdb::Env> env_;
+  std::unique_ptr<StoreEnv> env_;
   std::unique_ptr<rocksdb::DB> db_;
   std::vector<rocksdb::ColumnFamilyHandle*> families_;  // By Topic; then the default one.
   std::vector<PartitionEnd> recovered_;

@@ -33,21 +33,6 @@ class LogClock final : public rocksdb::SystemClockWrapper {
   const std::function<CloudTime()> now_;
 };
 
-class LogEnv final : public rocksdb::EnvWrapper {
- public:
-  explicit LogEnv(std::function<CloudTime()> now) : EnvWrapper(Env::Default()) {
-    system_clock_ =
-        std::make_shared<LogClock>(Env::Default()->GetSystemClock(), std::move(now));
-  }
-  LogEnv(std::function<CloudTime()> now, const std::shared_ptr<rocksdb::FileSystem>& files)
-      : EnvWrapper(rocksdb::NewCompositeEnv(files)) {
-    system_clock_ =
-        std::make_shared<LogClock>(Env::Default()->GetSystemClock(), std::move(now));
-    file_system_ = files;
-  }
-
-  const char* Name() const override { return "LogEnv"; }
-};
 
 // Background work yields to the threads that a fix waits for.  Not at the lowest
 // priority: on a busy machine flushes would then fall behind and stall the writer.
@@ -73,10 +58,50 @@ std::shared_ptr<rocksdb::TableFactory> MakeTableFactory(std::shared_ptr<rocksdb:
 
 }  // namespace
 
-std::unique_ptr<rocksdb::Env> MakeStoreEnv(std::function<CloudTime()> now,
-                                           const std::shared_ptr<rocksdb::FileSystem>& files) {
-  if (files != nullptr) return std::make_unique<LogEnv>(std::move(now), files);
-  return std::make_unique<LogEnv>(std::move(now));
+StoreEnv::StoreEnv(std::function<CloudTime()> now, const std::shared_ptr<rocksdb::FileSystem>& files)
+    : EnvWrapper(files == nullptr ? std::shared_ptr<Env>(Env::Default(), [](Env*) {})
+                                  : std::shared_ptr<Env>(rocksdb::NewCompositeEnv(files))) {
+  system_clock_ = std::make_shared<LogClock>(Env::Default()->GetSystemClock(), std::move(now));
+  if (files != nullptr) file_system_ = files;
+}
+
+void StoreEnv::Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,
+                        void (*unscheduled)(void*)) {
+  {
+    const MutexLock lock(mutex_);
+    if (held_ && priority != Priority::HIGH) {
+      jobs_.push_back({function, argument, priority, tag, unscheduled});
+      return;
+    }
+  }
+  EnvWrapper::Schedule(function, argument, priority, tag, unscheduled);
+}
+
+int StoreEnv::UnSchedule(void* tag, Priority priority) {
+  std::vector<Job> dropped;
+  {
+    const MutexLock lock(mutex_);
+    const auto kept = std::stable_partition(
+        jobs_.begin(), jobs_.end(), [&](const Job& job) { return job.tag != tag || job.priority != priority; });
+    dropped.assign(kept, jobs_.end());
+    jobs_.erase(kept, jobs_.end());
+  }
+  for (const Job& job : dropped) {
+    if (job.unscheduled != nullptr) job.unscheduled(job.argument);
+  }
+  return static_cast<int>(dropped.size()) + EnvWrapper::UnSchedule(tag, priority);
+}
+
+void StoreEnv::ReleaseCompactions() {
+  std::vector<Job> jobs;
+  {
+    const MutexLock lock(mutex_);
+    held_ = false;
+    jobs.swap(jobs_);
+  }
+  for (const Job& job : jobs) {
+    EnvWrapper::Schedule(job.function, job.argument, job.priority, job.tag, job.unscheduled);
+  }
 }
 
 rocksdb::DBOptions MakeStoreOptions(const EmbeddedLogConfig& config, rocksdb::Env* env) {
@@ -93,6 +118,7 @@ rocksdb::DBOptions MakeStoreOptions(const EmbeddedLogConfig& config, rocksdb::En
   options.allow_concurrent_memtable_write = false;  // There is one writer.
   options.enable_write_thread_adaptive_yield = false;
   options.max_background_jobs = 2;
+  options.max_file_opening_threads = 1;  // Else so many are started for each topic, at a start that is waited for.
   options.bytes_per_sync = 1 << 20;  // A flush in one burst would make the WAL's syncs wait.
   options.listeners.push_back(std::make_shared<LowPriority>());
   options.max_bgerror_resume_count = 0;  // A log that failed stays so until a restart.
@@ -115,8 +141,6 @@ rocksdb::ColumnFamilyOptions MakeTopicOptions(const TopicConfig& config,
   options.level0_file_num_compaction_trigger = 16;
   options.ttl = static_cast<std::uint64_t>(config.age_max.count());
   options.periodic_compaction_seconds = 0;
-  // Held back until the ends of all partitions are known: see GroupStore::Open.
-  options.disable_auto_compactions = true;
 
   options.write_buffer_size = config.memtable_bytes;
   options.max_write_buffer_number = kMemtablesMax;

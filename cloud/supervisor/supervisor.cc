@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -35,8 +37,19 @@ constexpr nanoseconds kPauseMax = seconds(5);
 
 int ExitCodeOf(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-// The process with the work.  The pipe's other end is its alone: it says there that it
-// ends by itself, and says nothing if it does not.
+// What the process with the work says on its pipe.
+constexpr char kHoldsLock = 'l';
+constexpr char kEndsByItself = 'e';
+
+struct flock WholeFile(short type) {
+  struct flock lock {};
+  lock.l_type = type;
+  lock.l_whence = SEEK_SET;
+  return lock;
+}
+
+// The process with the work.  The pipe's other end is its alone.  The pipe is closed when
+// all of its sockets are; the lock that it holds goes at the beginning of its end.
 struct Worker {
   pid_t process = 0;                      // 0: none
   int pipe = -1;
@@ -55,10 +68,12 @@ class Keeper {
     for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGCHLD}) ::signal(number, SIG_DFL);
     ::signal(SIGPIPE, SIG_IGN);  // A reader of standard error that is gone ends nobody.
     signals_ = ::signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
-    STARLING_CHECK(signals_ >= 0);
+    lock_ = ::memfd_create("supervised", MFD_CLOEXEC);
+    unlocked_ = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    STARLING_CHECK(signals_ >= 0 && lock_ >= 0 && unlocked_ >= 0);
   }
   ~Keeper() {
-    ::close(signals_);
+    for (const int descriptor : {signals_, lock_, unlocked_}) ::close(descriptor);
     (void)::sigprocmask(SIG_SETMASK, &former_mask_, nullptr);
   }
 
@@ -73,6 +88,7 @@ class Keeper {
         const bool by_itself = AwaitEnd();
         ::close(worker_.pipe);
         if (by_itself || ending_) return Reap();
+        ForgetLock();
         say_("process " + std::to_string(worker_.process) + " was killed or has crashed; starting another one");
         former_.push_back(std::exchange(worker_.process, 0));
         ReapFormer();
@@ -101,9 +117,10 @@ class Keeper {
       (void)::setpgid(0, 0);
       (void)::prctl(PR_SET_PDEATHSIG, SIGTERM);
       if (::getppid() != parent) ::_exit(128 + SIGTERM);
+      struct flock lock = WholeFile(F_WRLCK);
+      if (::fcntl(lock_, F_SETLK, &lock) == 0) (void)!::write(ends[1], &kHoldsLock, 1);
       const int code = work_();
-      const char by_itself = 1;
-      (void)!::write(ends[1], &by_itself, 1);
+      (void)!::write(ends[1], &kEndsByItself, 1);
       std::exit(code);
     }
     ::close(ends[1]);
@@ -114,13 +131,39 @@ class Keeper {
   // Until the worker says that it ends by itself, true, or cannot say anything any more.
   bool AwaitEnd() {
     for (;;) {
-      pollfd waiting[2] = {{worker_.pipe, POLLIN, 0}, {signals_, POLLIN, 0}};
-      if (::poll(waiting, 2, -1) < 0) continue;
+      pollfd waiting[3] = {{worker_.pipe, POLLIN, 0}, {signals_, POLLIN, 0}, {unlocked_, POLLIN, 0}};
+      if (::poll(waiting, 3, -1) < 0) continue;
       if (waiting[1].revents != 0) TakeSignals();
-      if (waiting[0].revents == 0) continue;
-      char byte = 0;
-      return ::read(worker_.pipe, &byte, 1) == 1;
+      if (waiting[0].revents != 0) {
+        char said = 0;
+        if (::read(worker_.pipe, &said, 1) != 1) return false;
+        if (said == kEndsByItself) return true;
+        AwaitLock();
+      } else if (waiting[2].revents != 0) {
+        return false;
+      }
     }
+  }
+
+  // A lock can be waited for, but not polled.
+  void AwaitLock() {
+    waiter_ = std::thread([this] {
+      struct flock lock = WholeFile(F_WRLCK);
+      while (::fcntl(lock_, F_SETLKW, &lock) != 0 && errno == EINTR) {
+      }
+      const std::uint64_t one = 1;
+      (void)!::write(unlocked_, &one, sizeof one);
+    });
+  }
+
+  // REQUIRES: the process that held it is ending
+  void ForgetLock() {
+    if (!waiter_.joinable()) return;
+    waiter_.join();
+    struct flock lock = WholeFile(F_UNLCK);
+    (void)::fcntl(lock_, F_SETLK, &lock);
+    std::uint64_t count = 0;
+    (void)!::read(unlocked_, &count, sizeof count);
   }
 
   void TakeSignals() {
@@ -148,6 +191,7 @@ class Keeper {
       (void)::poll(&waiting, 1, 100);
       TakeSignals();
     }
+    ForgetLock();
     return ExitCodeOf(status);
   }
 
@@ -164,6 +208,9 @@ class Keeper {
   const std::function<void(const std::string&)>& say_;
   sigset_t former_mask_{};
   int signals_ = -1;                      // a signalfd
+  int lock_ = -1;                         // a file in memory; the worker has a record lock on it
+  int unlocked_ = -1;                     // an eventfd: the waiter has the lock
+  std::thread waiter_;                    // while a worker has it; none when there is a fork
   Worker worker_;
   std::vector<pid_t> former_;  // killed, and perhaps not gone yet
   nanoseconds pause_{};
@@ -192,6 +239,18 @@ Result<int> ListenOn(const std::string& host, std::uint16_t port) {
   const int descriptor = acceptor.release(error);
   if (error) return Status(ErrorCode::kIoError, "cannot listen on " + where + ": " + error.message());
   return descriptor;
+}
+
+void AwaitUnlocked(const std::string& path, milliseconds patience) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
+  if (file < 0) return;
+  const Clock::time_point until = Clock::now() + patience;
+  for (;;) {
+    struct flock lock = WholeFile(F_WRLCK);
+    if (::fcntl(file, F_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || Clock::now() >= until) break;
+    std::this_thread::sleep_for(milliseconds(1));
+  }
+  ::close(file);
 }
 
 int KeepRunning(const std::function<int()>& work, const std::function<void(const std::string&)>& say) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/status.h"
+#include "common/time.h"
 
 namespace starling::cloud {
 
@@ -16,9 +17,14 @@ namespace starling::cloud {
 // Errors: kInvalidArgument for the address; kUnavailable if the port is taken; kIoError.
 Result<int> ListenOn(const std::string& host, std::uint16_t port);
 
+// Waits until no other process holds a record lock on the file, `patience` at most; at
+// once if there is no such file.
+void AwaitUnlocked(const std::string& path, milliseconds patience);
+
 // Runs `work` in a process of its own, and in a new one as soon as that was killed or
-// has crashed: a pipe says so when its file locks are free, long before its last socket
-// is closed.  One that crashes within ten seconds of its start is followed after a pause,
+// has crashed: as soon as its record locks begin to go, which is long before its last
+// socket is closed (a fifth of a second with ten thousand).  So the new one may find a
+// lock still held, for moments: AwaitUnlocked.  One that crashes within ten seconds of its start is followed after a pause,
 // which doubles from 0.1 to five seconds; one that ends by itself, with whatever code,
 // is not followed.  SIGTERM, SIGINT and SIGHUP are passed on, and after the first two
 // nothing is started any more; `work` begins with these and SIGCHLD blocked, at their

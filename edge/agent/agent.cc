@@ -401,6 +401,8 @@ DesiredState Agent::desired(BootTime now) const {
   return s.inbox.Desired(now, speed_mps);
 }
 
+bool Agent::avoids(BootTime now) const { return state_->inbox.Avoids(now); }
+
 Status Agent::Flush() { return state_->history.Seal(); }
 
 bool Agent::drained() const { return state_->history.empty() && state_->inbox.idle(); }

@@ -135,6 +135,8 @@ class Agent {
 
   // What the controller has to respect at `now`.
   DesiredState desired(BootTime now) const;
+  // Whether that keeps it out of somebody's way.
+  bool avoids(BootTime now) const;
 
   // Seals the open batch now, for example before a planned stop.
   Status Flush();

@@ -139,7 +139,7 @@ std::optional<ControlAction> Inbox::Take(BootTime now) {
            (lease.episode == action.episode && (release || lease.region == next.rank.region));
   });
   if (!release) {
-    leases_.push_back({action.command, action.episode, next.rank.region, action.speed_ceiling_mps,
+    leases_.push_back({action.command, action.episode, action.kind, next.rank.region, action.speed_ceiling_mps,
                        action.decel_mps2, action.expires});
   }
   Finish(action.command, CommandOutcome::Applied, RejectReason::None, now);
@@ -179,6 +179,12 @@ DesiredState Inbox::Desired(BootTime now, double speed_mps) const {
   }
   if (needed_mps2 > 0) desired.decel_mps2 = needed_mps2;
   return desired;
+}
+
+bool Inbox::Avoids(BootTime now) const {
+  return std::any_of(leases_.begin(), leases_.end(), [now](const Lease& lease) {
+    return lease.kind == wire::CommandKind::Avoidance && lease.expires > now;
+  });
 }
 
 std::vector<wire::CommandStatus> Inbox::NextReports(std::size_t count_max) {

@@ -85,6 +85,9 @@ class Inbox {
   // whose ceiling is below `speed_mps`, or that of the lowest ceiling if none is.
   DesiredState Desired(BootTime now, double speed_mps) const;
 
+  // A live lease is of an Avoidance command.
+  bool Avoids(BootTime now) const;
+
   // Up to `count_max` statuses not yet given out on this connection, oldest first.
   std::vector<wire::CommandStatus> NextReports(std::size_t count_max);
   bool has_reports() const { return unsent_ > 0; }
@@ -123,6 +126,7 @@ class Inbox {
   struct Lease {
     CommandId id{};
     EpisodeId episode{};
+    wire::CommandKind kind{};
     std::uint32_t region = 0;
     double speed_ceiling_mps = 0;
     double decel_mps2 = 0;

@@ -92,6 +92,10 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   std::uint64_t timer_round = 0;       // tells a cancelled expiry from the present one
   milliseconds backoff{};              // before the next retry; 0: backoff_min
   std::shared_ptr<TlsLink> link;       // null between attempts
+  // The one before, closed.  To free what TLS holds takes as long as to close the socket;
+  // the vehicles of a gateway that went all have that to do at once, so it waits for the
+  // next attempt, and those are spread.
+  std::shared_ptr<TlsLink> ended_link;
   bool awaiting_welcome = false;       // of this link; the timer is its limit
   BootTime established_at;
   BootTime last_heard;                 // any byte of the cloud, or established
@@ -113,6 +117,7 @@ void Uplink::State::RunTimer(nanoseconds delay, void (State::*then)()) {
 void Uplink::State::AttemptAfter(nanoseconds delay) { RunTimer(delay, &State::Attempt); }
 
 void Uplink::State::Attempt() {
+  ended_link.reset();
   const auto make_tls = [this] {
     return MakeClientConnection(tls, *credentials, config.server_name, session.get());
   };
@@ -154,12 +159,12 @@ void Uplink::State::OnFailed(std::string reason, Failure failure) {
 void Uplink::State::Lose(std::string reason, Failure failure) {
   if (awaiting_welcome) ++closed.failures;
   // A gateway that went takes all its vehicles with it: they come back one after the
-  // other, and those first that a command holds, because they are near somebody.
+  // other, and those first that keep out of somebody's way.
   const bool gone = failure == Failure::kPeer && !awaiting_welcome;
-  const bool held = agent->desired(clock()).speed_ceiling_mps.has_value();
+  const bool first = agent->avoids(clock());
   last_failure = std::move(reason);
   Disconnect(false);
-  Retry(gone && !held ? nanoseconds(agent->reconnect_spread()) : nanoseconds(0));
+  Retry(gone && !first ? nanoseconds(agent->reconnect_spread()) : nanoseconds(0));
 }
 
 void Uplink::State::Retry(nanoseconds spread) {
@@ -175,7 +180,8 @@ void Uplink::State::Disconnect(bool polite) {
   timer.cancel();
   ++timer_round;
   if (link == nullptr) return;
-  const std::shared_ptr<TlsLink> ended = std::exchange(link, nullptr);
+  ended_link = std::exchange(link, nullptr);
+  const std::shared_ptr<TlsLink> ended = ended_link;
   if (ended->established()) {
     if (SslSessionPtr newest = ended->TakeSession()) session = std::move(newest);
   }

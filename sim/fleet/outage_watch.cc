@@ -10,7 +10,7 @@
 namespace starling::sim {
 namespace {
 
-constexpr milliseconds kLookEvery{10};
+constexpr milliseconds kLookEvery{50};  // It looks at every vehicle that is away.
 
 }  // namespace
 

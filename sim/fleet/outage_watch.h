@@ -39,8 +39,8 @@ class OutageWatch {
   explicit OutageWatch(const FleetConfig* config) : config_(*config) {}
 
   void Start(CloudTime drive_start) { start_ = drive_start; }
-  // Kills when it is time; looks at the vehicles a hundred times a second while some
-  // are away.
+  // Kills when it is time; looks at the vehicles twenty times a second while some are
+  // away.
   void Poll(CloudTime now, std::span<const SimVehicle> vehicles);
   void OnAction(const edge::ControlAction& action, CloudTime now);
 
