@@ -89,6 +89,51 @@ TEST_F(SupervisorTest, WorkThatWasKilledOrHasCrashedIsStartedAgain) {
   EXPECT_EQ(shared_->lives, 3);
 }
 
+// As one does whose ten thousand sockets are still being closed: here it is another
+// process that holds on to what it had open.
+TEST_F(SupervisorTest, TheNextOneBeginsBeforeAllThatTheFormerHadOpenIsClosed) {
+  const pid_t process = Supervise([this] {
+    if (++shared_->lives == 2) return 4;
+    shared_->worker = ::fork();
+    if (shared_->worker == 0) {
+      AwaitSignals();
+    } else {
+      ::raise(SIGKILL);
+    }
+    return 0;
+  });
+  EXPECT_TRUE(Await([this] { return shared_->lives == 2; }));
+  EXPECT_EQ(::kill(shared_->worker, 0), 0) << "nothing is left open any more";
+  ::kill(shared_->worker, SIGKILL);
+  EXPECT_EQ(ExitCode(process), 4);
+}
+
+TEST_F(SupervisorTest, AFileIsWaitedForUntilItsLockIsGone) {
+  const std::string path = testing::TempDir() + "supervisor_test_" + std::to_string(::getpid());
+  AwaitUnlocked(path, seconds(60));  // There is none.
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  ASSERT_GE(file, 0);
+  AwaitUnlocked(path, seconds(60));  // Nobody has one on it.
+  const pid_t holder = ::fork();
+  if (holder == 0) {
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    if (::fcntl(file, F_SETLK, &lock) != 0) ::_exit(1);
+    shared_->worker = ::getpid();
+    while (shared_->lives == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ::_exit(0);
+  }
+  ASSERT_TRUE(Await([this] { return shared_->worker != 0; }));
+  AwaitUnlocked(path, milliseconds(20));  // It is still held.
+  EXPECT_EQ(::waitpid(holder, nullptr, WNOHANG), 0);
+  std::thread waiting([&] { AwaitUnlocked(path, seconds(60)); });
+  shared_->lives = 1;
+  waiting.join();
+  EXPECT_EQ(ExitCode(holder), 0);
+  ::close(file);
+  ::unlink(path.c_str());
+}
+
 TEST_F(SupervisorTest, ASignalIsPassedOnAndEndsBoth) {
   const pid_t process = Supervise([this] {
     shared_->worker = ::getpid();

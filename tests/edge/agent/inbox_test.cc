@@ -312,6 +312,25 @@ TEST_F(InboxTest, TheMostRestrictiveOfTwoRegionsWins) {
   EXPECT_DOUBLE_EQ(inbox_->Desired(AtMs(3000), 15).decel_mps2, 0);
 }
 
+TEST_F(InboxTest, AvoidsWhileTheLeaseOfAnAvoidanceLives) {
+  Accept(Spec(1, 1, 100));
+  EXPECT_EQ(Take(), 1u);
+  EXPECT_FALSE(inbox_->Avoids(now_)) << "a speed advice";
+  CommandSpec avoidance = Spec(2, 2, 200);
+  avoidance.kind = wire::CommandKind::Avoidance;
+  Accept(avoidance);
+  EXPECT_FALSE(inbox_->Avoids(now_)) << "nobody has it yet";
+  EXPECT_EQ(Take(), 2u);
+  EXPECT_TRUE(inbox_->Avoids(now_));
+  EXPECT_TRUE(inbox_->Avoids(avoidance.expires - nanoseconds(1)));
+  EXPECT_FALSE(inbox_->Avoids(avoidance.expires));
+  CommandSpec release = Spec(3, 3, 200);
+  release.kind = wire::CommandKind::Release;
+  Accept(release);
+  EXPECT_EQ(Take(), 3u);
+  EXPECT_FALSE(inbox_->Avoids(now_));
+}
+
 TEST_F(InboxTest, ReleaseEndsTheLeasesOfItsEpisode) {
   Accept(Spec(1, 1, 100));
   Accept(Spec(2, 2, 200));

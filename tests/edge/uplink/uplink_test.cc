@@ -78,11 +78,13 @@ class UplinkTest : public testing::Test {
     RunUntil([this] { return agent_->welcomed() && gateway_.frames(FrameType::kClockReport) > 0; });
   }
 
-  void SendSpeedAdvice() {
+  void SendSpeedAdvice() { SendCommand(wire::CommandKind::SpeedAdvice); }
+
+  void SendCommand(wire::CommandKind kind) {
     flatbuffers::FlatBufferBuilder command;
     wire::CommandBuilder builder(command);
     builder.add_command_id(4711);
-    builder.add_kind(wire::CommandKind::SpeedAdvice);
+    builder.add_kind(kind);
     builder.add_epoch(1);
     builder.add_sequence(1);
     builder.add_episode_id(5);
@@ -176,10 +178,21 @@ TEST_F(UplinkTest, AVehicleTakesItsTimeToComeBackToAGatewayThatWent) {
   EXPECT_EQ(gateway_.accepted(), 2u);
 }
 
-TEST_F(UplinkTest, AVehicleThatACommandHoldsComesBackAtOnce) {
+TEST_F(UplinkTest, OneThatOnlyHasASpeedAdviceTakesItsTimeToo) {
   gateway_.SetReconnectSpread(milliseconds(60'000));
   Connect();
   SendSpeedAdvice();
+  RunUntil([this] { return !actions_.empty(); });
+  gateway_.Drop();
+  RunUntil([this] { return !uplink_->connected(); });
+  context_.run_for(std::chrono::milliseconds(300));
+  EXPECT_EQ(gateway_.accepted(), 1u);
+}
+
+TEST_F(UplinkTest, OneThatAvoidsSomebodyComesBackAtOnce) {
+  gateway_.SetReconnectSpread(milliseconds(60'000));
+  Connect();
+  SendCommand(wire::CommandKind::Avoidance);
   RunUntil([this] { return !actions_.empty(); });
   gateway_.Drop();
   RunUntil([this] { return !uplink_->connected(); });
