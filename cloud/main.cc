@@ -288,7 +288,10 @@ int Run(const CloudOptions& options) {
         "outputs twice after a crash, and a former owner's last ones behind its successor's first; commands to vehicles are "
         "fenced by epoch and known by id all the same");
   }
+  // A whole fleet may be waiting.
+  std::optional<starling::cloud::Haste> haste(std::in_place);
   Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options);
+  haste.reset();
   if (!started.ok()) return Fail(kExitFailed, started.status());
   Orchestrator& orchestrator = *started.value();
   if (Status status = WriteFiles(options, orchestrator); !status.ok()) return Fail(kExitFailed, status);

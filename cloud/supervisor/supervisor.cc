@@ -5,6 +5,7 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,8 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,6 +35,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int kBacklog = 4096;
 // With what it takes to open a large log.
 constexpr nanoseconds kShortLife = seconds(10);
+constexpr int kHaste = 10;  // steps of nice
 constexpr nanoseconds kPauseMin = milliseconds(100);
 constexpr nanoseconds kPauseMax = seconds(5);
 
@@ -239,6 +243,20 @@ Result<int> ListenOn(const std::string& host, std::uint16_t port) {
   const int descriptor = acceptor.release(error);
   if (error) return Status(ErrorCode::kIoError, "cannot listen on " + where + ": " + error.message());
   return descriptor;
+}
+
+Haste::Haste() {
+  former_ = present_ = ::getpriority(PRIO_PROCESS, 0);
+  if (::setpriority(PRIO_PROCESS, 0, former_ - kHaste) == 0) present_ = ::getpriority(PRIO_PROCESS, 0);
+}
+
+Haste::~Haste() {
+  if (present_ == former_) return;
+  std::error_code failure;
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/self/task", failure)) {
+    const auto number = static_cast<id_t>(std::strtoul(thread.path().filename().c_str(), nullptr, 10));
+    if (::getpriority(PRIO_PROCESS, number) == present_) (void)::setpriority(PRIO_PROCESS, number, former_);
+  }
 }
 
 void AwaitUnlocked(const std::string& path, milliseconds patience) {

@@ -21,6 +21,23 @@ Result<int> ListenOn(const std::string& host, std::uint16_t port);
 // once if there is no such file.
 void AwaitUnlocked(const std::string& path, milliseconds patience);
 
+// While it lives, this thread and those that it starts go before others that want the
+// processor, if this process may do that (CAP_SYS_NICE; RLIMIT_NICE).  Then they are as
+// before, but for those that have chosen their own priority meanwhile.
+//
+// Threading: made and destroyed by one thread.
+class Haste {
+ public:
+  Haste();
+  ~Haste();
+  Haste(const Haste&) = delete;
+  Haste& operator=(const Haste&) = delete;
+
+ private:
+  int former_ = 0;                        // nice values
+  int present_ = 0;
+};
+
 // Runs `work` in a process of its own, and in a new one as soon as that was killed or
 // has crashed: as soon as its record locks begin to go, which is long before its last
 // socket is closed (a fifth of a second with ten thousand).  So the new one may find a

@@ -4,10 +4,12 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -132,6 +134,39 @@ TEST_F(SupervisorTest, AFileIsWaitedForUntilItsLockIsGone) {
   EXPECT_EQ(ExitCode(holder), 0);
   ::close(file);
   ::unlink(path.c_str());
+}
+
+// Without the right to hurry nobody does.
+TEST(Haste, ThreadsThatBeganInHasteEndItUnlessTheyChoseForThemselves) {
+  const int before = ::getpriority(PRIO_PROCESS, 0);
+  std::atomic<int> plain_in_haste{0};
+  std::atomic<pid_t> plain{0};
+  std::atomic<pid_t> own{0};
+  std::atomic<bool> end{false};
+  std::thread threads[2];
+  int in_haste = 0;
+  {
+    const Haste haste;
+    in_haste = ::getpriority(PRIO_PROCESS, 0);
+    threads[0] = std::thread([&] {
+      plain_in_haste = ::getpriority(PRIO_PROCESS, 0);
+      plain = ::gettid();
+      while (!end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+    threads[1] = std::thread([&] {
+      (void)::setpriority(PRIO_PROCESS, 0, 15);
+      own = ::gettid();
+      while (!end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    });
+    while (plain == 0 || own == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  EXPECT_TRUE(in_haste == before || in_haste == std::max(before - 10, -20)) << in_haste;
+  EXPECT_EQ(plain_in_haste, in_haste);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, 0), before);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(plain.load())), before);
+  EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(own.load())), 15);
+  end = true;
+  for (std::thread& thread : threads) thread.join();
 }
 
 TEST_F(SupervisorTest, ASignalIsPassedOnAndEndsBoth) {
