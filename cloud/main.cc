@@ -23,6 +23,7 @@
 #include "cloud/log/kafka_properties.h"
 #include "cloud/options.h"
 #include "cloud/orchestrator.h"
+#include "cloud/supervisor/listening.h"
 #include "cloud/supervisor/supervisor.h"
 
 namespace {
@@ -279,7 +280,7 @@ void EndAtOnce(int) {
   ::_exit(kExitFailed);
 }
 
-int Run(const CloudOptions& options) {
+int Run(const CloudOptions& options, const starling::cloud::ListeningSockets& sockets = {}) {
   const sigset_t ends = BlockSignals();  // before there are threads, which inherit it
   Say(options.log_kind == starling::cloud::LogKind::kKafka ? "Kafka: " + Describe(options.kafka)
                                                            : "opening the log in " + options.data);
@@ -290,7 +291,7 @@ int Run(const CloudOptions& options) {
   }
   // A whole fleet may be waiting.
   std::optional<starling::cloud::Haste> haste(std::in_place);
-  Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options);
+  Result<std::unique_ptr<Orchestrator>> started = Orchestrator::Start(options, {}, sockets);
   haste.reset();
   if (!started.ok()) return Fail(kExitFailed, started.status());
   Orchestrator& orchestrator = *started.value();
@@ -354,24 +355,23 @@ int Run(const CloudOptions& options) {
 // The same, in a process that is followed by another one whenever it was killed; the
 // sockets listen in this one, so connections wait meanwhile.
 int RunSupervised(const Arguments& arguments, const CloudOptions& first) {
-  int vehicles = -1;
+  starling::cloud::ListeningSockets sockets;
   if (first.has_gateway()) {
-    const Result<int> listening = starling::cloud::ListenOn(first.gateway.host, first.gateway.port);
-    if (!listening.ok()) return Fail(kExitFailed, listening.status());
-    vehicles = listening.value();
+    const Result<int> vehicles = starling::cloud::ListenOn(first.gateway.host, first.gateway.port);
+    if (!vehicles.ok()) return Fail(kExitFailed, vehicles.status());
+    sockets.vehicles = vehicles.value();
   }
   const Result<int> people = starling::cloud::ListenOn(first.console.host, first.console.port);
   if (!people.ok()) return Fail(kExitFailed, people.status());
+  sockets.people = people.value();
   const auto work = [&] {
     // Read anew each time: files may have changed since.
-    Result<CloudOptions> options = MakeOptions(arguments);
+    const Result<CloudOptions> options = MakeOptions(arguments);
     if (!options.ok()) return Fail(kExitUsage, options.status());
-    options.value().gateway.listening = vehicles;
-    options.value().console.listening = people.value();
     // Whoever else has them is named when they are opened.
     starling::cloud::AwaitUnlocked(options.value().log.directory + "/LOCK", kLockPatience);
     starling::cloud::AwaitUnlocked(options.value().state.directory + "/LOCK", kLockPatience);
-    return Run(options.value());
+    return Run(options.value(), sockets);
   };
   return starling::cloud::KeepRunning(work, Say);
 }

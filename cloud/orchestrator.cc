@@ -127,7 +127,8 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
 Orchestrator::~Orchestrator() { (void)Stop(); }
 
 Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& options,
-                                                           const OrchestratorHooks& hooks) {
+                                                           const OrchestratorHooks& hooks,
+                                                           const ListeningSockets& sockets) {
   STARLING_CHECK(options.Validate().ok());
   if (options.has_gateway()) {
     if (Status status = FindCertificates({options.certificates}); !status.ok()) return status;
@@ -163,7 +164,7 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
   CloudOptions with_map = options;
   with_map.gateway.region_map = std::move(map).value();
   if (Status status = orchestrator->OpenRoles(with_map, hooks); !status.ok()) return status;
-  if (Status status = orchestrator->StartRoles(with_map, began); !status.ok()) return status;
+  if (Status status = orchestrator->StartRoles(with_map, sockets, began); !status.ok()) return status;
   return orchestrator;
 }
 
@@ -195,8 +196,9 @@ Status Orchestrator::OpenRoles(const CloudOptions& options, const OrchestratorHo
   return {};
 }
 
-Status Orchestrator::StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began) {
-  if (Status status = console_.Start(); !status.ok()) {
+Status Orchestrator::StartRoles(const CloudOptions& options, const ListeningSockets& sockets,
+                                std::chrono::steady_clock::time_point began) {
+  if (Status status = console_.Start(sockets.people); !status.ok()) {
     return Advise(status, "choose another port with --http HOST:PORT");
   }
   if (engine_->is_kafka()) {
@@ -223,7 +225,7 @@ Status Orchestrator::StartRoles(const CloudOptions& options, std::chrono::steady
   }
   if (gateway_ != nullptr) {
     const auto listen_began = std::chrono::steady_clock::now();
-    if (Status status = gateway_->Listen({options.certificates}); !status.ok()) return status;
+    if (Status status = gateway_->Listen({options.certificates}, sockets.vehicles); !status.ok()) return status;
     report_.listen = std::chrono::steady_clock::now() - listen_began;
   }
   rotation_.Start();

@@ -36,6 +36,12 @@ struct StartReport {
   nanoseconds total{0};     // until vehicles are taken
 };
 
+// That listen already when it starts, and become its own; empty: it makes them.
+struct ListeningSockets {
+  std::optional<int> vehicles;
+  std::optional<int> people;
+};
+
 // What a test puts between the parts: each gives what is used instead of what it is
 // handed, and has to outlive the orchestrator.  Empty in a real process.
 struct OrchestratorHooks {
@@ -68,7 +74,8 @@ class Orchestrator final : public ConsoleSource {
   // Errors: those of the parts; the message says what to do.  Nothing is left open.
   // REQUIRES: options.Validate().ok()
   static Result<std::unique_ptr<Orchestrator>> Start(const CloudOptions& options,
-                                                     const OrchestratorHooks& hooks = {});
+                                                     const OrchestratorHooks& hooks = {},
+                                                     const ListeningSockets& sockets = {});
   ~Orchestrator() override;  // Stops.
 
   // 0 without a gateway.
@@ -122,7 +129,8 @@ class Orchestrator final : public ConsoleSource {
                std::unique_ptr<RocksStateStore> store, const StartReport& opened, const StoreEncryption& encryption);
 
   Status OpenRoles(const CloudOptions& options, const OrchestratorHooks& hooks);
-  Status StartRoles(const CloudOptions& options, std::chrono::steady_clock::time_point began);
+  Status StartRoles(const CloudOptions& options, const ListeningSockets& sockets,
+                    std::chrono::steady_clock::time_point began);
   Status StartShards(const CloudOptions& options);
   Status AwaitOwnership();
   Status AnnounceRegionMap(const RegionMap& map);

@@ -19,6 +19,7 @@
 
 #include "cloud/console/documents.h"
 #include "cloud/console/routes.h"
+#include "cloud/supervisor/listening.h"
 #include "common/check.h"
 
 namespace starling::cloud {
@@ -199,27 +200,13 @@ Console::Console(const ConsoleConfig& config, ConsoleSource* source)
 
 Console::~Console() { Stop(); }
 
-Status Console::Start() {
+Status Console::Start(std::optional<int> listening) {
   STARLING_CHECK(!state_->thread.joinable());
-  const tcp::endpoint endpoint(asio::ip::make_address(state_->config.host), state_->config.port);
-  const std::string where = endpoint.address().to_string() + ":" + std::to_string(endpoint.port());
-  tcp::acceptor& acceptor = state_->acceptor;
-  error_code failure;
-  if (state_->config.listening >= 0) {
-    acceptor.assign(endpoint.protocol(), state_->config.listening, failure);
-  } else {
-    acceptor.open(endpoint.protocol(), failure);
-    if (!failure) acceptor.set_option(tcp::acceptor::reuse_address(true), failure);
-    if (!failure) acceptor.bind(endpoint, failure);
-    if (!failure) acceptor.listen(tcp::acceptor::max_listen_connections, failure);
+  const ConsoleConfig& config = state_->config;
+  if (Status status = Listen(config.host, config.port, listening, &state_->acceptor); !status.ok()) {
+    return {status.code(), "console: " + std::string(status.message())};
   }
-  if (failure) {
-    error_code ignored;
-    acceptor.close(ignored);
-    return {failure == asio::error::address_in_use ? ErrorCode::kUnavailable : ErrorCode::kIoError,
-            "console at " + where + ": " + failure.message()};
-  }
-  state_->port = acceptor.local_endpoint().port();
+  state_->port = state_->acceptor.local_endpoint().port();
   state_->Accept();
   state_->thread = std::thread(&State::Run, state_.get());
   return {};

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "cloud/console/console_source.h"
@@ -17,7 +18,6 @@ struct ConsoleConfig {
   // a proxy that asks.
   std::string host = "127.0.0.1";
   std::uint16_t port = 7480;           // 0: any free one; see Console::port()
-  int listening = -1;                  // a socket that listens there already, instead; the console's
   std::size_t connections_max = 64;    // open at once; more are closed at accept. [1, 1024]
   std::size_t header_bytes_max = 8192; // of one request. [256, 65536]
   milliseconds request_timeout{5'000}; // to send a whole request, and to take the answer. >= 10 ms
@@ -37,8 +37,10 @@ class Console {
   Console(const ConsoleConfig& config, ConsoleSource* source);
   ~Console();  // Stops.
 
+  // `listening` is a socket that listens there already; it becomes the console's.
+  //
   // Errors: kUnavailable if the port is taken, naming it; kIoError otherwise.
-  Status Start();
+  Status Start(std::optional<int> listening = {});
 
   // Closes every connection and ends the thread.  Idempotent.
   void Stop();

@@ -17,6 +17,7 @@
 #include "cloud/gateway/gateway_thread.h"
 #include "cloud/gateway/payload_check.h"
 #include "cloud/gateway/vehicle_connection.h"
+#include "cloud/supervisor/listening.h"
 #include "common/frame/frame_format.h"
 #include "common/mutex.h"
 
@@ -26,7 +27,6 @@ namespace {
 using boost::asio::ip::tcp;
 using Error = boost::system::error_code;
 
-constexpr int kBacklog = 4096;
 // No file or memory is left: others have to close first.
 constexpr milliseconds kAcceptBackOff{100};
 constexpr milliseconds kDrainPoll{2};
@@ -109,7 +109,7 @@ Status GatewayConfig::Validate() const {
 struct Gateway::State {
   State(const GatewayConfig& config, Log* log, HistoryLedger* ledger) : shared(config, log, ledger) {}
 
-  Status Listen();
+  Status Listen(std::optional<int> listening);
   void Accept();
   void HandOut(tcp::socket socket, GatewayThread* thread);
   void StopAccepting();
@@ -144,7 +144,8 @@ Gateway::~Gateway() {
   state_->StopThreads();
 }
 
-Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::Say say) {
+Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::Say say,
+                      std::optional<int> listening) {
   State& s = *state_;
   STARLING_CHECK(s.threads.empty());
   if (Status status = s.shared.config.Validate(); !status.ok()) return status;
@@ -165,7 +166,7 @@ Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::S
   // OpenSSL writes to the descriptor by write(): a vehicle that is gone must be an
   // error there, not the end of the process.
   std::signal(SIGPIPE, SIG_IGN);
-  if (Status status = s.Listen(); !status.ok()) {
+  if (Status status = s.Listen(listening); !status.ok()) {
     s.acceptor.reset();
     s.accept_timer.reset();
     s.shared.certificates->Stop();
@@ -180,28 +181,13 @@ Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::S
   return Status();
 }
 
-Status Gateway::State::Listen() {
-  const GatewayConfig& config = shared.config;
+Status Gateway::State::Listen(std::optional<int> listening) {
   boost::asio::io_context& context = threads.front()->context();
-  const std::string where = config.host + ":" + std::to_string(config.port);
-  Error error;
-  const auto address = boost::asio::ip::make_address(config.host, error);
-  if (error) return Invalid("\"" + config.host + "\" is not an address to listen on");
-  const tcp::endpoint endpoint(address, config.port);
   acceptor.emplace(context);
   accept_timer.emplace(context);
-  if (config.listening >= 0) {
-    acceptor->assign(endpoint.protocol(), config.listening, error);
-  } else {
-    acceptor->open(endpoint.protocol(), error);
-    if (!error) acceptor->set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor->bind(endpoint, error);
-    if (!error) acceptor->listen(kBacklog, error);
-  }
-  if (error == boost::system::errc::address_in_use) {
-    return Status(ErrorCode::kUnavailable, where + " is taken by another process; choose another port");
-  }
-  if (error) return Status(ErrorCode::kIoError, "cannot listen on " + where + ": " + error.message());
+  Status status = cloud::Listen(shared.config.host, shared.config.port, listening, &*acceptor);
+  if (!status.ok()) return status;
+  Error error;
   port = acceptor->local_endpoint(error).port();
   return Status();
 }

@@ -27,7 +27,6 @@ class HistoryLedger;  // cloud/gateway/history_ledger.h
 struct GatewayConfig {
   std::string host = "0.0.0.0";
   std::uint16_t port = 7443;              // 0: any free one; see Gateway::port()
-  int listening = -1;                     // a socket that listens there already, instead; the gateway's
   std::size_t threads = 1;                // io_contexts; a connection stays on one
   // What arrives within so long is taken in together once there is much of it: a wake-up for
   // each frame costs more than the frame.  Delays frames and commands by half of it in the
@@ -130,10 +129,12 @@ class Gateway {
 
   // Watches the folder from now on: what changes there holds for new connections, and
   // whose certificate is revoked is cut.  `say` gets lines for people, from another
-  // thread; null: standard error.
+  // thread; null: standard error.  `listening` is a socket that listens there already; it
+  // becomes the gateway's.
   //
   // Errors: kUnavailable if the port is taken, naming it; kIoError otherwise.
-  Status Start(const CertificateFolder& certificates, CertificateWatch::Say say = nullptr);
+  Status Start(const CertificateFolder& certificates, CertificateWatch::Say say = nullptr,
+               std::optional<int> listening = {});
 
   // Reads the certificates' folder again, soon; does nothing before Start.
   void ReloadCertificates();

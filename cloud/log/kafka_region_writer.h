@@ -38,8 +38,9 @@ struct KafkaRegionCounters {
 // transactional id of the same name, by which the brokers fence off every former owner,
 // and writes the Claim record: its offset + 1 is the epoch, for epoch 0 is none.
 //
-// A transaction that had to be aborted is done again with the same records; one of which
-// it is not known whether it was committed is looked up before anything is repeated.
+// A transaction that had to be aborted is done again with the same records, by a client
+// that is made anew for it; one of which it is not known whether it was committed is looked
+// up before anything is repeated.
 //
 // Without transactions (KafkaConfig::transactions) outputs are appended and then the
 // offset is stored: a crash between the two repeats outputs, and a former owner's last
@@ -97,7 +98,7 @@ class KafkaRegionWriter final : public RegionWriter, private KafkaEvents {
   enum class Outcome : std::uint8_t {
     kDone,
     kRetry,   // the same call again
-    kAbort,   // abort the transaction, then all of it again
+    kAbort,   // the transaction is lost: all of it again
     kFenced,
     kSpent,   // the client is of no more use: make another one
     kStopped,
@@ -124,7 +125,6 @@ class KafkaRegionWriter final : public RegionWriter, private KafkaEvents {
   Outcome TryPlain(const Batch& batch);
   Outcome SendOffset(Offset next);
   Outcome CommitTransaction();
-  Outcome AbortTransaction();
   Outcome Renew(const Batch& batch);
   Outcome Judge(const KafkaError& error) const;
   Outcome JudgeRecords(rd_kafka_resp_err_t error) const;

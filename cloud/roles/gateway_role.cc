@@ -89,13 +89,13 @@ Status GatewayRole::ReadCommands(RegionId region) {
   return {};
 }
 
-Status GatewayRole::Listen(const CertificateFolder& certificates) {
+Status GatewayRole::Listen(const CertificateFolder& certificates, std::optional<int> socket) {
   if (engine_->is_kafka()) {
     for (const RegionId region : regions_) {
       if (Status status = ReadCommands(region); !status.ok()) return status;
     }
   }
-  if (Status status = gateway_.Start(certificates); !status.ok()) {
+  if (Status status = gateway_.Start(certificates, nullptr, socket); !status.ok()) {
     if (status.code() != ErrorCode::kUnavailable) return status;
     return {status.code(), std::string(status.message()) + "; choose it with --listen HOST:PORT"};
   }

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -63,10 +64,10 @@ class GatewayRole {
   // Errors: those of HistoryLedger; the message says what to do.
   Status StartLedger();
 
-  // Takes vehicles.
+  // Takes vehicles; `socket` as in Gateway::Start.
   //
   // Errors: those of Gateway::Start and Log::Subscribe.
-  Status Listen(const CertificateFolder& certificates);
+  Status Listen(const CertificateFolder& certificates, std::optional<int> socket = {});
   bool listening() const { return sink_.open(); }
 
   // Reads the commands and the history of the map's regions that were not known at the

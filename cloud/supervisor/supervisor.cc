@@ -11,8 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -32,7 +30,6 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr int kBacklog = 4096;
 // With what it takes to open a large log.
 constexpr nanoseconds kShortLife = seconds(10);
 constexpr int kHaste = 10;  // steps of nice
@@ -222,28 +219,6 @@ class Keeper {
 };
 
 }  // namespace
-
-Result<int> ListenOn(const std::string& host, std::uint16_t port) {
-  using boost::asio::ip::tcp;
-  const std::string where = host + ":" + std::to_string(port);
-  boost::system::error_code error;
-  const auto address = boost::asio::ip::make_address(host, error);
-  if (error) return Status(ErrorCode::kInvalidArgument, "\"" + host + "\" is not an address to listen on");
-  const tcp::endpoint endpoint(address, port);
-  boost::asio::io_context context;
-  tcp::acceptor acceptor(context);
-  acceptor.open(endpoint.protocol(), error);
-  if (!error) acceptor.set_option(tcp::acceptor::reuse_address(true), error);
-  if (!error) acceptor.bind(endpoint, error);
-  if (!error) acceptor.listen(kBacklog, error);
-  if (error == boost::asio::error::address_in_use) {
-    return Status(ErrorCode::kUnavailable, where + " is taken by another process; choose another port");
-  }
-  if (error) return Status(ErrorCode::kIoError, "cannot listen on " + where + ": " + error.message());
-  const int descriptor = acceptor.release(error);
-  if (error) return Status(ErrorCode::kIoError, "cannot listen on " + where + ": " + error.message());
-  return descriptor;
-}
 
 Haste::Haste() {
   former_ = present_ = ::getpriority(PRIO_PROCESS, 0);

@@ -10,13 +10,6 @@
 
 namespace starling::cloud {
 
-// A socket that listens on a numeric address, port 0: any free one; not closed on fork.
-// While it is open the kernel takes connections, also while nobody accepts them: 4,096,
-// or net.core.somaxconn if that is less.
-//
-// Errors: kInvalidArgument for the address; kUnavailable if the port is taken; kIoError.
-Result<int> ListenOn(const std::string& host, std::uint16_t port);
-
 // Waits until no other process holds a record lock on the file, `patience` at most; at
 // once if there is no such file.
 void AwaitUnlocked(const std::string& path, milliseconds patience);

@@ -1,5 +1,7 @@
 #include "cloud/supervisor/supervisor.h"
 
+#include "cloud/supervisor/listening.h"
+
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -96,13 +98,10 @@ TEST_F(SupervisorTest, WorkThatWasKilledOrHasCrashedIsStartedAgain) {
 TEST_F(SupervisorTest, TheNextOneBeginsBeforeAllThatTheFormerHadOpenIsClosed) {
   const pid_t process = Supervise([this] {
     if (++shared_->lives == 2) return 4;
-    shared_->worker = ::fork();
-    if (shared_->worker == 0) {
-      AwaitSignals();
-    } else {
-      ::raise(SIGKILL);
-    }
-    return 0;
+    const pid_t other = ::fork();
+    if (other == 0) AwaitSignals();
+    shared_->worker = other;
+    return ::raise(SIGKILL);
   });
   EXPECT_TRUE(Await([this] { return shared_->lives == 2; }));
   EXPECT_EQ(::kill(shared_->worker, 0), 0) << "nothing is left open any more";
