@@ -3,12 +3,14 @@
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <csignal>
 #include <cstdio>
 #include <future>
 #include <memory>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -32,6 +34,8 @@ constexpr int kExitUsage = 2;
 
 // Where the default orchestrator has its origin, too.
 constexpr FrameOrigin kDefaultOrigin{481'351'000, 115'820'000};
+
+constexpr seconds kCloudPatience{3};
 
 struct Options {
   FleetConfig fleet;
@@ -69,6 +73,17 @@ Moment Look(const FleetConfig& config) {
   }
   moment.sim = ReadProcessFigures();
   return moment;
+}
+
+// It may have come up at this moment, or its region may be changing hands.
+Status AwaitCloud(const FleetConfig& config) {
+  const auto until = std::chrono::steady_clock::now() + kCloudPatience;
+  for (;;) {
+    CloudPages client(config, milliseconds(3'000));
+    const Result<CloudFigures> figures = client.Stats();
+    if (figures.ok() || std::chrono::steady_clock::now() >= until) return figures.status();
+    std::this_thread::sleep_for(milliseconds(100));
+  }
 }
 
 struct EndOfDriving {
@@ -120,12 +135,12 @@ int Run(const Options& options, const FleetHooks& hooks) {
   }
   RunRecord run;
   run.config = config;
-  run.before = Look(config);
-  if (run.before.cloud.empty()) {
+  if (const Status status = AwaitCloud(config); !status.ok()) {
     return Fail(kExitUsage, "no orchestrator answers at http://" + config.http_host + ":" +
-                                std::to_string(config.http_port) +
-                                "/v1/stats: start starling-cloud, or see --http");
+                                std::to_string(config.http_port) + "/v1/stats: " + std::string(status.message()) +
+                                "; start starling-cloud, or see --http");
   }
+  run.before = Look(config);
 
   CityConfig city_config;
   city_config.seed = config.seed;
