@@ -81,7 +81,8 @@ Status AwaitCloud(const FleetConfig& config) {
   for (;;) {
     CloudPages client(config, milliseconds(3'000));
     const Result<CloudFigures> figures = client.Stats();
-    if (figures.ok() || std::chrono::steady_clock::now() >= until) return figures.status();
+    if (figures.ok()) return Status();
+    if (std::chrono::steady_clock::now() >= until) return figures.status();
     std::this_thread::sleep_for(milliseconds(100));
   }
 }
