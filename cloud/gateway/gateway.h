@@ -43,7 +43,7 @@ struct GatewayConfig {
   std::size_t handshakes_max = 64;        // under way at once on one thread; the rest wait
   double handshakes_per_second = 5'000;   // begun, by all threads; the rest wait; [10, 1e6]
   // Vehicles that come back when this gateway was lost: each is told how long to spread
-  // itself over, unless it is under a command; [10, 1e6].  A core shakes about 1,500
+  // itself over, unless it avoids somebody; [10, 1e6].  A core shakes about 1,500
   // hands of resumed sessions in a second.
   double reconnects_per_second = 1'000;
   milliseconds handshake_timeout{10'000}; // from accept to a whole TLS hello, from there to the
