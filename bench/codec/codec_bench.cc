@@ -43,6 +43,7 @@
 #include "common/telemetry/fix_codec.h"
 #include "common/telemetry/history_writer.h"
 #include "edge/source/sample_json.h"
+#include "sim/fleet/schedule.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling {
@@ -62,12 +63,13 @@ std::vector<std::vector<Sample>> DriveSamples() {
   config.warm_up_s = 30;
   sim::Traffic traffic(city, config);
   const LocalFrame frame(FrameOrigin{481'351'000, 115'820'000});
+  const sim::Schedule schedule(kVehicles);
   std::vector<std::vector<Sample>> samples(kVehicles);
   for (std::size_t round = 0; round < kBatch; ++round) {
     for (sim::VehicleIndex v = 0; v < kVehicles; ++v) {
-      const sim::SimTime now = traffic.FirstStep(v) + round * kSampleInterval;
-      traffic.Step(v, now);
-      const sim::VehicleTruth truth = traffic.Truth(v);
+      const sim::SimTime now = sim::SimTime(schedule.InstantOf(v, round));
+      traffic.AdvanceTo(now);
+      const sim::VehicleTruth truth = traffic.Truth(v, now);
       Sample sample;
       sample.time = BootTime(std::chrono::hours(30) + now.time_since_epoch());
       sample.position = frame.ToGeo(truth.position);

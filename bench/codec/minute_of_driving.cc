@@ -109,8 +109,9 @@ class Drive {
     const BootTime now = vehicles_[at.vehicle].BootNow(kStart + at.instant);
     const edge::DesiredState desired = agent.desired(now);
     traffic_.SetLimit(at.vehicle, desired.speed_ceiling_mps, desired.decel_mps2);
-    traffic_.Step(at.vehicle, sim::SimTime(at.instant));
-    const Sample sample = sim::SampleOf(traffic_.Truth(at.vehicle), frame_, now);
+    const sim::SimTime instant(at.instant);
+    traffic_.AdvanceTo(instant);
+    const Sample sample = sim::SampleOf(traffic_.Truth(at.vehicle, instant), frame_, now);
     STARLING_CHECK(agent.OnSample(sample, now).ok());
     ++bytes_.samples;
     std::string line = edge::ToJsonLine(sample);

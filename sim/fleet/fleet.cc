@@ -20,8 +20,8 @@ namespace {
 
 // Turns between two looks at the sockets while the loop is catching up.
 constexpr std::uint64_t kTurnsAtOnce = 32;
-// Totals are gathered from each vehicle in each fifth round: twice a second.
-constexpr std::uint64_t kGatherEveryRounds = 5;
+// Totals are gathered over five rounds, from a fifth of the vehicles in each: twice a second.
+constexpr std::uint64_t kGatherRounds = 5;
 // Vehicles ahead of the one that has its turn: their objects, and what these point to in turn.
 constexpr std::size_t kPrefetchFar = 12;
 constexpr std::size_t kPrefetchNear = 6;
@@ -164,7 +164,8 @@ void Fleet::RunWheel(CloudTime start, std::uint64_t turns, Visit visit,
       const Schedule::Turn turn = schedule_.At(next);
       PrefetchFrom(turn.vehicle);
       (this->*visit)(turn, start + turn.instant);
-      if (turn.vehicle + 1 == schedule_.vehicles() && turn.round % kGatherEveryRounds == 0) Publish();
+      const bool round_ends = turn.vehicle + 1 == schedule_.vehicles();
+      if (round_ends && turn.round % kGatherRounds == kGatherRounds - 1) Publish();
     }
     context_.restart();
     context_.poll();
@@ -241,8 +242,9 @@ void Fleet::VisitFlushing(const Schedule::Turn& turn, CloudTime scheduled) {
 }
 
 void Fleet::Gather(const SimVehicle& vehicle, const Schedule::Turn& turn) {
-  if (turn.round % kGatherEveryRounds != 0) return;
-  gathering_.Add(*vehicle.agent, *vehicle.uplink);
+  if (turn.vehicle % kGatherRounds == turn.round % kGatherRounds) {
+    gathering_.Add(*vehicle.agent, *vehicle.uplink);
+  }
 }
 
 void Fleet::Publish() {

@@ -151,7 +151,7 @@ class Fleet {
   bool reboot_done_ = false;
   FleetTotals ended_;                     // boots that are over
 
-  FleetTotals gathering_;                 // over the present round
+  FleetTotals gathering_;                 // over the present five rounds
   FleetTotals gathered_;                  // over the last whole one
   std::uint64_t rounds_gathered_ = 0;     // in this phase
   FleetOutcome outcome_;

@@ -8,8 +8,8 @@ namespace starling::sim {
 
 // When each vehicle takes its samples: every 100 ms, the vehicles spread evenly
 // over those 100 ms.  So 10,000 vehicles give one sample each 10 us and never a
-// burst.  These are the instants that Traffic::FirstStep asks for; traffic numbers
-// its vehicles in random order, so neighbours in time are none in the city.
+// burst.  Traffic numbers its vehicles in random order, so neighbours in time are none in
+// the city.
 //
 // Turns are numbered from 0: turn n is vehicle n mod vehicles in round n div
 // vehicles.

@@ -63,8 +63,9 @@ bool TrafficThread::Step(std::uint64_t number) {
   const Schedule::Turn turn = schedule_.At(number);
   Limit limit;
   while (limits_.pop(limit)) traffic_->SetLimit(limit.vehicle, limit.ceiling_mps, limit.decel_mps2);
-  traffic_->Step(turn.vehicle, SimTime(turn.instant));
-  const VehicleTruth truth = traffic_->Truth(turn.vehicle);
+  const SimTime instant(turn.instant);
+  traffic_->WorkAhead(instant);
+  const VehicleTruth truth = traffic_->Truth(turn.vehicle, instant);
   while (!steps_.push(truth)) {
     if (stop_.load(std::memory_order_relaxed)) return false;
     std::this_thread::sleep_for(quantum_);

@@ -99,9 +99,10 @@ Collection DriveVirtually(const TrainingConfig& config) {
     }
     const edge::DesiredState desired = vehicle.agent->desired(boot_now);
     traffic.SetLimit(at.vehicle, desired.speed_ceiling_mps, desired.decel_mps2);
-    traffic.Step(at.vehicle, SimTime(at.instant));
+    const SimTime instant(at.instant);
+    traffic.AdvanceTo(instant);
     static_cast<void>(
-        vehicle.agent->OnSample(SampleOf(traffic.Truth(at.vehicle), frame, boot_now), boot_now));
+        vehicle.agent->OnSample(SampleOf(traffic.Truth(at.vehicle, instant), frame, boot_now), boot_now));
     vehicle.agent->OnTimer(boot_now);
     stream.clear();
     while (vehicle.agent->NextFrame(boot_now, &stream)) {

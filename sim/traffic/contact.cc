@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "common/geo/trigonometry.h"
 #include "sim/traffic/traffic.h"
@@ -9,7 +10,7 @@
 namespace starling::sim {
 namespace {
 
-constexpr std::int64_t kHoldNs = 4'000'000'000;
+constexpr std::int64_t kHoldSteps = 40;
 constexpr double kReachM = 5.0;                // Diagonal of a vehicle, with a margin.
 constexpr double kApartM = 6.0;
 
@@ -30,20 +31,67 @@ bool BoxesOverlap(const Box& a, const Box& b) {
   return true;
 }
 
-bool Traffic::Overlap(const Vehicle& me, const Vehicle& other) const {
-  const double dt_s = static_cast<double>(me.time_ns - other.time_ns) * 1e-9;
-  const double driven = TravelAfter(other.speed_mps, other.accel_mps2, dt_s).distance_m;
-  const Vec2 direction = HeadingVector(other.heading_rad);
-  const Vec2 centre = other.position + driven * direction;
-  if (NormSquared(centre - me.position) > kReachM * kReachM) return false;
+bool Traffic::Overlap(const Vehicle& a, const Vehicle& b) const {
+  const Pose first = city_.PoseAt(a.track, a.along_m);
+  const Pose second = city_.PoseAt(b.track, b.along_m);
+  if (NormSquared(first.position - second.position) > kReachM * kReachM) return false;
   return BoxesOverlap(
-      {me.position, HeadingVector(me.heading_rad), kHalfLengthM, kVehicleWidthM / 2},
-                      {centre, direction, kHalfLengthM, kVehicleWidthM / 2});
+      {first.position, HeadingVector(first.heading_rad), kHalfLengthM, kVehicleWidthM / 2},
+      {second.position, HeadingVector(second.heading_rad), kHalfLengthM, kVehicleWidthM / 2});
+}
+
+void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  for (TrackIndex track = begin; track < end; ++track) {
+    const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+    for (std::size_t i = 1; i < vehicles.size(); ++i) {
+      const Vehicle& leader = vehicles_[vehicles[i - 1]];
+      const Vehicle& me = vehicles_[vehicles[i]];
+      if (leader.along_m - me.along_m < kReachM && Overlap(me, leader)) {
+        tally->touches.emplace_back(vehicles[i], vehicles[i - 1]);
+      }
+    }
+  }
+}
+
+void Traffic::FindContactsCrossing(const Crossing& crossing, Tally* tally) const {
+  for (std::uint32_t i = 0; i < crossing.count; ++i) {
+    const Vehicle& me = vehicles_[crossing.members[i]];
+    if (me.along_m + me.committed_offset_m + kHalfLengthM < -2) continue;  // Far before the line.
+    for (std::uint32_t k = i + 1; k < crossing.count; ++k) {
+      const Vehicle& other = vehicles_[crossing.members[k]];
+      if (other.along_m + other.committed_offset_m + kHalfLengthM < -2) continue;
+      if (Overlap(me, other)) tally->touches.emplace_back(crossing.members[i], crossing.members[k]);
+    }
+  }
+}
+
+void Traffic::TakeTouches() {
+  std::erase_if(in_contact_, [&](VehicleIndex vehicle) {
+    PartFrom(vehicle);
+    return std::ranges::all_of(drivers_[vehicle].touching, [](VehicleIndex other) { return other == kNobody; });
+  });
+  for (Tally& tally : tallies_) {
+    for (const auto& [a, b] : tally.touches) Touch(a, b);
+    tally.touches.clear();
+  }
+}
+
+// From those that are no longer near.
+void Traffic::PartFrom(VehicleIndex vehicle) {
+  const Vehicle& me = vehicles_[vehicle];
+  const Vec2 here = city_.PoseAt(me.track, me.along_m).position;
+  for (VehicleIndex& touched : drivers_[vehicle].touching) {
+    if (touched == kNobody) continue;
+    const Vehicle& other = vehicles_[touched];
+    if (NormSquared(city_.PoseAt(other.track, other.along_m).position - here) <= kApartM * kApartM) continue;
+    std::ranges::replace(drivers_[touched].touching, vehicle, kNobody);
+    touched = kNobody;
+  }
 }
 
 void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
-  Vehicle& first = vehicles_[a];
-  Vehicle& second = vehicles_[b];
+  Driver& first = drivers_[a];
+  Driver& second = drivers_[b];
   if (first.Touches(b) || second.Touches(a)) return;
   const auto first_free = std::ranges::find(first.touching, kNobody);
   const auto second_free = std::ranges::find(second.touching, kNobody);
@@ -52,30 +100,11 @@ void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
   *first_free = b;
   *second_free = a;
   // They leave one after the other.
-  first.held_until_ns = first.time_ns + kHoldNs;
-  second.held_until_ns = first.time_ns + kHoldNs * 3 / 2;
-}
-
-void Traffic::CheckContact(VehicleIndex vehicle) {
-  Vehicle& me = vehicles_[vehicle];
-  for (VehicleIndex& touched : me.touching) {
-    if (touched == kNobody) continue;
-    Vehicle& other = vehicles_[touched];
-    if (NormSquared(other.position - me.position) <= kApartM * kApartM) continue;
-    std::ranges::replace(other.touching, vehicle, kNobody);
-    touched = kNobody;
-  }
-  if (me.ahead != kNobody) {
-    const Vehicle& leader = vehicles_[me.ahead];
-    if (leader.along_m - me.along_m < kApartM && Overlap(me, leader)) Touch(vehicle, me.ahead);
-  }
-  if (me.turn_number == 0) return;
-  const double front_m = me.along_m + me.committed_offset_m + kHalfLengthM;
-  if (front_m < -2) return;
-  const Crossing& crossing = crossings_[city_.connection(me.committed).junction];
-  for (std::uint32_t i = 0; i < crossing.count; ++i) {
-    const VehicleIndex other = crossing.members[i];
-    if (other != vehicle && Overlap(me, vehicles_[other])) Touch(vehicle, other);
+  first.held_until_step = step_ + kHoldSteps;
+  second.held_until_step = step_ + kHoldSteps * 3 / 2;
+  for (const VehicleIndex vehicle : {a, b}) {
+    vehicles_[vehicle].held = true;
+    if (std::ranges::find(in_contact_, vehicle) == in_contact_.end()) in_contact_.push_back(vehicle);
   }
 }
 

@@ -1,11 +1,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/prefetch.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
 namespace {
 
+constexpr double kStepS = ToSeconds(Traffic::kStep);
 constexpr double kDecelMax = 8;              // What tyres give, m/s².
 constexpr double kComfortJerk = 3;           // m/s³
 constexpr double kFirmJerk = 10;
@@ -14,68 +16,98 @@ constexpr double kSlowDownMps2 = 1.1;        // Where braking for a lower speed 
 constexpr double kLookaheadMinM = 40;
 constexpr double kLookaheadS = 6;
 constexpr double kDivergeM = 7;              // A leader that turns off is in the way this long.
+constexpr double kNothing = 1e9;
 
 }  // namespace
 
-double Traffic::Decide(VehicleIndex vehicle, double dt_s) {
-  Vehicle& me = vehicles_[vehicle];
-  if (me.held_until_ns > me.time_ns) return me.speed_mps > 0 ? -kDecelMax : 0;
-  const double limit = city_.track(me.track).speed_limit_mps * me.eagerness;
-  const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * me.speed_mps);
-  double wanted = following_.Free(me.speed_mps, limit);
-  wanted = std::min(wanted, ForSpeedsAhead(me));
-  wanted = std::min(wanted, ForLeader(vehicle, lookahead_m, wanted));
-  wanted = std::min(wanted, ForJunction(vehicle));
-  double accel = LimitedJerk(me, wanted, dt_s);
-  // A command is not a matter of comfort: it holds from this step on.
-  if (me.speed_mps > me.ceiling_mps) {
-    const double down_to = (me.ceiling_mps - me.speed_mps) / dt_s;
-    accel = std::min(accel, std::max(-me.ceiling_decel_mps2, down_to));
-  } else {
-    accel = std::min(accel, (me.ceiling_mps - me.speed_mps) / dt_s);
+void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  for (TrackIndex track = begin; track < end; ++track) {
+    const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+    VehicleIndex leader = kNobody;
+    for (std::size_t i = 0; i < vehicles.size(); ++i) {
+      if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
+      const VehicleIndex vehicle = vehicles[i];
+      Vehicle& me = vehicles_[vehicle];
+      me.accel_mps2 = static_cast<float>(AccelOf(vehicle, leader, tally));
+      const bool emergency = me.accel_mps2 < -4;
+      if (emergency && !me.emergency) ++tally->counters.emergency_brakings;
+      if (emergency || me.accel_mps2 > -2) me.emergency = emergency;
+      Remember(vehicle, step_ + 1);
+      leader = vehicle;
+    }
   }
-  accel = std::max(accel, -kDecelMax);
-  return me.speed_mps <= 0 ? std::max(accel, 0.0) : accel;
 }
 
-double Traffic::LimitedJerk(const Vehicle& me, double wanted, double dt_s) const {
+void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
+  const Vehicle& me = vehicles_[vehicle];
+  const Driver& driver = drivers_[vehicle];
+  moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle] = {
+      me.along_m, me.speed_mps, me.accel_mps2, me.track, me.through,
+      static_cast<std::uint16_t>(driver.goal), static_cast<std::uint16_t>(driver.goal_after),
+      driver.intent};
+}
+
+double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally) {
+  Vehicle& me = vehicles_[vehicle];
+  if (me.held) {
+    if (drivers_[vehicle].held_until_step > step_ + 1) return me.speed_mps > 0 ? -kDecelMax : 0;
+    me.held = false;
+  }
+  const double speed = me.speed_mps;
+  const double limit = city_.track(me.track).speed_limit_mps * me.eagerness;
+  const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * speed);
+  double wanted = following_.Free(speed, limit);
+  wanted = std::min(wanted, ForSpeedsAhead(me));
+  wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, wanted, tally));
+  wanted = std::min(wanted, ForJunction(vehicle, tally));
+  double accel = LimitedJerk(me, wanted);
+  // A command is not a matter of comfort: it holds from this step on.
+  const double down_to = (me.ceiling_mps - speed) / kStepS;
+  if (speed > me.ceiling_mps) {
+    accel = std::min(accel, std::max<double>(-me.ceiling_decel_mps2, down_to));
+  } else {
+    accel = std::min(accel, down_to);
+  }
+  accel = std::max(accel, -kDecelMax);
+  return speed <= 0 ? std::max(accel, 0.0) : accel;
+}
+
+double Traffic::LimitedJerk(const Vehicle& me, double wanted) const {
   double down = kComfortJerk;
   if (wanted < -2.2) down = kFirmJerk;
   if (wanted < -4) down = kEmergencyJerk;
   const double up = me.accel_mps2 < 0 ? 2 * kComfortJerk : kComfortJerk;
   // At a stand the brake is let go at once.
-  const double before = me.speed_mps <= 0 ? std::max(me.accel_mps2, 0.0) : me.accel_mps2;
-  return std::clamp(wanted, before - down * dt_s, before + up * dt_s);
+  const double before = me.speed_mps <= 0 ? std::max(me.accel_mps2, 0.0f) : me.accel_mps2;
+  return std::clamp(wanted, before - down * kStepS, before + up * kStepS);
 }
 
 double Traffic::ForSpeedsAhead(const Vehicle& me) const {
-  double accel = 1e9;
-  const auto reach = [&](TrackIndex track, double distance_m) {
-    const double target = city_.track(track).speed_limit_mps * std::min<double>(me.eagerness, 1);
-    if (me.speed_mps <= target) return;
-    const double needed = (me.speed_mps * me.speed_mps - target * target) /
-                          (2 * std::max(distance_m, 1.0));
-    if (needed > kSlowDownMps2) accel = std::min(accel, -std::min(needed, 4.0));
-  };
   const double left_m = city_.track(me.track).length_m - me.along_m;
+  TrackIndex next;
   if (city_.IsLane(me.track)) {
-    if (left_m < 100) reach(city_.TrackOf(me.through), left_m);
+    if (left_m >= 100) return kNothing;
+    next = city_.TrackOf(me.through);
   } else {
-    reach(city_.connection(me.through).to_lane, left_m);
+    next = city_.connection(me.through).to_lane;
   }
-  return accel;
+  const double target = city_.track(next).speed_limit_mps * std::min(me.eagerness, 1.0f);
+  if (me.speed_mps <= target) return kNothing;
+  const double needed =
+      (double{me.speed_mps} * me.speed_mps - target * target) / (2 * std::max(left_m, 1.0));
+  return needed > kSlowDownMps2 ? -std::min(needed, 4.0) : kNothing;
 }
 
-double Traffic::ForLeader(VehicleIndex vehicle, double lookahead_m, double desired_accel) {
+double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double lookahead_m,
+                          double desired_accel, Tally* tally) {
   const Vehicle& me = vehicles_[vehicle];
-  const auto behind = [&](VehicleIndex leader, double track_start_m) {
-    const Other other = At(vehicles_[leader], me.time_ns);
-    return BehindLeader(vehicle, leader,
-                        track_start_m + other.along_m - me.along_m - kVehicleLengthM,
-                        other.speed_mps, desired_accel);
+  const auto behind = [&](VehicleIndex other, double track_start_m) {
+    return BehindLeader(vehicle, other,
+                        track_start_m + vehicles_[other].along_m - me.along_m - kVehicleLengthM,
+                        desired_accel, tally);
   };
-  if (me.ahead != kNobody) return behind(me.ahead, 0);
-  double accel = 1e9;
+  if (leader != kNobody) return behind(leader, 0);
+  double accel = kNothing;
   double start_m = city_.track(me.track).length_m;  // Of the next track.
   TrackIndex track = me.track;
   ConnectionIndex through = me.through;
@@ -90,8 +122,9 @@ double Traffic::ForLeader(VehicleIndex vehicle, double lookahead_m, double desir
       }
     }
     track = city_.TrackOf(through);
-    if (queues_[track].last != kNobody) {
-      return std::min(accel, behind(queues_[track].last, start_m));
+    if (start_m - me.along_m >= lookahead_m) return accel;
+    if (!queues_[track].vehicles.empty()) {
+      return std::min(accel, behind(queues_[track].vehicles.back(), start_m));
     }
     start_m += city_.track(track).length_m;
   } else {
@@ -109,13 +142,14 @@ double Traffic::ForLeader(VehicleIndex vehicle, double lookahead_m, double desir
   // On from the end of the connection.
   track = city_.connection(through).to_lane;
   while (start_m - me.along_m < lookahead_m) {
-    if (queues_[track].last != kNobody) {
-      return std::min(accel, behind(queues_[track].last, start_m));
+    if (!queues_[track].vehicles.empty()) {
+      return std::min(accel, behind(queues_[track].vehicles.back(), start_m));
     }
     start_m += city_.track(track).length_m;
     if (start_m - me.along_m > lookahead_m) break;
     if (city_.IsLane(track)) {
-      through = NextAfter(me, track);
+      const Driver& driver = drivers_[vehicle];
+      through = NextAfter(driver.goal, driver.goal_after, track);
       track = city_.TrackOf(through);
     } else {
       track = city_.connection(through).to_lane;
@@ -125,14 +159,15 @@ double Traffic::ForLeader(VehicleIndex vehicle, double lookahead_m, double desir
 }
 
 double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double gap_m,
-                             double leader_mps, double desired_accel) {
+                             double desired_accel, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
-  const double closing = me.speed_mps - leader_mps;
+  const double speed = me.speed_mps;
+  const double closing = speed - vehicles_[leader].speed_mps;
   const double room_m = std::max(gap_m - 0.8, 0.1);
   const double needed = closing > 0 ? closing * closing / (2 * room_m) : 0;
   if (needed > 3 && closing > 1) {
-    if (!me.following_counted && !vehicles_[leader].Touches(vehicle)) {
-      ++counters_.near_misses_following;
+    if (!me.following_counted && !drivers_[leader].Touches(vehicle)) {
+      ++tally->counters.near_misses_following;
     }
     me.following_counted = true;
   } else if (needed < 1) {
@@ -140,11 +175,11 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
   }
   if (gap_m < 0.3) return -kDecelMax;
   const double base = std::clamp(desired_accel, 0.0, following_.accel_mps2);
-  if (me.late_brake_mps2 > 0 && gap_m > following_.gap_min_m + 0.4 * me.speed_mps) {
+  if (me.late_brake_mps2 > 0 && gap_m > following_.gap_min_m + 0.4 * speed) {
     if (needed < me.late_brake_mps2) return closing > 0.5 ? 0 : base;
     return -std::min(kDecelMax, 1.25 * needed);
   }
-  const double model = base - following_.Interaction(me.speed_mps, gap_m, closing);
+  const double model = base - following_.Interaction(speed, gap_m, closing);
   // The model brakes hardest where it is late anyway; tyres and a margin bound it.
   return std::max(model, -std::max(3.0, 1.4 * needed));
 }

@@ -8,7 +8,6 @@
 namespace starling::sim {
 namespace {
 
-constexpr std::int64_t kStepNs = 100'000'000;
 constexpr double kSpacingM = 10;              // Centre to centre at the start.
 constexpr double kToLineM = 8;
 constexpr double kArterialWeight = 1.6;       // Arterials are busier.
@@ -29,6 +28,10 @@ Status TrafficConfig::Validate() const {
   if (places < 2 || places > 4096) {
     return {ErrorCode::kInvalidArgument,
             "traffic places is " + std::to_string(places) + ", not in 2 to 4096"};
+  }
+  if (threads < 1 || threads > 64) {
+    return {ErrorCode::kInvalidArgument,
+            "traffic threads is " + std::to_string(threads) + ", not in 1 to 64"};
   }
   if (!(warm_up_s >= 0 && warm_up_s <= 600)) {
     return {ErrorCode::kInvalidArgument,
@@ -73,56 +76,42 @@ void Traffic::Place() {
     std::swap(order[i - 1], order[random_.Below(i)]);
   }
   vehicles_.resize(config_.vehicles);
-  poses_.resize(config_.vehicles);
+  drivers_.resize(config_.vehicles);
   std::size_t next = 0;
-  const auto start_ns = -static_cast<std::int64_t>(config_.warm_up_s * 1e9);
   for (LaneIndex lane = 0; lane < placed.size(); ++lane) {
     double room_m = city_.track(lane).length_m - kToLineM;
     for (std::size_t i = placed[lane].size(); i-- > 0;) {
       const VehicleIndex vehicle = order[next++];
       Vehicle& me = vehicles_[vehicle];
-      me.random = Random(MixHash(config_.seed, 1000 + vehicle));
+      Driver& driver = drivers_[vehicle];
+      driver.random = Random(MixHash(config_.seed, 1000 + vehicle));
+      Random& random = driver.random;
       me.along_m = placed[lane][i];
-      me.eagerness = static_cast<float>(me.random.Between(0.9, 1.08));
-      me.inattentive = me.random.Chance(config_.inattentive_share);
-      me.runner = me.random.Chance(config_.runner_share);
-      me.late_braker = me.random.Chance(config_.late_brake_share);
+      me.eagerness = static_cast<float>(random.Between(0.9, 1.08));
+      driver.inattentive = random.Chance(config_.inattentive_share);
+      me.runner = random.Chance(config_.runner_share);
+      driver.late_braker = random.Chance(config_.late_brake_share);
       const double free_m = std::max(0.0, room_m - me.along_m);
-      me.speed_mps = std::min(0.8 * city_.track(lane).speed_limit_mps, std::sqrt(2 * free_m));
+      me.speed_mps = static_cast<float>(
+          std::min(0.8 * city_.track(lane).speed_limit_mps, std::sqrt(2 * free_m)));
       room_m = me.along_m - kSpacingM + 2;
-      me.time_ns = start_ns + kStepNs * vehicle / config_.vehicles - kStepNs;
-      const Pose pose = city_.PoseAt(lane, me.along_m);
-      me.position = pose.position;
-      me.heading_rad = pose.heading_rad;
+      const Vec2 here = city_.PoseAt(lane, me.along_m).position;
       // Under way already: what is left of a trip is shorter than a trip.
-      me.goal = DrawGoal(me, me.position);
-      for (std::uint32_t draws = me.random.Below(6); draws > 0; --draws) {
-        const PlaceIndex other = DrawGoal(me, me.position);
-        if (NormSquared(router_.PositionOf(other) - me.position) <
-            NormSquared(router_.PositionOf(me.goal) - me.position)) {
-          me.goal = other;
+      driver.goal = DrawGoal(&random, here);
+      for (std::uint32_t draws = random.Below(6); draws > 0; --draws) {
+        const PlaceIndex other = DrawGoal(&random, here);
+        if (NormSquared(router_.PositionOf(other) - here) <
+            NormSquared(router_.PositionOf(driver.goal) - here)) {
+          driver.goal = other;
         }
       }
-      me.goal_after = DrawGoal(me, router_.PositionOf(me.goal));
-      me.intent = static_cast<Intent>(me.random.Below(3));
-      Append(vehicle, lane);
-      me.through = NextAfter(me, lane);
-      poses_[vehicle].Push({me.time_ns, static_cast<float>(pose.position.x),
-                            static_cast<float>(pose.position.y),
-                            static_cast<float>(pose.heading_rad),
-                            static_cast<float>(me.speed_mps)});
+      driver.goal_after = DrawGoal(&random, router_.PositionOf(driver.goal));
+      driver.intent = static_cast<Intent>(random.Below(3));
+      Insert(vehicle, lane);
+      me.through = NextAfter(driver.goal, driver.goal_after, lane);
+      for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step);
     }
   }
-}
-
-void Traffic::WarmUp() {
-  const auto rounds = static_cast<std::int64_t>(config_.warm_up_s * 1e9) / kStepNs;
-  for (std::int64_t round = -rounds; round < 0; ++round) {
-    for (VehicleIndex i = 0; i < size(); ++i) {
-      Step(i, FirstStep(i) + nanoseconds(round * kStepNs));
-    }
-  }
-  counters_ = {};
 }
 
 }  // namespace starling::sim

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 #include "common/check.h"
 #include "sim/traffic/traffic.h"
@@ -19,6 +20,7 @@ constexpr double kRoomM = kVehicleLengthM + 2.4;
 constexpr double kNeverS = 1e6;
 constexpr double kRunnerRedS = 1.3;
 constexpr double kStuckS = 7;
+constexpr double kDecideMaxM = 250;          // Nobody decides farther from the line.
 constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
 
 // Deceleration that ends in `room_m`; nothing while less than `begin` would do.
@@ -35,10 +37,13 @@ double StopIn(double speed_mps, double room_m, double accel_mps2, double begin_m
 
 // Deceleration that it would take to stop before the line, once the foot is on the brake.
 double NeededToStop(const Vehicle& me, double to_line_m) {
-  const double soon_mps = me.speed_mps + 0.3 * std::max(me.accel_mps2, 0.0);
+  const double soon_mps = me.speed_mps + 0.3 * std::max<double>(me.accel_mps2, 0);
   const double room_m = to_line_m - 0.3 * me.speed_mps - 0.2;
   return soon_mps * soon_mps / (2 * std::max(room_m, 0.05));
 }
+
+// How far before the line a driver begins to think of it.
+double SeeM(double speed_mps) { return speed_mps * speed_mps / 3 + 0.7 * speed_mps + 8; }
 
 // Seconds until `distance_m` is behind, at best: pulling away at 2.2 m/s².
 double SoonestS(double distance_m, double speed_mps, double limit_mps) {
@@ -65,43 +70,79 @@ double LatestS(double distance_m, double speed_mps, double limit_mps) {
 
 }  // namespace
 
-double Traffic::ForJunction(VehicleIndex vehicle) {
-  Vehicle& me = vehicles_[vehicle];
-  double accel = kNothing;
-  if (city_.IsLane(me.track) &&
-      (me.turn_number == 0 || me.committed == me.through)) {
-    const double to_line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
-    const Connection& connection = city_.connection(me.through);
-    const double v = me.speed_mps;
-    const double decide_m = !connection.yields || me.looks_away ? v * v / 3 + 0.7 * v + 8
-                                                                : 1.2 * v + 7;
-    const double see_m = v * v / 3 + 0.7 * v + 8;
-    if (to_line_m < 0 && !me.over_line) {
-      me.over_line = true;
-      if (connection.signal_group != kNoSignal &&
-          LightAt(city_.junction(connection.junction).programme, connection.signal_group,
-                  static_cast<double>(me.time_ns) * 1e-9).light == Light::kRed) {
-        ++counters_.red_light_runs;
+// Vehicles that came clear of the junction are its members no more.
+void Traffic::LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  for (JunctionIndex junction = begin; junction < end; ++junction) {
+    Crossing& crossing = crossings_[junction];
+    if (crossing.count == 0) continue;
+    std::uint32_t kept = 0;
+    for (std::uint32_t i = 0; i < crossing.count; ++i) {
+      const Vehicle& member = vehicles_[crossing.members[i]];
+      if (member.turn_number == 0 || city_.connection(member.committed).junction != junction) {
+        continue;
       }
+      crossing.members[kept++] = crossing.members[i];
     }
-    if (me.turn_number != 0) {
-      if (to_line_m > 0 && MustGiveUp(vehicle, to_line_m)) GiveUp(vehicle);
-    } else if (to_line_m < decide_m && MayCommit(vehicle, to_line_m)) {
-      Commit(vehicle);
-    }
-    if (me.turn_number == 0 && to_line_m < see_m) {
-      accel = StopIn(v, to_line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
+    crossing.count = kept;
+    FindContactsCrossing(crossing, tally);
+  }
+}
+
+void Traffic::Arbitrate(std::uint32_t begin, std::uint32_t end, Tally*) {
+  for (JunctionIndex junction = begin; junction < end; ++junction) {
+    const std::span<const LaneIndex> incoming = city_.incoming(junction);
+    // Who asks first has an advantage: everybody in turn.
+    const std::size_t first = static_cast<std::size_t>(step_ & 0xffff) % incoming.size();
+    for (std::size_t i = 0; i < incoming.size(); ++i) {
+      ArbitrateLane(incoming[(first + i) % incoming.size()]);
     }
   }
-  if (me.turn_number != 0) accel = std::min(accel, ForOthersCrossing(vehicle));
+}
+
+void Traffic::ArbitrateLane(LaneIndex lane) {
+  VehicleIndex leader = kNobody;
+  const double length_m = city_.track(lane).length_m;
+  for (const VehicleIndex vehicle : queues_[lane].vehicles) {
+    const Vehicle& me = vehicles_[vehicle];
+    const double to_line_m = length_m - me.along_m - kHalfLengthM;
+    if (to_line_m > kDecideMaxM) return;
+    if (IsCommitted(me)) {
+      if (to_line_m > 0 && MustGiveUp(me, leader, to_line_m)) GiveUp(vehicle);
+    } else if (me.turn_number == 0) {  // Otherwise its tail is still in the last junction.
+      const bool yields = city_.connection(me.through).yields && !me.looks_away;
+      const double decide_m = yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
+      if (to_line_m < decide_m && MayCommit(me, leader, to_line_m)) Commit(vehicle);
+    }
+    leader = vehicle;
+  }
+}
+
+double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
+  Vehicle& me = vehicles_[vehicle];
+  double accel = kNothing;
+  if (city_.IsLane(me.track) && (me.turn_number == 0 || me.committed == me.through)) {
+    const double to_line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
+    if (to_line_m < 0 && !me.over_line) {
+      me.over_line = true;
+      if (LightOf(me.through).light == Light::kRed) ++tally->counters.red_light_runs;
+    }
+    if (me.turn_number == 0 && to_line_m < SeeM(me.speed_mps)) {
+      accel = StopIn(me.speed_mps, to_line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
+    }
+  }
+  if (me.turn_number != 0) accel = std::min(accel, ForOthersCrossing(vehicle, tally));
   return accel;
 }
 
+LightState Traffic::LightOf(ConnectionIndex number) const {
+  const Connection& connection = city_.connection(number);
+  if (connection.signal_group == kNoSignal) return {};
+  return LightAt(city_.junction(connection.junction).programme, connection.signal_group,
+                 static_cast<double>(step_ + 1) * ToSeconds(kStep));
+}
+
 bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
-  const Connection& connection = city_.connection(me.through);
-  if (connection.signal_group == kNoSignal) return true;
-  const LightState state = LightAt(city_.junction(connection.junction).programme,
-                                   connection.signal_group, static_cast<double>(me.time_ns) * 1e-9);
+  const LightState state = LightOf(me.through);
   if (state.light == Light::kGreen) return true;
   const double needed = NeededToStop(me, to_line_m);
   // Decided once: who has begun to brake for the yellow does not think again.
@@ -114,99 +155,86 @@ bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
 
 bool Traffic::ExitHasRoom(const Vehicle& me, bool reserved) const {
   const Queue& queue = queues_[city_.connection(me.through).to_lane];
-  if (queue.last == kNobody) return queue.reserved < 8;
-  const Other last = At(vehicles_[queue.last], me.time_ns);
+  if (queue.vehicles.empty()) return queue.reserved < 8;
+  const Vehicle& last = vehicles_[queue.vehicles.back()];
   const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
   const double room_m = last.along_m - kHalfLengthM + 2.0 * last.speed_mps;
   return room_m > kRoomM * (others + 1);
 }
 
-bool Traffic::MayCommit(VehicleIndex vehicle, double to_line_m) const {
-  const Vehicle& me = vehicles_[vehicle];
+// `leader` is in front of it on its lane; nobody behind goes before him.
+bool Traffic::MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
+  if (leader != kNobody && !IsCommitted(vehicles_[leader])) return false;
   const Connection& connection = city_.connection(me.through);
-  if (me.ahead != kNobody) {
-    const Vehicle& leader = vehicles_[me.ahead];
-    if (leader.turn_number == 0 || leader.committed != leader.through) return false;
-  }
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
   if (!SignalAllows(me, to_line_m) || !ExitHasRoom(me, false)) return false;
   if (me.looks_away) return true;
-  return ClearOfMembers(vehicle, to_line_m) &&
-         (!connection.yields || ClearOfApproaching(vehicle, to_line_m));
+  return ClearOfMembers(me, to_line_m) &&
+         (!connection.yields || ClearOfApproaching(me, to_line_m));
 }
 
-bool Traffic::MustGiveUp(VehicleIndex vehicle, double to_line_m) const {
-  const Vehicle& me = vehicles_[vehicle];
+bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
   if (NeededToStop(me, to_line_m) > kStopMps2) return false;
-  if (me.ahead != kNobody) {
-    const Vehicle& leader = vehicles_[me.ahead];
-    if (leader.turn_number == 0 || leader.committed != leader.through) return true;
-  }
+  if (leader != kNobody && !IsCommitted(vehicles_[leader])) return true;
   return !SignalAllows(me, to_line_m) || !ExitHasRoom(me, true);
 }
 
-bool Traffic::ClearOfMembers(VehicleIndex vehicle, double to_line_m) const {
-  const Vehicle& me = vehicles_[vehicle];
+bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
   const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
   const Crossing& crossing = crossings_[city_.connection(me.through).junction];
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
     const Vehicle& other = vehicles_[crossing.members[i]];
     const ConflictZone* mine = city_.Zone(me.through, other.committed);
     if (mine == nullptr) continue;
-    const Other now = At(other, me.time_ns);
-    const double centre_m = now.along_m + other.committed_offset_m;
+    const double centre_m = other.along_m + other.committed_offset_m;
     if (other.hidden && centre_m + kHalfLengthM < 0) continue;
     const ConflictZone* theirs = city_.Zone(other.committed, me.through);
     const double rest_m = theirs->leave_m - (centre_m - kHalfLengthM);
     if (rest_m <= 0) continue;
     const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
-    if (LatestS(rest_m, now.speed_mps, their_limit) + 0.3 < my_enter_s) continue;
+    if (LatestS(rest_m, other.speed_mps, their_limit) + 0.3 < my_enter_s) continue;
     const double my_leave_s =
         LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
     const double their_enter_s =
-        SoonestS(theirs->enter_m - centre_m - kHalfLengthM, now.speed_mps, their_limit);
+        SoonestS(theirs->enter_m - centre_m - kHalfLengthM, other.speed_mps, their_limit);
     if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s) < their_enter_s) continue;
     return false;
   }
   return true;
 }
 
-bool Traffic::ClearOfApproaching(VehicleIndex vehicle, double to_line_m) const {
-  const Vehicle& me = vehicles_[vehicle];
+bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
   const Connection& connection = city_.connection(me.through);
-  const Junction& junction = city_.junction(connection.junction);
   // Four who all have someone to their right take turns.
-  if (junction.control == Control::kPriorityToRight && me.waited_s > 2.5f) return true;
+  if (city_.junction(connection.junction).control == Control::kPriorityToRight &&
+      me.waited_s > 2.5f) {
+    return true;
+  }
   const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
   const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
-  const double now_s = static_cast<double>(me.time_ns) * 1e-9;
   for (const LaneIndex lane : city_.incoming(connection.junction)) {
     if (lane == me.track) continue;
     const double length_m = city_.track(lane).length_m;
-    VehicleIndex number = queues_[lane].first;
-    for (int looked = 0; looked < 3 && number != kNobody; ++looked) {
+    int looked = 0;
+    for (const VehicleIndex number : queues_[lane].vehicles) {
+      if (looked++ == 3) break;
       const Vehicle& other = vehicles_[number];
-      number = other.behind;
-      if (other.turn_number != 0 && other.committed == other.through) {
+      if (IsCommitted(other)) {
         if (!other.hidden) --looked;
         continue;
       }
       const ConflictZone* mine = city_.Zone(me.through, other.through);
       if (mine == nullptr || !mine->yields) continue;
-      const Other now = At(other, me.time_ns);
-      const double their_line_m = length_m - now.along_m - kHalfLengthM;
+      const double their_line_m = length_m - other.along_m - kHalfLengthM;
       if (their_line_m > 120) break;
-      if (now.speed_mps < 0.5 && other.waited_s > 1.5f) continue;  // It waits for something else.
-      const std::uint8_t group = city_.connection(other.through).signal_group;
-      if (group != kNoSignal && LightAt(junction.programme, group, now_s).light == Light::kRed) {
-        break;
-      }
+      if (other.speed_mps < 0.5 && other.waited_s > 1.5f) continue;  // It waits for something else.
+      if (LightOf(other.through).light == Light::kRed) break;
       const double my_leave_s =
           LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
       const double their_limit = city_.track(city_.TrackOf(other.through)).speed_limit_mps;
       const double their_enter_s = SoonestS(
-          their_line_m + city_.Zone(other.through, me.through)->enter_m, now.speed_mps,
+          their_line_m + city_.Zone(other.through, me.through)->enter_m, other.speed_mps,
           their_limit);
       if (my_leave_s + margin_s > their_enter_s) return false;
     }
@@ -214,7 +242,7 @@ bool Traffic::ClearOfApproaching(VehicleIndex vehicle, double to_line_m) const {
   return true;
 }
 
-double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
+double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   const Crossing& crossing = crossings_[city_.connection(me.committed).junction];
   const double my_front_m = me.along_m + me.committed_offset_m + kHalfLengthM;
@@ -226,8 +254,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
     const ConflictZone* mine = city_.Zone(me.committed, other.committed);
     if (mine == nullptr || my_front_m > mine->enter_m) continue;
     const ConflictZone* theirs = city_.Zone(other.committed, me.committed);
-    const Other now = At(other, me.time_ns);
-    const double their_front_m = now.along_m + other.committed_offset_m + kHalfLengthM;
+    const double their_front_m = other.along_m + other.committed_offset_m + kHalfLengthM;
     const double rest_m = theirs->leave_m + kVehicleLengthM - their_front_m;
     if (rest_m <= 0) continue;
     const bool inside = their_front_m > theirs->enter_m;
@@ -237,14 +264,14 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
     const double my_enter_s = v > 0.5 ? to_zone_m / v : kNeverS;
     const double their_enter_s =
         inside                ? 0
-        : now.speed_mps > 0.5 ? (theirs->enter_m - their_front_m) / now.speed_mps
+        : other.speed_mps > 0.5 ? (theirs->enter_m - their_front_m) / other.speed_mps
                               : kNeverS;
-    const double their_leave_s = now.speed_mps > 0.5 ? rest_m / now.speed_mps : kNeverS;
+    const double their_leave_s = other.speed_mps > 0.5 ? rest_m / other.speed_mps : kNeverS;
     const bool meets = my_enter_s >= their_enter_s && my_enter_s < their_leave_s;
     const double needed = v * v / (2 * std::max(to_zone_m - 0.3, 0.1));
     if (meets && my_enter_s < 2 && needed > 3 && !me.crossing_counted) {
       me.crossing_counted = true;
-      ++counters_.near_misses_crossing;
+      ++tally->counters.near_misses_crossing;
     }
     const bool expected = !other.hidden || their_front_m > 0;
     bool first = inside || (other.turn_number < me.turn_number && expected);
@@ -252,7 +279,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
       // Unless I am through well before it comes.
       const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
       first = LatestS(mine->leave_m + kVehicleLengthM - my_front_m, v, my_limit) + 0.5 >
-              SoonestS(theirs->enter_m - their_front_m, now.speed_mps, their_limit);
+              SoonestS(theirs->enter_m - their_front_m, other.speed_mps, their_limit);
     }
     if (me.looks_away) {
       // Sees it when it is nearly too late.
@@ -263,8 +290,8 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle) {
     if (!first) continue;
     if (me.waited_s > kStuckS && !inside) continue;  // Someone has to begin.
     if (v > 0.5 &&
-        LatestS(rest_m, now.speed_mps, std::max(now.speed_mps, 3.0)) + 0.2 < my_enter_s &&
-        now.speed_mps > 1) {
+        LatestS(rest_m, other.speed_mps, std::max<double>(other.speed_mps, 3)) + 0.2 < my_enter_s &&
+        other.speed_mps > 1) {
       continue;                                      // It is gone when I come.
     }
     const double stop = StopIn(v, to_zone_m - 0.6, me.accel_mps2, 1.2);
@@ -280,9 +307,10 @@ void Traffic::Commit(VehicleIndex vehicle) {
   Crossing& crossing = crossings_[connection.junction];
   if (crossing.count == Crossing::kMembersMax) return;
   crossing.members[crossing.count++] = vehicle;
-  me.turn_number = ++turn_number_;
+  me.turn_number = ++crossing.turn_number;
   me.committed = me.through;
-  me.committed_offset_m = city_.IsLane(me.track) ? -city_.track(me.track).length_m : 0;
+  me.committed_offset_m =
+      city_.IsLane(me.track) ? static_cast<float>(-city_.track(me.track).length_m) : 0;
   me.hidden = me.looks_away;
   me.crossing_counted = false;
   ++queues_[connection.to_lane].reserved;

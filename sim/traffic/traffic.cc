@@ -6,154 +6,204 @@
 
 #include "common/check.h"
 #include "common/geo/trigonometry.h"
+#include "common/prefetch.h"
 
 namespace starling::sim {
 namespace {
 
-constexpr std::int64_t kStepNs = 100'000'000;
-constexpr std::int64_t kStepLongestNs = 150'000'000;
+constexpr double kStepS = ToSeconds(Traffic::kStep);
 constexpr double kDecelMax = 8;                  // What tyres give, m/s².
 constexpr double kPlanTimeS = 8;
 constexpr double kPlanLengthM = 60;
 constexpr double kClearOfJunctionM = kHalfLengthM + 1;
-
-std::int64_t NsOf(SimTime time) { return time.time_since_epoch().count(); }
+// Work on the next step is through a little before it begins.
+constexpr double kAheadFactor = 1.1;
 
 }  // namespace
+
+const std::array<Traffic::Phase, Traffic::kPhases> Traffic::kStepPhases{{
+    {&Traffic::Move, &Traffic::Exchange, false},
+    {&Traffic::FindContactsFollowing, nullptr, false},
+    {&Traffic::LetGo, &Traffic::TakeTouches, true},
+    {&Traffic::Arbitrate, nullptr, true},
+    {&Traffic::Decide, &Traffic::EndStep, false},
+}};
 
 Traffic::Traffic(const City& city, const TrafficConfig& config)
     : city_(city),
       config_(config),
       router_(city, config.places, config.vehicles, MixHash(config.seed, 1)),
+      workers_(config.threads),
       random_(MixHash(config.seed, 2)) {
   STARLING_CHECK(config.Validate().ok());
   queues_.resize(city.tracks().size());
   crossings_.resize(city.junctions().size());
+  moments_.resize(static_cast<std::size_t>(kMoments) * config.vehicles);
+  step_ = -std::llround(config.warm_up_s / kStepS);
   Place();
-  WarmUp();
+  AdvanceTo(SimTime());
+  counters_ = {};
 }
 
-SimTime Traffic::FirstStep(VehicleIndex vehicle) const {
-  return SimTime(nanoseconds(kStepNs * vehicle / size()));
+void Traffic::AdvanceTo(SimTime now) {
+  while (now >= time() + kStep) Work(kPhases * kPortions);
 }
 
-void Traffic::Step(VehicleIndex vehicle, SimTime now) {
-  const std::int64_t now_ns = NsOf(now);
-  while (now_ns - vehicles_[vehicle].time_ns > kStepLongestNs) {
-    StepOnce(vehicle, vehicles_[vehicle].time_ns + kStepNs);
-  }
-  if (now_ns > vehicles_[vehicle].time_ns) StepOnce(vehicle, now_ns);
+void Traffic::WorkAhead(SimTime now) {
+  AdvanceTo(now);
+  const double past = ToSeconds(now - time()) / kStepS * kAheadFactor;
+  // The last portion ends the step, which is AdvanceTo's.
+  const auto portions = static_cast<std::uint32_t>(past * kPhases * kPortions);
+  Work(std::min<std::uint32_t>(portions, kPhases * kPortions - 1));
 }
 
-void Traffic::StepOnce(VehicleIndex vehicle, std::int64_t now_ns) {
-  Vehicle& me = vehicles_[vehicle];
-  const double dt_s = static_cast<double>(now_ns - me.time_ns) * 1e-9;
-  ++counters_.steps;
-  Advance(vehicle, dt_s);
-  me.time_ns = now_ns;
-  const Pose pose = city_.PoseAt(me.track, me.along_m);
-  me.position = pose.position;
-  me.heading_rad = pose.heading_rad;
-  poses_[vehicle].Push({now_ns, static_cast<float>(pose.position.x),
-                        static_cast<float>(pose.position.y), static_cast<float>(pose.heading_rad),
-                        static_cast<float>(me.speed_mps)});
-  CheckContact(vehicle);
-  me.waited_s = me.speed_mps < 0.1 ? me.waited_s + static_cast<float>(dt_s) : 0;
-  me.accel_mps2 = Decide(vehicle, dt_s);
-  const bool emergency = me.accel_mps2 < -4;
-  if (emergency && !me.emergency) ++counters_.emergency_brakings;
-  if (emergency || me.accel_mps2 > -2) me.emergency = emergency;
-}
-
-void Traffic::Advance(VehicleIndex vehicle, double dt_s) {
-  Vehicle& me = vehicles_[vehicle];
-  const Travel travel = TravelAfter(me.speed_mps, me.accel_mps2, dt_s);
-  me.along_m += travel.distance_m;
-  me.speed_mps = travel.speed_mps;
-  while (me.along_m >= city_.track(me.track).length_m) {
-    const double length = city_.track(me.track).length_m;
-    const bool from_lane = city_.IsLane(me.track);
-    EnterTrack(vehicle, from_lane ? city_.TrackOf(me.through)
-                                  : city_.connection(me.through).to_lane);
-    me.along_m -= length;
-    me.committed_offset_m += length;
-    if (from_lane) {
-      if (me.turn_number == 0) Commit(vehicle);  // It slid over the line.
-      me.committed_offset_m = 0;
+// Runs the next step's portions up to the one with number `until`.
+void Traffic::Work(std::uint32_t until) {
+  while (done_ < until) {
+    const Phase& phase = kStepPhases[done_ / kPortions];
+    if (done_ % kPortions == 0 && until - done_ >= kPortions) {
+      RunPhase(phase);
+      done_ += kPortions;
     } else {
-      ArriveOnLane(me, me.track);
+      RunPortion(phase, done_ % kPortions);
+      ++done_;
     }
+    if (done_ % kPortions == 0 && phase.end != nullptr) (this->*phase.end)();
   }
-  if (me.turn_number != 0 && city_.IsLane(me.track) &&
-      me.track == city_.connection(me.committed).to_lane && me.along_m > kClearOfJunctionM) {
-    LeaveJunction(vehicle);
+  if (done_ == kPhases * kPortions) done_ = 0;
+}
+
+void Traffic::RunPhase(const Phase& phase) {
+  workers_.Run(kPortions, [&](std::uint32_t portion) { RunPortion(phase, portion); });
+}
+
+void Traffic::RunPortion(const Phase& phase, std::uint32_t portion) {
+  const std::uint64_t items = phase.junctions ? crossings_.size() : queues_.size();
+  (this->*phase.portion)(static_cast<std::uint32_t>(items * portion / kPortions),
+                         static_cast<std::uint32_t>(items * (portion + 1) / kPortions),
+                         &tallies_[portion]);
+}
+
+void Traffic::EndStep() {
+  for (Tally& tally : tallies_) {
+    counters_.updates += tally.counters.updates;
+    counters_.emergency_brakings += tally.counters.emergency_brakings;
+    counters_.red_light_runs += tally.counters.red_light_runs;
+    counters_.near_misses_following += tally.counters.near_misses_following;
+    counters_.near_misses_crossing += tally.counters.near_misses_crossing;
+    tally.counters = {};
+  }
+  ++step_;
+}
+
+void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  for (TrackIndex track = begin; track < end; ++track) {
+    const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+    if (vehicles.empty()) continue;
+    const double length_m = city_.track(track).length_m;
+    const bool lane = city_.IsLane(track);
+    for (std::size_t i = 0; i < vehicles.size(); ++i) {
+      if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
+      Vehicle& me = vehicles_[vehicles[i]];
+      const Travel travel = TravelAfter(me.speed_mps, me.accel_mps2, kStepS);
+      me.along_m += travel.distance_m;
+      me.speed_mps = static_cast<float>(travel.speed_mps);
+      me.waited_s = me.speed_mps < 0.1f ? me.waited_s + static_cast<float>(kStepS) : 0;
+      if (me.along_m >= length_m) {
+        tally->leavers.push_back(vehicles[i]);
+      } else if (lane && me.turn_number != 0 && me.along_m > kClearOfJunctionM &&
+                 track == city_.connection(me.committed).to_lane) {
+        me.turn_number = 0;
+        me.hidden = false;
+      }
+    }
+    tally->counters.updates += vehicles.size();
+  }
+}
+
+// Those that came to the end of their track.
+void Traffic::Exchange() {
+  for (Tally& tally : tallies_) {
+    for (const VehicleIndex vehicle : tally.leavers) {
+      Vehicle& me = vehicles_[vehicle];
+      while (me.along_m >= city_.track(me.track).length_m) {
+        const double length_m = city_.track(me.track).length_m;
+        const bool from_lane = city_.IsLane(me.track);
+        me.along_m -= length_m;
+        me.committed_offset_m += static_cast<float>(length_m);
+        EnterTrack(vehicle, from_lane ? city_.TrackOf(me.through)
+                                      : city_.connection(me.through).to_lane);
+        if (from_lane) {
+          if (!IsCommitted(me)) Commit(vehicle);  // It slid over the line.
+          me.committed_offset_m = 0;
+        } else {
+          ArriveOnLane(vehicle, me.track);
+        }
+      }
+    }
+    tally.leavers.clear();
   }
 }
 
 void Traffic::EnterTrack(VehicleIndex vehicle, TrackIndex track) {
   Vehicle& me = vehicles_[vehicle];
-  queues_[me.track].departed = vehicle;
-  Remove(vehicle);
-  Append(vehicle, track);
+  Queue& before = queues_[me.track];
+  before.departed = vehicle;
+  before.vehicles.erase(std::find(before.vehicles.begin(), before.vehicles.end(), vehicle));
+  Insert(vehicle, track);
   if (city_.IsLane(track) && queues_[track].reserved > 0) --queues_[track].reserved;
 }
 
-void Traffic::Append(VehicleIndex vehicle, TrackIndex track) {
+void Traffic::Insert(VehicleIndex vehicle, TrackIndex track) {
   Vehicle& me = vehicles_[vehicle];
-  Queue& queue = queues_[track];
   me.track = track;
-  me.ahead = queue.last;
-  me.behind = kNobody;
-  (queue.last == kNobody ? queue.first : vehicles_[queue.last].behind) = vehicle;
-  queue.last = vehicle;
+  std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+  auto at = vehicles.end();
+  while (at != vehicles.begin() && vehicles_[*(at - 1)].along_m < me.along_m) --at;
+  vehicles.insert(at, vehicle);
 }
 
-void Traffic::Remove(VehicleIndex vehicle) {
-  const Vehicle& me = vehicles_[vehicle];
-  Queue& queue = queues_[me.track];
-  (me.ahead == kNobody ? queue.first : vehicles_[me.ahead].behind) = me.behind;
-  (me.behind == kNobody ? queue.last : vehicles_[me.behind].ahead) = me.ahead;
+ConnectionIndex Traffic::NextAfter(PlaceIndex goal, PlaceIndex goal_after, LaneIndex lane) const {
+  return router_.Next(lane == router_.LaneOf(goal) ? goal_after : goal, lane);
 }
 
-ConnectionIndex Traffic::NextAfter(const Vehicle& me, LaneIndex lane) const {
-  return router_.Next(lane == router_.LaneOf(me.goal) ? me.goal_after : me.goal, lane);
-}
-
-void Traffic::ArriveOnLane(Vehicle& me, LaneIndex lane) {
-  me.through = NextAfter(me, lane);
+void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
+  Vehicle& me = vehicles_[vehicle];
+  Driver& driver = drivers_[vehicle];
+  me.through = NextAfter(driver.goal, driver.goal_after, lane);
   me.over_line = false;
   const Vec2 here = city_.arcs(lane)[0].start;
-  if (lane == router_.LaneOf(me.goal)) {
+  if (lane == router_.LaneOf(driver.goal)) {
     ++counters_.trips;
-    me.goal = me.goal_after;
-    me.goal_after = DrawGoal(me, router_.PositionOf(me.goal));
-    if (me.intent == Intent::kToPickup) {
-      me.intent = Intent::kWithPassenger;
+    driver.goal = driver.goal_after;
+    driver.goal_after = DrawGoal(&driver.random, router_.PositionOf(driver.goal));
+    if (driver.intent == Intent::kToPickup) {
+      driver.intent = Intent::kWithPassenger;
     } else {
-      me.intent = me.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
+      driver.intent = driver.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
     }
-  } else if (me.random.Chance(config_.reroute_chance)) {
+  } else if (driver.random.Chance(config_.reroute_chance)) {
     // The way through the next junction is planned already; the goal is from there on.
-    me.goal = DrawGoal(me, here);
-    if (me.intent == Intent::kWithPassenger) me.intent = Intent::kRerouting;
-  } else if (me.intent == Intent::kRerouting) {
-    me.intent = Intent::kWithPassenger;
+    driver.goal = DrawGoal(&driver.random, here);
+    if (driver.intent == Intent::kWithPassenger) driver.intent = Intent::kRerouting;
+  } else if (driver.intent == Intent::kRerouting) {
+    driver.intent = Intent::kWithPassenger;
   }
   const Connection& ahead = city_.connection(me.through);
-  me.looks_away = me.inattentive && ahead.yields && ahead.signal_group == kNoSignal &&
-                  me.random.Chance(config_.look_away_chance);
+  me.looks_away = driver.inattentive && ahead.yields && ahead.signal_group == kNoSignal &&
+                  driver.random.Chance(config_.look_away_chance);
   me.late_brake_mps2 = 0;
-  if (me.late_braker && me.random.Chance(config_.late_brake_chance)) {
-    const double lateness = me.random.Unit();
+  if (driver.late_braker && driver.random.Chance(config_.late_brake_chance)) {
+    const double lateness = driver.random.Unit();
     me.late_brake_mps2 = static_cast<float>(3.2 + 4.3 * lateness * lateness);
   }
 }
 
-PlaceIndex Traffic::DrawGoal(Vehicle& me, Vec2 from) {
+PlaceIndex Traffic::DrawGoal(Random* random, Vec2 from) const {
   // The nearest of a few: most trips are short ones.
-  PlaceIndex best = me.random.Below(router_.places());
+  PlaceIndex best = random->Below(router_.places());
   for (int i = 0; i < 3; ++i) {
-    const PlaceIndex other = me.random.Below(router_.places());
+    const PlaceIndex other = random->Below(router_.places());
     const auto far = [&](PlaceIndex place) {
       return NormSquared(router_.PositionOf(place) - from);
     };
@@ -162,43 +212,57 @@ PlaceIndex Traffic::DrawGoal(Vehicle& me, Vec2 from) {
   return best;
 }
 
-Traffic::Other Traffic::At(const Vehicle& other, std::int64_t now_ns) const {
-  const double dt_s = static_cast<double>(now_ns - other.time_ns) * 1e-9;
-  const Travel travel = TravelAfter(other.speed_mps, other.accel_mps2, dt_s);
-  return {other.along_m + travel.distance_m, travel.speed_mps};
-}
-
 void Traffic::SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps,
                        double decel_mps2) {
   Vehicle& me = vehicles_[vehicle];
-  me.ceiling_mps = ceiling_mps.has_value() ? std::max(*ceiling_mps, 0.0) : 1e9;
-  me.ceiling_decel_mps2 = std::clamp(decel_mps2, 0.1, kDecelMax);
+  me.ceiling_mps = ceiling_mps.has_value() ? static_cast<float>(std::max(*ceiling_mps, 0.0)) : 1e9f;
+  me.ceiling_decel_mps2 = static_cast<float>(std::clamp(decel_mps2, 0.1, kDecelMax));
 }
 
-VehicleTruth Traffic::Truth(VehicleIndex vehicle) const {
-  const Vehicle& me = vehicles_[vehicle];
-  VehicleTruth truth;
-  truth.time = SimTime(nanoseconds(me.time_ns));
-  truth.position = me.position;
-  truth.heading_rad = WrapAngle(me.heading_rad);
-  truth.speed_mps = me.speed_mps;
-  truth.accel_mps2 = me.accel_mps2;
-  truth.intent = me.intent;
+// Where it is `dt_s` later, on whatever track that is.
+Traffic::Moment Traffic::Later(const Moment& moment, double dt_s) const {
+  Moment later = moment;
+  const Travel travel = TravelAfter(moment.speed_mps, moment.accel_mps2, dt_s);
+  later.along_m += travel.distance_m;
+  later.speed_mps = static_cast<float>(travel.speed_mps);
+  while (later.along_m >= city_.track(later.track).length_m) {
+    later.along_m -= city_.track(later.track).length_m;
+    if (city_.IsLane(later.track)) {
+      later.track = city_.TrackOf(later.through);
+    } else {
+      later.track = city_.connection(later.through).to_lane;
+      later.through = NextAfter(later.goal, later.goal_after, later.track);
+    }
+  }
+  return later;
+}
 
-  const double wanted_m = std::max(kPlanLengthM, kPlanTimeS * me.speed_mps);
+VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
+  STARLING_CHECK(at >= time() && at <= time() + kStep);
+  const Moment moment = Later(MomentAt(vehicle, step_), ToSeconds(at - time()));
+  const Pose pose = city_.PoseAt(moment.track, moment.along_m);
+  VehicleTruth truth;
+  truth.time = at;
+  truth.position = pose.position;
+  truth.heading_rad = WrapAngle(pose.heading_rad);
+  truth.speed_mps = moment.speed_mps;
+  truth.accel_mps2 = moment.accel_mps2;
+  truth.intent = moment.intent;
+
+  const double wanted_m = std::max(kPlanLengthM, kPlanTimeS * truth.speed_mps);
   double covered_m = 0;
   PathArc pending{0, 0};
   bool turns = false;
   bool first = true;
-  TrackIndex track = me.track;
-  ConnectionIndex through = me.through;
-  double from_m = me.along_m;
+  TrackIndex track = moment.track;
+  ConnectionIndex through = moment.through;
+  double from_m = moment.along_m;
   while (covered_m < wanted_m) {
     for (const TrackArc& piece : city_.arcs(track)) {
       const double left_m = piece.from_m + piece.arc.length_m - std::max(from_m, piece.from_m);
       if (left_m <= 0) continue;
       const double curvature = piece.arc.curvature_per_m;
-      if (first) truth.yaw_rate_radps = me.speed_mps * curvature;
+      if (first) truth.yaw_rate_radps = truth.speed_mps * curvature;
       first = false;
       if (curvature == pending.curvature_per_m) {
         pending.length_m += left_m;
@@ -216,7 +280,7 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle) const {
       track = city_.TrackOf(through);
     } else {
       track = city_.connection(through).to_lane;
-      through = NextAfter(me, track);
+      through = NextAfter(moment.goal, moment.goal_after, track);
     }
   }
   truth.path.Append(pending);
@@ -224,58 +288,41 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle) const {
   return truth;
 }
 
-Pose Traffic::TruthAt(VehicleIndex vehicle, SimTime time) const {
-  const PoseRing& ring = poses_[vehicle];
-  const std::int64_t at_ns = NsOf(time);
-  const Vehicle& me = vehicles_[vehicle];
-  if (at_ns >= me.time_ns) {
-    const VehicleTruth truth = Truth(vehicle);
-    return Predict({truth.position, truth.heading_rad, truth.speed_mps, truth.accel_mps2, 0},
-                   truth.path, static_cast<double>(at_ns - me.time_ns) * 1e-9);
-  }
-  const std::uint32_t known = std::min(ring.next, PoseRing::kCapacity);
-  const PoseRing::Entry* after = &ring.entries[(ring.next - 1) % PoseRing::kCapacity];
-  for (std::uint32_t back = 2; back <= known; ++back) {
-    const PoseRing::Entry* before = &ring.entries[(ring.next - back) % PoseRing::kCapacity];
-    if (before->time_ns <= at_ns) {
-      const double span_s = static_cast<double>(after->time_ns - before->time_ns) * 1e-9;
-      const double u = static_cast<double>(at_ns - before->time_ns) * 1e-9 / span_s;
-      // Cubic Hermite with the velocities at both ends.
-      const Vec2 from{before->x, before->y};
-      const Vec2 to{after->x, after->y};
-      const Vec2 v0 = (before->speed_mps * span_s) * HeadingVector(before->heading_rad);
-      const Vec2 v1 = (after->speed_mps * span_s) * HeadingVector(after->heading_rad);
-      const double u2 = u * u;
-      const double u3 = u2 * u;
-      const Vec2 position = (2 * u3 - 3 * u2 + 1) * from + (u3 - 2 * u2 + u) * v0 +
-                            (3 * u2 - 2 * u3) * to + (u3 - u2) * v1;
-      const double turn = WrapAngle(double{after->heading_rad} - before->heading_rad);
-      return {position, WrapAngle(before->heading_rad + u * turn),
-              before->speed_mps + u * (after->speed_mps - before->speed_mps)};
-    }
-    after = before;
-  }
-  return {{after->x, after->y}, after->heading_rad, after->speed_mps};
+Pose Traffic::TruthAt(VehicleIndex vehicle, SimTime at) const {
+  // One row is the next step's, on which work may have begun.
+  const std::int64_t oldest = step_ - kMoments + 2;
+  // Rounded down, also before time 0.
+  std::int64_t step = at.time_since_epoch() / kStep;
+  if (SimTime(step * kStep) > at) --step;
+  const double dt_s =
+      step < oldest ? 0 : ToSeconds(at - SimTime(std::min(step, step_) * kStep));
+  const Moment moment = Later(MomentAt(vehicle, std::clamp(step, oldest, step_)), dt_s);
+  Pose pose = city_.PoseAt(moment.track, moment.along_m);
+  pose.heading_rad = WrapAngle(pose.heading_rad);
+  pose.speed_mps = moment.speed_mps;
+  return pose;
 }
 
 std::uint32_t Traffic::StoppedVehicles() const {
-  return static_cast<std::uint32_t>(std::count_if(
-      vehicles_.begin(), vehicles_.end(), [](const Vehicle& v) { return v.speed_mps < 0.1; }));
+  std::uint32_t stopped = 0;
+  for (VehicleIndex i = 0; i < size(); ++i) stopped += MomentAt(i, step_).speed_mps < 0.1f;
+  return stopped;
 }
 
 double Traffic::MeanSpeed() const {
   double sum = 0;
-  for (const Vehicle& vehicle : vehicles_) sum += vehicle.speed_mps;
-  return sum / static_cast<double>(vehicles_.size());
+  for (VehicleIndex i = 0; i < size(); ++i) sum += MomentAt(i, step_).speed_mps;
+  return sum / size();
 }
 
 std::uint64_t Traffic::Digest() const {
-  std::uint64_t digest = counters_.steps;
-  for (const Vehicle& vehicle : vehicles_) {
-    digest = MixHash(digest, vehicle.track);
-    for (const double value : {vehicle.along_m, vehicle.speed_mps, vehicle.accel_mps2}) {
-      digest = MixHash(digest, std::bit_cast<std::uint64_t>(value));
-    }
+  std::uint64_t digest = counters_.updates;
+  for (VehicleIndex i = 0; i < size(); ++i) {
+    const Moment& moment = MomentAt(i, step_);
+    digest = MixHash(digest, moment.track);
+    digest = MixHash(digest, std::bit_cast<std::uint64_t>(moment.along_m));
+    digest = MixHash(digest, (std::uint64_t{std::bit_cast<std::uint32_t>(moment.speed_mps)} << 32) |
+                                 std::bit_cast<std::uint32_t>(moment.accel_mps2));
   }
   return digest;
 }

@@ -1,9 +1,10 @@
-// Ten thousand taxis in a city, each moved by its own steps.
+// Ten thousand taxis in a city, moved together in steps of 100 ms.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "common/motion/predictor.h"
@@ -11,19 +12,20 @@
 #include "sim/city/city.h"
 #include "sim/city/router.h"
 #include "sim/traffic/car_following.h"
-#include "sim/traffic/poses.h"
+#include "sim/traffic/sim_time.h"
 #include "sim/traffic/traffic_config.h"
 #include "sim/traffic/vehicle.h"
+#include "sim/traffic/workers.h"
 
 namespace starling::sim {
 
-// What a vehicle's own sensors and planner would say at the instant of its last step.
+// What a vehicle's own sensors and planner would say at one instant.
 struct VehicleTruth {
   SimTime time;
   Vec2 position;                 // Centre of its box, m in the city's frame.
   double heading_rad = 0;        // Clockwise from north, in [-pi, pi).
   double speed_mps = 0;
-  double accel_mps2 = 0;         // Along the heading, from now until the next step.
+  double accel_mps2 = 0;         // Along the heading, from now until the end of the step.
   double yaw_rate_radps = 0;     // Clockwise positive.
   Intent intent = Intent::kIdle;
   PlannedPath path;              // Empty: straight on for 8 s and 60 m at least.
@@ -32,7 +34,7 @@ struct VehicleTruth {
 };
 
 struct TrafficCounters {
-  std::uint64_t steps = 0;
+  std::uint64_t updates = 0;              // Vehicles times steps.
   std::uint64_t trips = 0;                // Finished.
   std::uint64_t collisions = 0;           // Pairs, once for each contact.
   std::uint64_t emergency_brakings = 0;   // Onsets of more than 4 m/s² of braking.
@@ -42,49 +44,57 @@ struct TrafficCounters {
   std::uint64_t near_misses_crossing = 0;
 };
 
-// Traffic without a clock: the caller says when each vehicle's next instant is,
-// and the vehicle sees the others where they are at that instant.
+// Traffic without a clock: the caller says how far.  In each step every driver sees all
+// vehicles at its beginning, decides on an acceleration, and keeps it to the end.
+//
+// A step is a row of phases over tracks or junctions, each cut into portions that
+// write nothing that another portion of the same phase reads or writes; what concerns
+// several (a vehicle that comes to another track, a contact) is kept for the phase's end and
+// done there in the portions' order.  So any number of threads gives the same bits, and a step
+// can be worked off little by little (WorkAhead).
 //
 // A trip starts and ends in motion: passengers get on and off at the kerb, which is not
 // on the road.  Two vehicles that collide brake to a stand, stay for some seconds and then go
 // on through each other; nobody is removed or moved by hand.
 //
-// The same seeds and the same sequence of calls give the same traffic.
+// The same seeds and the same limits at the same steps give the same traffic.
 //
 // Threading: thread-compatible; one thread owns it.
 class Traffic {
  public:
+  static constexpr nanoseconds kStep = milliseconds(100);
+
   // Places the vehicles and runs the warm-up, which ends at time 0.  `city` must outlive it.
   // REQUIRES: config.Validate().ok()
   Traffic(const City& city, const TrafficConfig& config);
 
   VehicleIndex size() const { return static_cast<VehicleIndex>(vehicles_.size()); }
 
-  // The first instant after the warm-up at which a vehicle should step, so that
-  // all instants are spread evenly over 100 ms; later ones follow every 100 ms.
-  SimTime FirstStep(VehicleIndex vehicle) const;
+  // The beginning of the present step.
+  SimTime time() const { return SimTime(step_ * kStep); }
 
-  // Brings one vehicle to `now` and lets its driver decide for the time until its next step.
-  // Steps should be 100 ms apart; a longer pause is made up for in steps of that length.
-  // A `now` that is not after the vehicle's last step changes nothing.
-  void Step(VehicleIndex vehicle, SimTime now);
+  // Goes on until `now` lies in the present step.  Earlier times change nothing.
+  void AdvanceTo(SimTime now);
+  // The same, and works off as much of the next step as of the present one is past at
+  // `now`, so that no call takes a whole step's time.
+  void WorkAhead(SimTime now);
 
-  // From its next step on, the vehicle brakes at `decel_mps2` (at most 8) down to
-  // the ceiling and stays below it; every driver complies.  nullopt lifts it.
+  // From the next step on that is not decided yet, the vehicle brakes at `decel_mps2` (at most
+  // 8) down to the ceiling and stays below it; every driver complies.  nullopt lifts it.
   // The ceiling only ever slows: whoever has to brake harder for something else does.
   void SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps, double decel_mps2);
 
-  // The vehicle at its last step.
-  VehicleTruth Truth(VehicleIndex vehicle) const;
+  // The vehicle at `at`.
+  // REQUIRES: time() <= at <= time() + kStep
+  VehicleTruth Truth(VehicleIndex vehicle, SimTime at) const;
 
-  // Where it is at `time`: between two steps of the last 3 s by cubic interpolation
-  // (error about a millimetre), after the last step by constant acceleration along its path.
-  // Before that, the oldest pose that is still known.
-  Pose TruthAt(VehicleIndex vehicle, SimTime time) const;
+  // Where it is at `at`: exact in the last 3 s and in the present step, after that by constant
+  // acceleration along its path.  Before that, the oldest pose that is still known.
+  Pose TruthAt(VehicleIndex vehicle, SimTime at) const;
 
   const TrafficCounters& counters() const { return counters_; }
 
-  // By a walk over all vehicles.
+  // At the beginning of the present step, by a walk over all vehicles.
   std::uint32_t StoppedVehicles() const;  // Slower than 0.1 m/s.
   double MeanSpeed() const;               // m/s
 
@@ -94,8 +104,7 @@ class Traffic {
  private:
   // The vehicles on one track, and what was promised to others who will enter it.
   struct Queue {
-    VehicleIndex first = kNobody;           // Farthest along.
-    VehicleIndex last = kNobody;
+    std::vector<VehicleIndex> vehicles;     // The farthest along first.
     VehicleIndex departed = kNobody;        // The last one that left it.
     std::uint32_t reserved = 0;             // Committed to come, not here yet.
   };
@@ -105,64 +114,114 @@ class Traffic {
     static constexpr std::uint32_t kMembersMax = 31;
     std::array<VehicleIndex, kMembersMax> members{};
     std::uint32_t count = 0;
+    std::uint32_t turn_number = 0;          // Of the newest commitment.
   };
 
-  struct Other {                            // Another vehicle, brought to our instant.
-    double along_m;
-    double speed_mps;
+  // One vehicle at the beginning of one step, for who looks from outside.
+  struct Moment {
+    double along_m = 0;
+    float speed_mps = 0;
+    float accel_mps2 = 0;
+    TrackIndex track = 0;
+    ConnectionIndex through = 0;
+    std::uint16_t goal = 0;
+    std::uint16_t goal_after = 0;
+    Intent intent = Intent::kIdle;
   };
+  static_assert(sizeof(Moment) == 32);
+  static constexpr std::int64_t kMoments = 32;
+  // Vehicles of a track that are fetched before they are looked at.
+  static constexpr std::size_t kPrefetchAhead = 6;
+
+  // What a portion keeps for its phase's end.
+  struct Tally {
+    TrafficCounters counters;
+    std::vector<VehicleIndex> leavers;                           // Of their track, in order.
+    std::vector<std::pair<VehicleIndex, VehicleIndex>> touches;
+  };
+
+  struct Phase {
+    void (Traffic::*portion)(std::uint32_t begin, std::uint32_t end, Tally* tally);
+    void (Traffic::*end)();                 // Once all portions are done; may be null.
+    bool junctions;                         // Over junctions instead of tracks.
+  };
+  static constexpr std::size_t kPhases = 5;
+  static const std::array<Phase, kPhases> kStepPhases;
+  static constexpr std::uint32_t kPortions = 64;  // Of a phase.
 
   // placement.cc
   void Place();
-  void WarmUp();
 
   // traffic.cc
-  void StepOnce(VehicleIndex vehicle, std::int64_t now_ns);
-  void Advance(VehicleIndex vehicle, double dt_s);
+  void Work(std::uint32_t until);
+  void RunPortion(const Phase& phase, std::uint32_t portion);
+  void RunPhase(const Phase& phase);
+  void EndStep();
+  void Move(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  void Exchange();
   void EnterTrack(VehicleIndex vehicle, TrackIndex track);
-  void ArriveOnLane(Vehicle& me, LaneIndex lane);
-  PlaceIndex DrawGoal(Vehicle& me, Vec2 from);
-  ConnectionIndex NextAfter(const Vehicle& me, LaneIndex lane) const;
-  void Append(VehicleIndex vehicle, TrackIndex track);
-  void Remove(VehicleIndex vehicle);
-  Other At(const Vehicle& other, std::int64_t now_ns) const;
+  void Insert(VehicleIndex vehicle, TrackIndex track);
+  void ArriveOnLane(VehicleIndex vehicle, LaneIndex lane);
+  PlaceIndex DrawGoal(Random* random, Vec2 from) const;
+  ConnectionIndex NextAfter(PlaceIndex goal, PlaceIndex goal_after, LaneIndex lane) const;
+  const Moment& MomentAt(VehicleIndex vehicle, std::int64_t step) const {
+    return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
+  }
+  Moment Later(const Moment& moment, double dt_s) const;
 
   // driving.cc
-  double Decide(VehicleIndex vehicle, double dt_s);
-  double ForLeader(VehicleIndex vehicle, double lookahead_m, double desired_accel);
-  double BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double gap_m, double leader_mps,
-                      double desired_accel);
+  void Decide(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  double AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally);
+  double LimitedJerk(const Vehicle& me, double wanted) const;
+  double ForLeader(VehicleIndex vehicle, VehicleIndex leader, double lookahead_m,
+                   double desired_accel, Tally* tally);
+  double BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double gap_m,
+                      double desired_accel, Tally* tally);
   double ForSpeedsAhead(const Vehicle& me) const;
-  double LimitedJerk(const Vehicle& me, double wanted, double dt_s) const;
+  void Remember(VehicleIndex vehicle, std::int64_t step);
 
   // right_of_way.cc
-  double ForJunction(VehicleIndex vehicle);
-  double ForOthersCrossing(VehicleIndex vehicle);
-  bool MayCommit(VehicleIndex vehicle, double to_line_m) const;
-  bool MustGiveUp(VehicleIndex vehicle, double to_line_m) const;
+  void Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  void ArbitrateLane(LaneIndex lane);
+  void LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  double ForJunction(VehicleIndex vehicle, Tally* tally);
+  double ForOthersCrossing(VehicleIndex vehicle, Tally* tally);
+  bool IsCommitted(const Vehicle& me) const { return me.committed == me.through && me.turn_number != 0; }
+  bool MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
+  bool MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
+  // At the end of the step that is being worked on; green without a signal.
+  LightState LightOf(ConnectionIndex connection) const;
   bool SignalAllows(const Vehicle& me, double to_line_m) const;
   bool ExitHasRoom(const Vehicle& me, bool reserved) const;
-  bool ClearOfMembers(VehicleIndex vehicle, double to_line_m) const;
-  bool ClearOfApproaching(VehicleIndex vehicle, double to_line_m) const;
+  bool ClearOfMembers(const Vehicle& me, double to_line_m) const;
+  bool ClearOfApproaching(const Vehicle& me, double to_line_m) const;
   void Commit(VehicleIndex vehicle);
   void GiveUp(VehicleIndex vehicle);
   void LeaveJunction(VehicleIndex vehicle);
 
   // contact.cc
-  void CheckContact(VehicleIndex vehicle);
-  bool Overlap(const Vehicle& me, const Vehicle& other) const;
+  void FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  void FindContactsCrossing(const Crossing& crossing, Tally* tally) const;
+  void TakeTouches();
+  bool Overlap(const Vehicle& a, const Vehicle& b) const;
+  void PartFrom(VehicleIndex vehicle);
   void Touch(VehicleIndex a, VehicleIndex b);
 
   const City& city_;
   const TrafficConfig config_;
   const Router router_;
   const CarFollowing following_;
+  Workers workers_;
   Random random_;
   std::vector<Vehicle> vehicles_;
-  std::vector<PoseRing> poses_;
+  std::vector<Driver> drivers_;
   std::vector<Queue> queues_;             // By track.
   std::vector<Crossing> crossings_;       // By junction.
-  std::uint64_t turn_number_ = 0;
+  std::vector<VehicleIndex> in_contact_;  // Whose `touching` is not empty.
+  std::vector<Moment> moments_;           // kMoments rows of all vehicles.
+  std::array<Tally, kPortions> tallies_;
+  std::int64_t step_ = 0;                 // The present one.
+  std::uint32_t done_ = 0;                // Portions of the next step.
   TrafficCounters counters_;
 };
 

@@ -245,10 +245,10 @@ class Loop {
     Car& car = cars_[turn.vehicle];
     const edge::DesiredState desired = car.agent->desired(BootNow(car));
     traffic_.SetLimit(turn.vehicle, desired.speed_ceiling_mps, desired.decel_mps2);
-    traffic_.Step(turn.vehicle, SimTime(turn.instant));
+    traffic_.AdvanceTo(SimTime(turn.instant));
     const BootTime instant(kStart + turn.instant - car.booted);
     // Right after a reboot the instant may lie before the boot's own last one.
-    if (car.agent->OnSample(SampleOf(traffic_.Truth(turn.vehicle), frame_, instant), BootNow(car)).ok()) {
+    if (car.agent->OnSample(SampleOf(traffic_.Truth(turn.vehicle, SimTime(turn.instant)), frame_, instant), BootNow(car)).ok()) {
       ++samples;
     }
     Pump(&car);

@@ -56,8 +56,8 @@ TEST_F(TrafficThreadTest, HandsOverEveryStepInTheOrderOfTheSchedule) {
     const std::optional<VehicleTruth> truth = Next(driving.get());
     ASSERT_TRUE(truth) << "no step for turn " << turn;
     const Schedule::Turn at = schedule_.At(turn);
-    twin_->Step(at.vehicle, SimTime(at.instant));
-    const VehicleTruth expected = twin_->Truth(at.vehicle);
+    twin_->AdvanceTo(SimTime(at.instant));
+    const VehicleTruth expected = twin_->Truth(at.vehicle, SimTime(at.instant));
     ASSERT_EQ(truth->time, SimTime(at.instant));
     ASSERT_EQ(truth->position.x, expected.position.x);
     ASSERT_EQ(truth->position.y, expected.position.y);

@@ -10,16 +10,6 @@
 namespace starling::sim {
 namespace {
 
-constexpr nanoseconds kStep = milliseconds(100);
-
-void Drive(Traffic& traffic, int from_s, int to_s) {
-  for (int round = from_s * 10; round < to_s * 10; ++round) {
-    for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-      traffic.Step(i, traffic.FirstStep(i) + round * kStep);
-    }
-  }
-}
-
 TEST(TrafficFlow, PerfectDriversDoNotCollide) {
   CityConfig city_config;
   city_config.side_m = 2400;
@@ -28,7 +18,7 @@ TEST(TrafficFlow, PerfectDriversDoNotCollide) {
   config.vehicles = 1000;
   config.places = 64;
   Traffic traffic(city, config);
-  Drive(traffic, 0, 60);
+  traffic.AdvanceTo(SimTime(seconds(60)));
   EXPECT_EQ(traffic.counters().collisions, 0u);
   EXPECT_EQ(traffic.counters().red_light_runs, 0u);
   EXPECT_GT(traffic.MeanSpeed(), 3);
@@ -37,14 +27,14 @@ TEST(TrafficFlow, PerfectDriversDoNotCollide) {
 TEST(TrafficFlow, TenThousandFlowQueueAndComeClose) {
   const City city = City::Generate({});
   Traffic traffic(city, {});
-  Drive(traffic, 0, 60);
+  traffic.AdvanceTo(SimTime(seconds(60)));
   EXPECT_GT(traffic.MeanSpeed(), 4.5);
   EXPECT_LT(traffic.StoppedVehicles(), traffic.size() * 4 / 10);
   EXPECT_GT(traffic.counters().trips, 200u);
 
   std::map<std::pair<int, int>, std::pair<int, double>> cells;
   for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-    const VehicleTruth truth = traffic.Truth(i);
+    const VehicleTruth truth = traffic.Truth(i, traffic.time());
     const CellIndex cell = CellAt(truth.position);
     auto& [count, speed] = cells[{cell.x, cell.y}];
     ++count;

@@ -11,8 +11,6 @@
 namespace starling::sim {
 namespace {
 
-constexpr nanoseconds kStep = milliseconds(100);
-
 class TrafficTest : public testing::Test {
  protected:
   TrafficTest() : city_(City::Generate(SmallCity())) {}
@@ -30,12 +28,7 @@ class TrafficTest : public testing::Test {
     return config;
   }
 
-  // Every vehicle's steps of one round of 100 ms.
-  static void Round(Traffic& traffic, int round) {
-    for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-      traffic.Step(i, traffic.FirstStep(i) + round * kStep);
-    }
-  }
+  static SimTime At(int step) { return SimTime(step * Traffic::kStep); }
 
   City city_;
 };
@@ -56,10 +49,9 @@ TEST_F(TrafficTest, PlaysBackToTheSameDigest) {
     TrafficConfig config = Some({}, 300);
     config.seed = seed;
     Traffic traffic(city_, config);
-    for (int round = 0; round < 200; ++round) {
-      Round(traffic, round);
-      if (round == 50) traffic.SetLimit(7, 3, 2);
-    }
+    traffic.AdvanceTo(At(50));
+    traffic.SetLimit(7, 3, 2);
+    traffic.AdvanceTo(At(200));
     return traffic.Digest();
   };
   const std::uint64_t first = run(1);
@@ -67,31 +59,59 @@ TEST_F(TrafficTest, PlaysBackToTheSameDigest) {
   EXPECT_NE(first, run(2));
 }
 
+TEST_F(TrafficTest, WorkedOffLittleByLittleItIsTheSame) {
+  Traffic traffic(city_, Some({}, 300));
+  Traffic twin(city_, Some({}, 300));
+  for (int ms = 0; ms < 6000; ms += 7) {
+    traffic.WorkAhead(SimTime(milliseconds(ms)));
+    twin.AdvanceTo(SimTime(milliseconds(ms)));
+    ASSERT_EQ(traffic.Digest(), twin.Digest()) << ms;
+    const VehicleIndex some = static_cast<VehicleIndex>(ms) % traffic.size();
+    const Pose pose = traffic.TruthAt(some, SimTime(milliseconds(ms - 2950)));
+    const Pose expected = twin.TruthAt(some, SimTime(milliseconds(ms - 2950)));
+    ASSERT_EQ(pose.position.x, expected.position.x);
+    ASSERT_EQ(pose.position.y, expected.position.y);
+  }
+}
+
+TEST_F(TrafficTest, AnyNumberOfThreadsGivesTheSameBits) {
+  std::vector<std::uint64_t> digests;
+  for (const std::uint32_t threads : {1, 2, 5}) {
+    TrafficConfig config = Some({}, 400);
+    config.threads = threads;
+    Traffic traffic(city_, config);
+    traffic.AdvanceTo(At(300));
+    digests.push_back(traffic.Digest());
+  }
+  EXPECT_EQ(digests[1], digests[0]);
+  EXPECT_EQ(digests[2], digests[0]);
+}
+
 TEST_F(TrafficTest, NobodyWhoObeysPassesARedLight) {
   Traffic traffic(city_, Some(TrafficConfig::PerfectDrivers(), 400));
-  for (int round = 0; round < 900; ++round) Round(traffic, round);
+  traffic.AdvanceTo(At(900));
   // Yellow lasts 3 s: whoever cannot stop for it is through before red.
   EXPECT_EQ(traffic.counters().red_light_runs, 0u);
 }
 
 TEST_F(TrafficTest, CeilingIsReachedAtTheStatedDecelerationAndHeld) {
   Traffic traffic(city_, Some(TrafficConfig::PerfectDrivers(), 50));
-  Round(traffic, 0);
+  const auto now = [&](VehicleIndex i) { return traffic.Truth(i, traffic.time()); };
   int commanded = 0;
   for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-    if (traffic.Truth(i).speed_mps > 8) {
+    if (now(i).speed_mps > 8) {
       traffic.SetLimit(i, 5, 2.5);
       ++commanded;
     }
   }
   ASSERT_GT(commanded, 3);
   std::vector<double> before;
-  for (VehicleIndex i = 0; i < traffic.size(); ++i) before.push_back(traffic.Truth(i).speed_mps);
+  for (VehicleIndex i = 0; i < traffic.size(); ++i) before.push_back(now(i).speed_mps);
   for (int round = 1; round < 40; ++round) {
-    Round(traffic, round);
+    traffic.AdvanceTo(At(round));
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
       if (before[i] <= 8) continue;
-      const VehicleTruth truth = traffic.Truth(i);
+      const VehicleTruth truth = now(i);
       // One step to hear of it, then 2.5 m/s² or more where something else asks for it.
       EXPECT_LE(truth.speed_mps, std::max(5.0, before[i] - 2.5 * 0.1 * (round - 1)) + 0.16);
       if (truth.speed_mps > 5.3) {
@@ -102,54 +122,56 @@ TEST_F(TrafficTest, CeilingIsReachedAtTheStatedDecelerationAndHeld) {
   }
   for (VehicleIndex i = 0; i < traffic.size(); ++i) traffic.SetLimit(i, 0, 20);
   for (int round = 40; round < 80; ++round) {
-    Round(traffic, round);
+    traffic.AdvanceTo(At(round));
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-      EXPECT_GE(traffic.Truth(i).accel_mps2, -8);
+      EXPECT_GE(now(i).accel_mps2, -8);
     }
   }
   EXPECT_EQ(traffic.StoppedVehicles(), traffic.size());
   for (VehicleIndex i = 0; i < traffic.size(); ++i) traffic.SetLimit(i, std::nullopt, 1);
-  for (int round = 80; round < 120; ++round) Round(traffic, round);
+  traffic.AdvanceTo(At(119));
   EXPECT_LT(traffic.StoppedVehicles(), traffic.size() / 2);
 }
 
 TEST_F(TrafficTest, MovesAsItsReportedAccelerationAndPathSay) {
   Traffic traffic(city_, Some({}, 300));
-  for (int round = 0; round < 300; ++round) {
-    std::vector<Pose> expected;
+  for (int step = 1; step < 300; ++step) {
+    std::vector<VehicleTruth> before;
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-      expected.push_back(
-          traffic.TruthAt(i, traffic.FirstStep(i) + round * kStep));
+      before.push_back(traffic.Truth(i, traffic.time() + milliseconds(40)));
     }
+    traffic.AdvanceTo(At(step));
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-      traffic.Step(i, traffic.FirstStep(i) + round * kStep);
-      const VehicleTruth truth = traffic.Truth(i);
-      ASSERT_LT(Norm(truth.position - expected[i].position), 1e-6) << "vehicle " << i;
-      ASSERT_LT(std::abs(WrapAngle(truth.heading_rad - expected[i].heading_rad)), 1e-6);
-      ASSERT_NEAR(truth.speed_mps, expected[i].speed_mps, 1e-9);
+      const VehicleTruth& then = before[i];
+      const Pose expected = Predict(
+          {then.position, then.heading_rad, then.speed_mps, then.accel_mps2, 0}, then.path, 0.06);
+      const VehicleTruth truth = traffic.Truth(i, traffic.time());
+      // Speeds are kept in single precision.
+      ASSERT_LT(Norm(truth.position - expected.position), 1e-5) << "vehicle " << i;
+      ASSERT_LT(std::abs(WrapAngle(truth.heading_rad - expected.heading_rad)), 1e-5);
+      ASSERT_NEAR(truth.speed_mps, expected.speed_mps, 1e-5);
     }
   }
 }
 
 TEST_F(TrafficTest, StaysOnThePlanOfThreeSecondsAgo) {
-  TrafficConfig config = Some({}, 300);
-  Traffic traffic(city_, config);
+  Traffic traffic(city_, Some({}, 300));
   for (int start = 0; start < 300; start += 30) {
-    Round(traffic, start);
+    traffic.AdvanceTo(At(start));
     std::vector<VehicleTruth> then;
-    for (VehicleIndex i = 0; i < traffic.size(); ++i) then.push_back(traffic.Truth(i));
+    for (VehicleIndex i = 0; i < traffic.size(); ++i) then.push_back(traffic.Truth(i, At(start)));
     std::vector<double> driven(traffic.size(), 0);
-    for (int round = start + 1; round <= start + 30; ++round) {
+    for (int step = start + 1; step <= start + 30; ++step) {
       for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-        const VehicleTruth truth = traffic.Truth(i);
+        const VehicleTruth truth = traffic.Truth(i, traffic.time());
         driven[i] += TravelAfter(truth.speed_mps, truth.accel_mps2, 0.1).distance_m;
       }
-      Round(traffic, round);
+      traffic.AdvanceTo(At(step));
     }
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
       const MotionState state{then[i].position, then[i].heading_rad, 0, 0, 0};
       const Pose planned = DriveAlong(state, then[i].path, driven[i]);
-      EXPECT_LT(Norm(planned.position - traffic.Truth(i).position), 0.05)
+      EXPECT_LT(Norm(planned.position - traffic.Truth(i, traffic.time()).position), 0.05)
           << "vehicle " << i << " at " << start;
     }
   }
@@ -159,7 +181,7 @@ TEST_F(TrafficTest, PlanCoversEightSecondsAndSixtyMetres) {
   Traffic traffic(city_, Some({}, 300));
   int plans = 0;
   for (VehicleIndex i = 0; i < traffic.size(); ++i) {
-    const VehicleTruth truth = traffic.Truth(i);
+    const VehicleTruth truth = traffic.Truth(i, traffic.time());
     if (truth.path.empty() || truth.path.size() == PlannedPath::kArcsMax) continue;
     ++plans;
     EXPECT_GE(truth.path.length_m(), std::max(60.0, 8 * truth.speed_mps) - 1e-6);
@@ -169,7 +191,7 @@ TEST_F(TrafficTest, PlanCoversEightSecondsAndSixtyMetres) {
 
 TEST_F(TrafficTest, TruthBetweenStepsIsContinuous) {
   Traffic traffic(city_, Some({}, 100));
-  for (int round = 0; round < 60; ++round) Round(traffic, round);
+  traffic.AdvanceTo(At(60));
   for (VehicleIndex i = 0; i < traffic.size(); ++i) {
     Pose before = traffic.TruthAt(i, SimTime(seconds(3)));
     for (int ms = 3005; ms < 6200; ms += 5) {
@@ -182,18 +204,20 @@ TEST_F(TrafficTest, TruthBetweenStepsIsContinuous) {
   }
 }
 
-TEST_F(TrafficTest, StepInThePastChangesNothing) {
+TEST_F(TrafficTest, ATimeInThePastChangesNothing) {
   Traffic traffic(city_, Some({}, 20));
-  for (int round = 0; round < 5; ++round) Round(traffic, round);
+  traffic.AdvanceTo(At(5));
   const std::uint64_t digest = traffic.Digest();
-  traffic.Step(3, SimTime{});
+  traffic.AdvanceTo(SimTime{});
   EXPECT_EQ(traffic.Digest(), digest);
+  EXPECT_EQ(traffic.time(), At(5));
 }
 
-TEST_F(TrafficTest, OneLateStepIsMadeUpFor) {
+TEST_F(TrafficTest, GoesOnUntilTheTimeLiesInTheStep) {
   Traffic traffic(city_, Some({}, 20));
-  traffic.Step(3, SimTime(seconds(2)));
-  EXPECT_EQ(traffic.Truth(3).time, SimTime(seconds(2)));
+  traffic.AdvanceTo(SimTime(milliseconds(2050)));
+  EXPECT_EQ(traffic.time(), At(20));
+  EXPECT_EQ(traffic.Truth(3, SimTime(milliseconds(2050))).time, SimTime(milliseconds(2050)));
 }
 
 TEST(TrafficConfig, RefusesWhatIsOutOfRangeByName) {
