@@ -25,6 +25,7 @@ Examples:
   starling topics apply --bootstrap 10.0.0.1:9092 --regions 16 --replication 3 --dry-run
   starling topics acl --gateway gw --shard shard --analyst ana --bootstrap 10.0.0.1:9092 --apply
   starling regions move --region 3 --to shard-b --bootstrap 10.0.0.1:9092
+  starling streets city.net.xml.gz              what a city's network has, and what of it is not supported
 
 Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.)";
 
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
   starling::cloud::AddAuditCommands(&program, &commands);
   starling::cloud::AddTopicsCommands(&program, &commands);
   starling::cloud::AddRegionsCommands(&program, &commands);
+  starling::cloud::AddStreetsCommand(&program, &commands);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
