@@ -15,8 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "cloud/streets/sumo_network.h"
 #include "edge/uplink/endpoint.h"
 #include "sim/city/city.h"
+#include "sim/city/street_city.h"
 #include "sim/fleet/fleet.h"
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/observer.h"
@@ -39,6 +41,8 @@ constexpr seconds kCloudPatience{3};
 
 struct Options {
   FleetConfig fleet;
+  std::string network;
+  std::string signals;
   std::string origin;
   bool headless = false;
   std::string report;
@@ -118,6 +122,36 @@ Status WritePicture(const std::string& path, const City& city, const RunRecord& 
   return canvas.WritePng(path);
 }
 
+// The one that --network names, or one that is drawn for so many vehicles.
+Result<City> MakeCity(const Options& options) {
+  const FleetConfig& config = options.fleet;
+  if (options.network.empty()) {
+    CityConfig city;
+    city.seed = config.seed;
+    city.side_m = CitySideFor(config.vehicles);
+    return City::Generate(city);
+  }
+  Result<cloud::StreetNetwork> network = cloud::ReadSumoNetwork(options.network);
+  if (!network.ok()) return network.status();
+  if (!options.signals.empty()) {
+    const Status status = cloud::AddSumoSignals(options.signals, &network.value());
+    if (!status.ok()) return status;
+  }
+  Result<StreetCity> made = MakeStreetCity(network.value());
+  if (!made.ok()) return made.status();
+  const StreetCity& streets = made.value();
+  std::fprintf(stderr, "starling-sim: %s: %zu lanes; left out, because one cannot come back from there without changing "
+               "lanes: %llu with %.1f km; turn-arounds left out: %llu\n", options.network.c_str(), streets.lane_of.size(),
+               static_cast<unsigned long long>(streets.lanes_left_out), streets.metres_left_out / 1000,
+               static_cast<unsigned long long>(streets.turnarounds_left_out));
+  if (const std::uint32_t room = Traffic::RoomIn(streets.city); room < config.vehicles) {
+    return Status(ErrorCode::kInvalidArgument, options.network + " has room for " + std::to_string(room) +
+                                                   " vehicles, not for " + std::to_string(config.vehicles) +
+                                                   "; take fewer --vehicles");
+  }
+  return std::move(made).value().city;
+}
+
 void OnSignal(int) { Fleet::RequestStop(); }
 
 int Run(const Options& options, const FleetHooks& hooks) {
@@ -143,15 +177,16 @@ int Run(const Options& options, const FleetHooks& hooks) {
   }
   run.before = Look(config);
 
-  CityConfig city_config;
-  city_config.seed = config.seed;
-  city_config.side_m = run.city_side_m = CitySideFor(config.vehicles);
-  const City city = City::Generate(city_config);
+  const Result<City> made = MakeCity(options);
+  if (!made.ok()) return Fail(kExitUsage, std::string(made.status().message()));
+  const City& city = made.value();
+  const Vec2 size = city.north_east() - city.south_west();
+  run.city_side_m = options.network.empty() ? CitySideFor(config.vehicles) : std::sqrt(size.x * size.y);
   TrafficConfig traffic_config;
   traffic_config.seed = config.seed;
   traffic_config.vehicles = static_cast<std::uint32_t>(config.vehicles);
   std::fprintf(stderr, "starling-sim: a city of %.1f km2; warming up %zu vehicles\n",
-               city_config.side_m * city_config.side_m * 1e-6, config.vehicles);
+               run.city_side_m * run.city_side_m * 1e-6, config.vehicles);
   Traffic traffic(city, traffic_config);
 
   const FleetClock clock;
@@ -243,6 +278,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim --certs certs --vehicles 200 --seconds 20\n"
       "  starling-sim --certs certs --headless --report out/report.json --picture out/city.png\n"
       "  starling-sim --certs certs --vehicles 200 --cut-at 10 --cut-vehicles 50\n"
+      "  starling-sim --certs certs --vehicles 300 --network bologna.net.xml.gz\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
@@ -253,6 +289,8 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   app.add_option("--vehicles", fleet.vehicles, "how many vehicles")->capture_default_str();
   app.add_option("--seconds", fleet.seconds, "of sampling")->capture_default_str();
   app.add_option("--seed", fleet.seed, "of city and traffic")->capture_default_str();
+  app.add_option("--network", options.network, "SUMO network to drive in (.net.xml, .net.xml.gz), not a drawn city");
+  app.add_option("--signals", options.signals, "SUMO file with other signal programmes for it")->needs("--network");
   app.add_option("--origin", options.origin, "LAT,LON of the city; the orchestrator's own");
   app.add_flag("--headless", options.headless, "lines instead of the live view");
   app.add_flag("--raw", fleet.raw, "every sample on the live lane");

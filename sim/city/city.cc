@@ -1,9 +1,11 @@
 #include "sim/city/city.h"
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 
 #include "common/geo/trigonometry.h"
+#include "sim/city/conflict_zones.h"
 
 namespace starling::sim {
 namespace {
@@ -24,14 +26,29 @@ Status CityConfig::Validate() const {
   return InRange("signal_share", signal_share, 0, 1);
 }
 
-LightState LightAt(const SignalProgramme& programme, std::uint8_t group, double time_s) {
-  const double shifted = time_s + programme.offset_s - programme.start_s[group];
-  const double in_cycle =
-      shifted - programme.cycle_s * std::floor(shifted / programme.cycle_s);
-  const double green = programme.green_s[group];
-  if (in_cycle < green) return {Light::kGreen, in_cycle};
-  if (in_cycle < green + SignalProgramme::kYellowS) return {Light::kYellow, in_cycle - green};
-  return {Light::kRed, in_cycle - green - SignalProgramme::kYellowS};
+double Signal::green_s() const {
+  double green_s = 0;
+  double from_s = 0;
+  for (const Stage& stage : stages) {
+    if (stage.light == Light::kGreen) green_s += stage.until_s - from_s;
+    from_s = stage.until_s;
+  }
+  return green_s;
+}
+
+LightState LightAt(const Signal& signal, double time_s) {
+  const double shifted = time_s + signal.offset_s;
+  const double in_cycle = shifted - signal.cycle_s * std::floor(shifted / signal.cycle_s);
+  const std::vector<Signal::Stage>& stages = signal.stages;
+  std::size_t at = 0;
+  while (at + 1 < stages.size() && in_cycle >= stages[at].until_s) ++at;
+  if (at > 0) return {stages[at].light, in_cycle - stages[at - 1].until_s};
+  // It may show the same since the end of the last cycle.
+  double since_s = in_cycle;
+  if (stages.size() > 2 && stages.back().light == stages.front().light) {
+    since_s += signal.cycle_s - stages[stages.size() - 2].until_s;
+  }
+  return {stages.front().light, since_s};
 }
 
 Pose City::PoseAt(TrackIndex track, double distance_m) const {
@@ -42,6 +59,73 @@ Pose City::PoseAt(TrackIndex track, double distance_m) const {
   const double along = distance_m - at.from_m;
   if (at.arc.curvature_per_m == 0) return {at.start + along * at.direction, at.heading_rad, 0};
   return DriveArc({at.start, at.heading_rad, 0}, along, at.arc.curvature_per_m);
+}
+
+void City::AddTrack(const Pose& start, std::span<const PathArc> arcs,
+                           double speed_limit_mps) {
+  Track track{static_cast<std::uint32_t>(arcs_.size()),
+              static_cast<std::uint32_t>(arcs.size()), 0, speed_limit_mps};
+  Pose pose = start;
+  for (const PathArc& arc : arcs) {
+    arcs_.push_back(
+        {pose.position, HeadingVector(pose.heading_rad), pose.heading_rad, track.length_m, arc});
+    pose = DriveArc(pose, arc.length_m, arc.curvature_per_m);
+    track.length_m += arc.length_m;
+    const double curvature = std::abs(arc.curvature_per_m);
+    if (curvature > 0) {
+      track.speed_limit_mps =
+          std::min(track.speed_limit_mps, std::sqrt(kLateralAccelMps2 / curvature));
+    }
+  }
+  tracks_.push_back(track);
+}
+
+void City::FindZones(JunctionIndex number, const GivesWayRule& gives_way) {
+  Junction& junction = junctions_[number];
+  const std::uint32_t count = junction.connection_count;
+  junction.zone_table = static_cast<std::uint32_t>(zone_numbers_.size());
+  zone_numbers_.resize(zone_numbers_.size() + count * count, 0);
+  std::vector<SampledLine> lines;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    lines.push_back(SampledLine::Of(*this, TrackOf(junction.connection_first + i)));
+  }
+  for (std::uint32_t a = 0; a < count; ++a) {
+    const ConnectionIndex first = junction.connection_first + a;
+    for (std::uint32_t b = a + 1; b < count; ++b) {
+      const ConnectionIndex second = junction.connection_first + b;
+      auto zones = TouchingZones(lines[a], lines[b]);
+      if (!zones.has_value()) continue;
+      if (connections_[first].from_lane == connections_[second].from_lane) {
+        zones->first.from_one_lane = zones->second.from_one_lane = true;
+      } else {
+        zones->first.yields = gives_way(first, second);
+        zones->second.yields = gives_way(second, first);
+        connections_[first].yields = connections_[first].yields || zones->first.yields;
+        connections_[second].yields = connections_[second].yields || zones->second.yields;
+      }
+      const auto zone = static_cast<std::uint32_t>(zones_.size());
+      zones_.push_back(zones->first);
+      zones_.push_back(zones->second);
+      zone_numbers_[junction.zone_table + a * count + b] = zone;
+      zone_numbers_[junction.zone_table + b * count + a] = zone + 1;
+    }
+  }
+}
+
+void City::Finish() {
+  arriving_first_.assign(lanes_.size() + 1, 0);
+  for (const Connection& connection : connections_) ++arriving_first_[connection.to_lane + 1];
+  for (std::size_t i = 0; i < lanes_.size(); ++i) arriving_first_[i + 1] += arriving_first_[i];
+  arriving_.resize(connections_.size());
+  std::vector<std::uint32_t> at = arriving_first_;
+  for (ConnectionIndex i = 0; i < connections_.size(); ++i) arriving_[at[connections_[i].to_lane]++] = i;
+  south_west_ = north_east_ = arcs_[0].start;
+  for (const TrackArc& arc : arcs_) {
+    south_west_.x = std::min(south_west_.x, arc.start.x);
+    south_west_.y = std::min(south_west_.y, arc.start.y);
+    north_east_.x = std::max(north_east_.x, arc.start.x);
+    north_east_.y = std::max(north_east_.y, arc.start.y);
+  }
 }
 
 }  // namespace starling::sim

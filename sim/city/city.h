@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -71,14 +72,16 @@ struct Lane {
 
 enum class Turn : std::uint8_t { kLeft, kStraight, kRight };
 
-inline constexpr std::uint8_t kNoSignal = 255;
+// What one or more movements are shown.
+using SignalIndex = std::uint32_t;
+inline constexpr SignalIndex kNoSignal = ~SignalIndex{0};
 
 struct Connection {
   LaneIndex from_lane = 0;
   LaneIndex to_lane = 0;
   JunctionIndex junction = 0;
   Turn turn = Turn::kStraight;
-  std::uint8_t signal_group = kNoSignal;
+  SignalIndex signal = kNoSignal;
   bool yields = false;                   // Has to give way to at least one other.
 };
 
@@ -89,28 +92,30 @@ enum class Control : std::uint8_t {
   kPriorityToRight,  // Who comes from the right goes first.
 };
 
-// A signal's programme.  Group g is green in [start, start + green), yellow for
-// kYellowS after that, and red otherwise, in a cycle shifted by the offset.
-struct SignalProgramme {
+enum class Light : std::uint8_t { kGreen, kYellow, kRed };
+
+// A cycle of lights, which begins `offset_s` before the city's time 0.
+struct Signal {
   static constexpr double kYellowS = 3;
   static constexpr double kAllRedS = 2;
-  static constexpr std::size_t kGroupsMax = 4;
 
+  struct Stage {
+    double until_s = 0;                  // Since the cycle's start.
+    Light light = Light::kGreen;
+  };
   double cycle_s = 0;
   double offset_s = 0;
-  std::uint8_t groups = 0;
-  double start_s[kGroupsMax] = {};
-  double green_s[kGroupsMax] = {};
-};
+  std::vector<Stage> stages;             // Until cycle_s; neighbours show different lights.
 
-enum class Light : std::uint8_t { kGreen, kYellow, kRed };
+  double green_s() const;                // In a cycle.
+};
 
 // What a signal shows at `time_s` since the city's start, and since when.
 struct LightState {
   Light light = Light::kGreen;
   double since_s = 0;
 };
-LightState LightAt(const SignalProgramme& programme, std::uint8_t group, double time_s);
+LightState LightAt(const Signal& signal, double time_s);
 
 struct Junction {
   Vec2 position;
@@ -120,7 +125,6 @@ struct Junction {
   std::uint32_t incoming_first = 0;      // In City::incoming().
   std::uint32_t incoming_count = 0;
   std::uint32_t zone_table = 0;          // Start of its connection_count² zone numbers.
-  SignalProgramme programme;
 };
 
 // The part of one connection where a vehicle on another one could touch:
@@ -129,6 +133,7 @@ struct ConflictZone {
   float enter_m = 0;
   float leave_m = 0;
   bool yields = false;                   // The rule gives the other one precedence.
+  bool from_one_lane = false;            // They part, and follow each other before.
 };
 inline constexpr double kTouchM = 2.5;
 
@@ -153,6 +158,7 @@ class City {
   }
   const Junction& junction(JunctionIndex junction) const { return junctions_[junction]; }
   const Track& track(TrackIndex track) const { return tracks_[track]; }
+  const Signal& signal(SignalIndex signal) const { return signals_[signal]; }
 
   bool IsLane(TrackIndex track) const { return track < lanes_.size(); }
   TrackIndex TrackOf(ConnectionIndex connection) const {
@@ -172,9 +178,19 @@ class City {
             junctions_[junction].incoming_count};
   }
 
-  // The zone on `of` in which vehicles on `with` are met; null where the two
-  // never touch.  REQUIRES: both belong to the same junction.
+  // The connections that lead to a lane.
+  std::span<const ConnectionIndex> arriving(LaneIndex lane) const {
+    return {arriving_.data() + arriving_first_[lane], arriving_first_[lane + 1] - arriving_first_[lane]};
+  }
+
+  // The zone on `of` in which vehicles on `with` are met; null where the two never touch,
+  // or begin in one lane.  REQUIRES: both belong to the same junction.
   const ConflictZone* Zone(ConnectionIndex of, ConnectionIndex with) const {
+    const ConflictZone* zone = Beside(of, with);
+    return zone == nullptr || zone->from_one_lane ? nullptr : zone;
+  }
+  // The same, also of connections that begin in one lane: there until they have parted.
+  const ConflictZone* Beside(ConnectionIndex of, ConnectionIndex with) const {
     const Junction& junction = junctions_[connections_[of].junction];
     const std::uint32_t number =
         zone_numbers_[junction.zone_table +
@@ -192,13 +208,26 @@ class City {
 
  private:
   friend class CityBuilder;
+  friend class StreetCityBuilder;
+
+  // Whether one connection has to give way to another one of its junction.
+  using GivesWayRule = std::function<bool(ConnectionIndex mine, ConnectionIndex theirs)>;
+
+  void AddTrack(const Pose& start, std::span<const PathArc> arcs, double speed_limit_mps);
+  // Once all connections of the junction have their tracks.
+  void FindZones(JunctionIndex junction, const GivesWayRule& gives_way);
+  // What is derived from the rest, once that is there.
+  void Finish();
 
   std::vector<Lane> lanes_;
   std::vector<Connection> connections_;
   std::vector<Junction> junctions_;
+  std::vector<Signal> signals_;
   std::vector<Track> tracks_;
   std::vector<TrackArc> arcs_;
   std::vector<LaneIndex> incoming_;
+  std::vector<std::uint32_t> arriving_first_;  // By lane, into `arriving_`; one more than lanes.
+  std::vector<ConnectionIndex> arriving_;
   std::vector<std::uint32_t> zone_numbers_;
   std::vector<ConflictZone> zones_{1};  // Number 0 is none.
   Vec2 south_west_;

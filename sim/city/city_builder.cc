@@ -42,8 +42,18 @@ std::optional<City> CityBuilder::Build() {
   DrawLanes();
   DrawJunctions();
   if (!StronglyConnected()) return std::nullopt;
-  for (Junction& junction : city_.junctions_) FindZones(junction);
-  MeasureBox();
+  const auto movement = [&](ConnectionIndex number) {
+    const Connection& connection = city_.connection(number);
+    return Movement{connection.turn, city_.arcs(connection.from_lane)[0].heading_rad,
+                    city_.lane(connection.from_lane).arterial};
+  };
+  for (JunctionIndex junction = 0; junction < city_.junctions_.size(); ++junction) {
+    const Control control = city_.junctions_[junction].control;
+    city_.FindZones(junction, [&](ConnectionIndex mine, ConnectionIndex theirs) {
+      return GivesWay(control, movement(mine), movement(theirs));
+    });
+  }
+  city_.Finish();
   return std::move(city_);
 }
 
@@ -71,25 +81,6 @@ void CityBuilder::DrawApproaches() {
   }
 }
 
-void CityBuilder::AddTrack(const Pose& start, std::span<const PathArc> arcs,
-                           double speed_limit_mps) {
-  Track track{static_cast<std::uint32_t>(city_.arcs_.size()),
-              static_cast<std::uint32_t>(arcs.size()), 0, speed_limit_mps};
-  Pose pose = start;
-  for (const PathArc& arc : arcs) {
-    city_.arcs_.push_back(
-        {pose.position, HeadingVector(pose.heading_rad), pose.heading_rad, track.length_m, arc});
-    pose = DriveArc(pose, arc.length_m, arc.curvature_per_m);
-    track.length_m += arc.length_m;
-    const double curvature = std::abs(arc.curvature_per_m);
-    if (curvature > 0) {
-      track.speed_limit_mps =
-          std::min(track.speed_limit_mps, std::sqrt(kLateralAccelMps2 / curvature));
-    }
-  }
-  city_.tracks_.push_back(track);
-}
-
 void CityBuilder::DrawLanes() {
   for (std::uint32_t number = 0; number < plan_.streets.size(); ++number) {
     const PlanStreet& street = plan_.streets[number];
@@ -111,7 +102,7 @@ void CityBuilder::DrawLanes() {
                            (k + 0.5) * kLaneWidthM * RightOf(direction);
         const auto lane = static_cast<LaneIndex>(city_.lanes_.size());
         const PathArc straight{length, 0};
-        AddTrack({start, HeadingOf(direction), 0}, {&straight, 1}, street.speed_limit_mps);
+        city_.AddTrack({start, HeadingOf(direction), 0}, {&straight, 1}, street.speed_limit_mps);
         city_.lanes_.push_back({from, to, 0, 0, k, approach_at(to), street.arterial});
         leaving.outbound.push_back(lane);
         arriving.inbound.push_back(lane);
@@ -217,7 +208,7 @@ void CityBuilder::Connect(LaneIndex from, LaneIndex to, Turn turn) {
   const Track& before = city_.tracks_[from];
   const Track& after = city_.tracks_[to];
   const ArcFit fit = FitArcs(city_.PoseAt(from, before.length_m), city_.PoseAt(to, 0));
-  AddTrack(city_.PoseAt(from, before.length_m), {fit.arcs, fit.count},
+  city_.AddTrack(city_.PoseAt(from, before.length_m), {fit.arcs, fit.count},
            std::min(before.speed_limit_mps, after.speed_limit_mps));
 }
 
@@ -227,54 +218,29 @@ void CityBuilder::SetSignals(Junction& junction, const std::vector<Approach>& ap
   };
   bool all_arterial = true;
   for (std::uint8_t i = 0; i < approaches.size(); ++i) all_arterial = all_arterial && arterial(i);
-  SignalProgramme& programme = junction.programme;
-  programme.groups = all_arterial ? static_cast<std::uint8_t>(approaches.size()) : 2;
-  for (std::uint8_t group = 0; group < programme.groups; ++group) {
-    programme.start_s[group] = programme.cycle_s;
-    programme.green_s[group] = all_arterial ? kArterialGreenS
-                               : group == 0 ? kThroughGreenS
-                                            : kSideGreenS;
-    programme.cycle_s +=
-        programme.green_s[group] + SignalProgramme::kYellowS + SignalProgramme::kAllRedS;
+  const std::size_t groups = all_arterial ? approaches.size() : 2;
+  const auto green_s = [&](std::size_t group) {
+    return all_arterial ? kArterialGreenS : group == 0 ? kThroughGreenS : kSideGreenS;
+  };
+  constexpr double kClearanceS = Signal::kYellowS + Signal::kAllRedS;
+  double cycle_s = 0;
+  for (std::size_t group = 0; group < groups; ++group) cycle_s += green_s(group) + kClearanceS;
+  const double offset_s = random_.Between(0, cycle_s);
+  const auto first = static_cast<SignalIndex>(city_.signals_.size());
+  double start_s = 0;
+  for (std::size_t group = 0; group < groups; ++group) {
+    Signal signal{cycle_s, offset_s, {}};
+    if (start_s > 0) signal.stages.push_back({start_s, Light::kRed});
+    signal.stages.push_back({start_s + green_s(group), Light::kGreen});
+    signal.stages.push_back({start_s + green_s(group) + Signal::kYellowS, Light::kYellow});
+    signal.stages.push_back({cycle_s, Light::kRed});
+    city_.signals_.push_back(std::move(signal));
+    start_s += green_s(group) + kClearanceS;
   }
-  programme.offset_s = random_.Between(0, programme.cycle_s);
   for (std::uint32_t i = 0; i < junction.connection_count; ++i) {
     Connection& connection = city_.connections_[junction.connection_first + i];
     const std::uint8_t approach = city_.lanes_[connection.from_lane].approach;
-    connection.signal_group =
-        all_arterial ? approach : static_cast<std::uint8_t>(arterial(approach) ? 0 : 1);
-  }
-}
-
-void CityBuilder::FindZones(Junction& junction) {
-  const std::uint32_t count = junction.connection_count;
-  junction.zone_table = static_cast<std::uint32_t>(city_.zone_numbers_.size());
-  city_.zone_numbers_.resize(city_.zone_numbers_.size() + count * count, 0);
-  std::vector<SampledLine> lines;
-  for (std::uint32_t i = 0; i < count; ++i) {
-    lines.push_back(SampledLine::Of(city_, city_.TrackOf(junction.connection_first + i)));
-  }
-  const auto movement = [&](const Connection& connection) {
-    return Movement{connection.turn, city_.arcs(connection.from_lane)[0].heading_rad,
-                    city_.lanes_[connection.from_lane].arterial};
-  };
-  for (std::uint32_t a = 0; a < count; ++a) {
-    Connection& first = city_.connections_[junction.connection_first + a];
-    for (std::uint32_t b = a + 1; b < count; ++b) {
-      Connection& second = city_.connections_[junction.connection_first + b];
-      if (first.from_lane == second.from_lane) continue;  // They follow each other.
-      auto zones = TouchingZones(lines[a], lines[b]);
-      if (!zones.has_value()) continue;
-      zones->first.yields = GivesWay(junction.control, movement(first), movement(second));
-      zones->second.yields = GivesWay(junction.control, movement(second), movement(first));
-      first.yields = first.yields || zones->first.yields;
-      second.yields = second.yields || zones->second.yields;
-      const auto number = static_cast<std::uint32_t>(city_.zones_.size());
-      city_.zones_.push_back(zones->first);
-      city_.zones_.push_back(zones->second);
-      city_.zone_numbers_[junction.zone_table + a * count + b] = number;
-      city_.zone_numbers_[junction.zone_table + b * count + a] = number + 1;
-    }
+    connection.signal = first + (all_arterial ? approach : arterial(approach) ? 0u : 1u);
   }
 }
 
@@ -304,16 +270,6 @@ bool CityBuilder::StronglyConnected() const {
     if (reached != city_.lanes_.size()) return false;
   }
   return true;
-}
-
-void CityBuilder::MeasureBox() {
-  city_.south_west_ = city_.north_east_ = city_.arcs_[0].start;
-  for (const TrackArc& arc : city_.arcs_) {
-    city_.south_west_.x = std::min(city_.south_west_.x, arc.start.x);
-    city_.south_west_.y = std::min(city_.south_west_.y, arc.start.y);
-    city_.north_east_.x = std::max(city_.north_east_.x, arc.start.x);
-    city_.north_east_.y = std::max(city_.north_east_.y, arc.start.y);
-  }
 }
 
 }  // namespace starling::sim

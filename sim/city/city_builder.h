@@ -35,10 +35,7 @@ class CityBuilder {
   void ConnectLane(const std::vector<Approach>& approaches, std::uint8_t from, LaneIndex lane);
   void Connect(LaneIndex from, LaneIndex to, Turn turn);
   void SetSignals(Junction& junction, const std::vector<Approach>& approaches);
-  void FindZones(Junction& junction);
-  void AddTrack(const Pose& start, std::span<const PathArc> arcs, double speed_limit_mps);
   bool StronglyConnected() const;
-  void MeasureBox();
 
   const CityConfig& config_;
   const StreetPlan& plan_;

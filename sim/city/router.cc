@@ -36,9 +36,9 @@ Passage PassageOf(const City& city, ConnectionIndex number) {
   const Track& track = city.track(city.TrackOf(number));
   const Junction& junction = city.junction(connection.junction);
   const double drive_s = track.length_m / track.speed_limit_mps;
-  if (connection.signal_group != kNoSignal) {
-    const double cycle_s = junction.programme.cycle_s;
-    const double green_s = junction.programme.green_s[connection.signal_group];
+  if (connection.signal != kNoSignal) {
+    const double cycle_s = city.signal(connection.signal).cycle_s;
+    const double green_s = city.signal(connection.signal).green_s();
     const double red_s = cycle_s - green_s;
     return {drive_s, kQueueFactor * red_s * red_s / (2 * cycle_s), kSaturation * green_s / cycle_s};
   }
@@ -55,15 +55,9 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
   STARLING_CHECK(places > 0);
   Random random(seed);
   DrawPlaces(places, random);
-  arriving_first_.assign(lane_count_ + 1, 0);
-  for (const Connection& connection : city.connections()) ++arriving_first_[connection.to_lane + 1];
-  for (std::size_t i = 0; i < lane_count_; ++i) arriving_first_[i + 1] += arriving_first_[i];
-  arriving_.resize(city.connections().size());
-  std::vector<std::uint32_t> at = arriving_first_;
   std::vector<Passage> passages;
   std::vector<double> cost_s;
   for (ConnectionIndex i = 0; i < city.connections().size(); ++i) {
-    arriving_[at[city.connection(i).to_lane]++] = i;
     passages.push_back(PassageOf(city, i));
     cost_s.push_back(passages[i].drive_s + passages[i].delay_s);
   }
@@ -95,9 +89,14 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
 }
 
 void Router::DrawPlaces(std::uint32_t places, Random& random) {
+  std::vector<LaneIndex> quiet;
+  for (LaneIndex lane = 0; lane < lane_count_; ++lane) {
+    if (!city_.lane(lane).arterial && city_.track(lane).length_m >= kPlaceLaneMinM) quiet.push_back(lane);
+  }
+  // Of streets that nobody drew there may be none.
+  for (LaneIndex lane = 0; quiet.empty() && lane < lane_count_; ++lane) quiet.push_back(lane);
   while (lanes_.size() < places) {
-    const LaneIndex lane = random.Below(static_cast<std::uint32_t>(lane_count_));
-    if (city_.lane(lane).arterial || city_.track(lane).length_m < kPlaceLaneMinM) continue;
+    const LaneIndex lane = quiet[random.Below(static_cast<std::uint32_t>(quiet.size()))];
     lanes_.push_back(lane);
     positions_.push_back(city_.PoseAt(lane, city_.track(lane).length_m / 2).position);
   }
@@ -146,8 +145,7 @@ void Router::FillTable(PlaceIndex place, const std::vector<double>& cost_s, std:
     open.pop();
     if (done[lane]) continue;
     done[lane] = true;
-    for (std::uint32_t i = arriving_first_[lane]; i < arriving_first_[lane + 1]; ++i) {
-      const ConnectionIndex number = arriving_[i];
+    for (const ConnectionIndex number : city_.arriving(lane)) {
       const LaneIndex from = city_.connection(number).from_lane;
       const double noise = static_cast<double>(MixHash(seed, from) >> 11) * 0x1p-53;
       const double time =

@@ -18,7 +18,7 @@ using PlaceIndex = std::uint32_t;
 // Threading: immutable after construction.
 class Router {
  public:
-  // Draws `places` side-street lanes, at least 80 m long, that trips end in.
+  // Draws `places` side-street lanes, at least 80 m long if there are any, that trips end in.
   // `vehicles` is how many will be under way at any time, between places about
   // as far apart as the nearest of four.  `city` must outlive the router.
   // REQUIRES: places > 0.
@@ -45,8 +45,6 @@ class Router {
   std::vector<LaneIndex> lanes_;
   std::vector<Vec2> positions_;
   std::vector<std::uint8_t> table_;  // Number among the lane's connections, by place and lane.
-  std::vector<std::uint32_t> arriving_first_;  // By lane, into `arriving_`; one more than lanes.
-  std::vector<ConnectionIndex> arriving_;
 };
 
 }  // namespace starling::sim

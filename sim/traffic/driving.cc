@@ -115,11 +115,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     // Whoever left this lane for another connection than mine still has its tail in my way.
     const VehicleIndex departed = queues_[track].departed;
     if (departed != kNobody && departed != vehicle) {
-      const Vehicle& other = vehicles_[departed];
-      if (!city_.IsLane(other.track) && other.through != through &&
-          city_.connection(other.through).from_lane == track && other.along_m < kDivergeM) {
-        accel = behind(departed, start_m);
-      }
+      if (TailIsOn(departed, track, through)) accel = behind(departed, start_m);
     }
     track = city_.TrackOf(through);
     if (start_m - me.along_m >= lookahead_m) return accel;
@@ -150,12 +146,23 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     if (city_.IsLane(track)) {
       const Driver& driver = drivers_[vehicle];
       through = NextAfter(driver.goal, driver.goal_after, track);
+      const VehicleIndex departed = queues_[track].departed;
+      if (departed != kNobody && departed != vehicle && TailIsOn(departed, track, through)) {
+        accel = std::min(accel, behind(departed, start_m));
+      }
       track = city_.TrackOf(through);
     } else {
       track = city_.connection(through).to_lane;
     }
   }
   return accel;
+}
+
+// Whether one that left `lane` by another connection than `through` is in the way still.
+bool Traffic::TailIsOn(VehicleIndex departed, LaneIndex lane, ConnectionIndex through) const {
+  const Vehicle& other = vehicles_[departed];
+  return !city_.IsLane(other.track) && other.through != through &&
+         city_.connection(other.through).from_lane == lane && other.along_m < kDivergeM;
 }
 
 double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double gap_m,

@@ -10,6 +10,9 @@ namespace {
 
 constexpr double kSpacingM = 10;              // Centre to centre at the start.
 constexpr double kToLineM = 8;
+// Drawn one after the other, at random: lanes are full at about three quarters.
+// Source: A. Renyi, On a one-dimensional problem concerning random space filling (1958).
+constexpr double kFilled = 0.5;
 constexpr double kArterialWeight = 1.6;       // Arterials are busier.
 
 Status ShareInRange(const char* name, double value) {
@@ -48,12 +51,23 @@ Status TrafficConfig::Validate() const {
   return {};
 }
 
+std::uint32_t Traffic::RoomIn(const City& city) {
+  double room = 0;
+  for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) {
+    const double room_m = city.track(lane).length_m - 2 * kToLineM;
+    if (room_m > 0) room += kFilled * (1 + room_m / kSpacingM);
+  }
+  return static_cast<std::uint32_t>(room);
+}
+
 void Traffic::Place() {
+  STARLING_CHECK(config_.vehicles <= RoomIn(city_));
   std::vector<std::vector<double>> placed(city_.lanes().size());
   double weight_total = 0;
   std::vector<double> weights;
   for (LaneIndex lane = 0; lane < city_.lanes().size(); ++lane) {
-    weight_total += city_.track(lane).length_m * (city_.lane(lane).arterial ? kArterialWeight : 1);
+    const double room_m = std::max(0.0, city_.track(lane).length_m - 2 * kToLineM);
+    weight_total += room_m * (city_.lane(lane).arterial ? kArterialWeight : 1);
     weights.push_back(weight_total);
   }
   for (std::uint32_t i = 0, tries = 0; i < config_.vehicles; ++tries) {

@@ -68,6 +68,14 @@ double LatestS(double distance_m, double speed_mps, double limit_mps) {
          (std::sqrt(from * from + 2 * kPullAwayMps2 * distance_m) - from) / kPullAwayMps2;
 }
 
+// Seconds until one that is under way through a junction has `rest_m` behind it.  Who is slow
+// and does not pull away has somebody in front of him.
+double GoneS(double rest_m, const Vehicle& other, double limit_mps) {
+  const double v = other.speed_mps;
+  if (v < 4 && other.accel_mps2 < 0.5f) return v > 0.1 ? rest_m / v : kNeverS;
+  return LatestS(rest_m, v, limit_mps);
+}
+
 }  // namespace
 
 // Vehicles that came clear of the junction are its members no more.
@@ -131,14 +139,34 @@ double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
     }
   }
   if (me.turn_number != 0) accel = std::min(accel, ForOthersCrossing(vehicle, tally));
-  return accel;
+  return std::min(accel, ForJunctionsAhead(vehicle));
+}
+
+// For those after the next one, where streets are short: nobody has committed himself there.
+double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const double see_m = SeeM(me.speed_mps);
+  double line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
+  if (city_.IsLane(me.track)) line_m += city_.track(city_.TrackOf(me.through)).length_m;
+  ConnectionIndex through = me.through;
+  while (line_m < see_m) {
+    const LaneIndex lane = city_.connection(through).to_lane;
+    line_m += city_.track(lane).length_m;
+    if (line_m >= see_m) break;
+    const Driver& driver = drivers_[vehicle];
+    through = NextAfter(driver.goal, driver.goal_after, lane);
+    if (city_.connection(through).yields || LightOf(through).light != Light::kGreen) {
+      return StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
+    }
+    line_m += city_.track(city_.TrackOf(through)).length_m;
+  }
+  return kNothing;
 }
 
 LightState Traffic::LightOf(ConnectionIndex number) const {
-  const Connection& connection = city_.connection(number);
-  if (connection.signal_group == kNoSignal) return {};
-  return LightAt(city_.junction(connection.junction).programme, connection.signal_group,
-                 static_cast<double>(step_ + 1) * ToSeconds(kStep));
+  const SignalIndex signal = city_.connection(number).signal;
+  if (signal == kNoSignal) return {};
+  return LightAt(city_.signal(signal), static_cast<double>(step_ + 1) * ToSeconds(kStep));
 }
 
 bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
@@ -193,7 +221,7 @@ bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
     if (rest_m <= 0) continue;
     const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
-    if (LatestS(rest_m, other.speed_mps, their_limit) + 0.3 < my_enter_s) continue;
+    if (GoneS(rest_m, other, their_limit) + 0.3 < my_enter_s) continue;
     const double my_leave_s =
         LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
     const double their_enter_s =
@@ -211,11 +239,12 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
       me.waited_s > 2.5f) {
     return true;
   }
-  const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
+  const double length_m = city_.track(city_.TrackOf(me.through)).length_m;
   const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
+  const double through_s = LatestS(to_line_m + length_m + kVehicleLengthM, me.speed_mps, my_limit);
   for (const LaneIndex lane : city_.incoming(connection.junction)) {
     if (lane == me.track) continue;
-    const double length_m = city_.track(lane).length_m;
+    const double lane_m = city_.track(lane).length_m;
     int looked = 0;
     for (const VehicleIndex number : queues_[lane].vehicles) {
       if (looked++ == 3) break;
@@ -224,22 +253,73 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
         if (!other.hidden) --looked;
         continue;
       }
-      const ConflictZone* mine = city_.Zone(me.through, other.through);
-      if (mine == nullptr || !mine->yields) continue;
-      const double their_line_m = length_m - other.along_m - kHalfLengthM;
-      if (their_line_m > 120) break;
-      if (other.speed_mps < 0.5 && other.waited_s > 1.5f) continue;  // It waits for something else.
       if (LightOf(other.through).light == Light::kRed) break;
-      const double my_leave_s =
-          LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
-      const double their_limit = city_.track(city_.TrackOf(other.through)).speed_limit_mps;
-      const double their_enter_s = SoonestS(
-          their_line_m + city_.Zone(other.through, me.through)->enter_m, other.speed_mps,
-          their_limit);
-      if (my_leave_s + margin_s > their_enter_s) return false;
+      if (ComesTooSoon(me, to_line_m, other, other.through, lane_m - other.along_m - kHalfLengthM)) {
+        return false;
+      }
     }
+    // Streets may be shorter than what those drive on them in that time.
+    const double far_m = city_.track(lane).speed_limit_mps * (through_s + 1.2);
+    if (lane_m < far_m && !ClearBefore(me, to_line_m, lane, lane, lane_m, far_m)) return false;
   }
   return true;
+}
+
+// Whether nobody comes too soon who has still to come to `lane`, which ends `to_end_m` before the
+// line of `incoming`; looks `far_m` before that line.
+bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
+                          double to_start_m, double far_m) const {
+  const auto comes = [&](VehicleIndex number, double their_line_m) {
+    const std::optional<ConnectionIndex> way = WayOnFrom(number, incoming);
+    return way && LightOf(*way).light != Light::kRed &&
+           ComesTooSoon(me, to_line_m, vehicles_[number], *way, their_line_m);
+  };
+  for (const ConnectionIndex connection : city_.arriving(lane)) {
+    const TrackIndex track = city_.TrackOf(connection);
+    const LaneIndex before = city_.connection(connection).from_lane;
+    const double way_m = to_start_m + city_.track(track).length_m;
+    const double lane_m = way_m + city_.track(before).length_m;
+    for (const VehicleIndex number : queues_[track].vehicles) {
+      if (comes(number, way_m - vehicles_[number].along_m - kHalfLengthM)) return false;
+    }
+    if (before == me.track || way_m > far_m || LightOf(connection).light == Light::kRed) continue;
+    for (const VehicleIndex number : queues_[before].vehicles) {
+      const double their_line_m = lane_m - vehicles_[number].along_m - kHalfLengthM;
+      if (their_line_m > far_m) break;
+      if (vehicles_[number].through == connection && comes(number, their_line_m)) return false;
+    }
+    if (lane_m < far_m && !ClearBefore(me, to_line_m, incoming, before, lane_m, far_m)) return false;
+  }
+  return true;
+}
+
+// The connection that it will take at the end of `lane`, if it comes there soon.
+std::optional<ConnectionIndex> Traffic::WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const {
+  constexpr int kStreetsMax = 8;
+  const Driver& driver = drivers_[vehicle];
+  ConnectionIndex through = vehicles_[vehicle].through;
+  for (int i = 0; i < kStreetsMax; ++i) {
+    const LaneIndex next = city_.connection(through).to_lane;
+    through = NextAfter(driver.goal, driver.goal_after, next);
+    if (next == lane) return through;
+  }
+  return std::nullopt;
+}
+
+// Whether `other`, who will take `their_way` and goes first, is there before I am through.
+bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
+                           ConnectionIndex their_way, double their_line_m) const {
+  const ConflictZone* mine = city_.Zone(me.through, their_way);
+  if (mine == nullptr || !mine->yields) return false;
+  if (other.speed_mps < 0.5 && other.waited_s > 1.5f) return false;  // It waits for something else.
+  const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
+  const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
+  const double their_limit = city_.track(city_.TrackOf(their_way)).speed_limit_mps;
+  const double my_leave_s =
+      LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
+  const double their_enter_s = SoonestS(
+      their_line_m + city_.Zone(their_way, me.through)->enter_m, other.speed_mps, their_limit);
+  return my_leave_s + margin_s > their_enter_s;
 }
 
 double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
@@ -251,6 +331,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
     if (crossing.members[i] == vehicle) continue;
     const Vehicle& other = vehicles_[crossing.members[i]];
+    accel = std::min(accel, ForOneBeside(vehicle, crossing.members[i], tally));
     const ConflictZone* mine = city_.Zone(me.committed, other.committed);
     if (mine == nullptr || my_front_m > mine->enter_m) continue;
     const ConflictZone* theirs = city_.Zone(other.committed, me.committed);
@@ -289,15 +370,43 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
     }
     if (!first) continue;
     if (me.waited_s > kStuckS && !inside) continue;  // Someone has to begin.
-    if (v > 0.5 &&
-        LatestS(rest_m, other.speed_mps, std::max<double>(other.speed_mps, 3)) + 0.2 < my_enter_s &&
-        other.speed_mps > 1) {
+    if (v > 0.5 && other.speed_mps > 1 &&
+        GoneS(rest_m, other, std::max<double>(other.speed_mps, 3)) + 0.2 <
+            SoonestS(to_zone_m, v, my_limit)) {
       continue;                                      // It is gone when I come.
     }
     const double stop = StopIn(v, to_zone_m - 0.6, me.accel_mps2, 1.2);
     accel = std::min(accel, stop);
   }
   return accel;
+}
+
+// Two that come from one lane, or go to one, follow each other while there is no room for
+// both beside each other.
+double Traffic::ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* tally) {
+  const Vehicle& me = vehicles_[vehicle];
+  const Vehicle& other = vehicles_[beside];
+  if (me.committed == other.committed) return kNothing;
+  const double here_m = me.along_m + me.committed_offset_m;
+  const double there_m = other.along_m + other.committed_offset_m;
+  const ConflictZone* mine = city_.Beside(me.committed, other.committed);
+  if (mine == nullptr) return kNothing;
+  double gap_m = 0;
+  if (mine->from_one_lane) {
+    const ConflictZone* theirs = city_.Beside(other.committed, me.committed);
+    if (there_m <= here_m || there_m - kHalfLengthM > theirs->leave_m) return kNothing;
+    gap_m = there_m - here_m;
+  } else {
+    if (city_.connection(me.committed).to_lane != city_.connection(other.committed).to_lane ||
+        here_m + kHalfLengthM <= mine->enter_m) {
+      return kNothing;
+    }
+    const double my_rest_m = city_.track(city_.TrackOf(me.committed)).length_m - here_m;
+    const double their_rest_m = city_.track(city_.TrackOf(other.committed)).length_m - there_m;
+    if (their_rest_m > my_rest_m || (their_rest_m == my_rest_m && beside > vehicle)) return kNothing;
+    gap_m = my_rest_m - their_rest_m;
+  }
+  return BehindLeader(vehicle, beside, gap_m - kVehicleLengthM, following_.accel_mps2, tally);
 }
 
 void Traffic::Commit(VehicleIndex vehicle) {

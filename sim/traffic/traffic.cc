@@ -102,6 +102,8 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
     if (vehicles.empty()) continue;
     const double length_m = city_.track(track).length_m;
     const bool lane = city_.IsLane(track);
+    // A lane that is hardly longer than a vehicle is left before its tail is clear.
+    const double clear_m = std::min(kClearOfJunctionM, std::max(0.0, length_m - kHalfLengthM - 1.5));
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
       if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
       Vehicle& me = vehicles_[vehicles[i]];
@@ -111,7 +113,7 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       me.waited_s = me.speed_mps < 0.1f ? me.waited_s + static_cast<float>(kStepS) : 0;
       if (me.along_m >= length_m) {
         tally->leavers.push_back(vehicles[i]);
-      } else if (lane && me.turn_number != 0 && me.along_m > kClearOfJunctionM &&
+      } else if (lane && me.turn_number != 0 && me.along_m > clear_m &&
                  track == city_.connection(me.committed).to_lane) {
         me.turn_number = 0;
         me.hidden = false;
@@ -190,7 +192,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
     driver.intent = Intent::kWithPassenger;
   }
   const Connection& ahead = city_.connection(me.through);
-  me.looks_away = driver.inattentive && ahead.yields && ahead.signal_group == kNoSignal &&
+  me.looks_away = driver.inattentive && ahead.yields && ahead.signal == kNoSignal &&
                   driver.random.Chance(config_.look_away_chance);
   me.late_brake_mps2 = 0;
   if (driver.late_braker && driver.random.Chance(config_.late_brake_chance)) {

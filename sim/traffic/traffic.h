@@ -65,8 +65,11 @@ class Traffic {
   static constexpr nanoseconds kStep = milliseconds(100);
 
   // Places the vehicles and runs the warm-up, which ends at time 0.  `city` must outlive it.
-  // REQUIRES: config.Validate().ok()
+  // REQUIRES: config.Validate().ok(); config.vehicles <= RoomIn(city)
   Traffic(const City& city, const TrafficConfig& config);
+
+  // How many vehicles find a place in it at the start, at most.
+  static std::uint32_t RoomIn(const City& city);
 
   VehicleIndex size() const { return static_cast<VehicleIndex>(vehicles_.size()); }
 
@@ -177,6 +180,7 @@ class Traffic {
                    double desired_accel, Tally* tally);
   double BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double gap_m,
                       double desired_accel, Tally* tally);
+  bool TailIsOn(VehicleIndex departed, LaneIndex lane, ConnectionIndex through) const;
   double ForSpeedsAhead(const Vehicle& me) const;
   void Remember(VehicleIndex vehicle, std::int64_t step);
 
@@ -185,7 +189,9 @@ class Traffic {
   void ArbitrateLane(LaneIndex lane);
   void LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally);
   double ForJunction(VehicleIndex vehicle, Tally* tally);
+  double ForJunctionsAhead(VehicleIndex vehicle) const;
   double ForOthersCrossing(VehicleIndex vehicle, Tally* tally);
+  double ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* tally);
   bool IsCommitted(const Vehicle& me) const { return me.committed == me.through && me.turn_number != 0; }
   bool MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
   bool MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
@@ -195,6 +201,11 @@ class Traffic {
   bool ExitHasRoom(const Vehicle& me, bool reserved) const;
   bool ClearOfMembers(const Vehicle& me, double to_line_m) const;
   bool ClearOfApproaching(const Vehicle& me, double to_line_m) const;
+  bool ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
+                   double to_start_m, double far_m) const;
+  std::optional<ConnectionIndex> WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const;
+  bool ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
+                    ConnectionIndex their_way, double their_line_m) const;
   void Commit(VehicleIndex vehicle);
   void GiveUp(VehicleIndex vehicle);
   void LeaveJunction(VehicleIndex vehicle);

@@ -1,0 +1,417 @@
+#include "sim/city/street_city.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "common/geo/trigonometry.h"
+#include "sim/city/arc_fit.h"
+
+namespace starling::sim {
+namespace {
+
+using cloud::kNone;
+using cloud::StreetConnection;
+using cloud::StreetNetwork;
+
+constexpr double kCornerOffMaxM = 0.25;
+constexpr double kSimplifyM = 0.05;        // Points that say less are left out.
+constexpr double kPointsApartM = 0.2;      // So are points that are closer.
+constexpr double kJoinedM = 0.3;           // Ends that are one point.
+constexpr double kTurnaroundRad = 2.6;
+constexpr double kSpeedMinMps = 1;
+constexpr double kArterialMps = 15;
+constexpr double kTrackMinM = 0.01;
+
+double HeadingOf(Vec2 direction) { return std::atan2(direction.x, direction.y); }
+
+// The points without those that lie within kSimplifyM of the line between others.
+// Source: D. Douglas, T. Peucker, Algorithms for the reduction of the number of points required
+// to represent a digitized line, Cartographica 10 (1973).
+std::vector<Vec2> Simplify(std::span<const Vec2> points) {
+  std::vector<Vec2> apart;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (!apart.empty() && Norm(points[i] - apart.back()) < kPointsApartM) {
+      if (i + 1 < points.size()) continue;
+      if (apart.size() > 1) apart.pop_back();  // The last point stays.
+    }
+    apart.push_back(points[i]);
+  }
+  std::vector<bool> kept(apart.size(), false);
+  kept.front() = kept.back() = true;
+  std::vector<std::pair<std::size_t, std::size_t>> open{{0, apart.size() - 1}};
+  while (!open.empty()) {
+    const auto [first, last] = open.back();
+    open.pop_back();
+    const Vec2 chord = apart[last] - apart[first];
+    const double length = Norm(chord);
+    double farthest_m = 0;
+    std::size_t farthest = first;
+    for (std::size_t i = first + 1; i < last; ++i) {
+      const Vec2 to = apart[i] - apart[first];
+      const double off_m = length > 1e-9 ? std::abs(Cross(chord, to)) / length : Norm(to);
+      if (off_m > farthest_m) {
+        farthest_m = off_m;
+        farthest = i;
+      }
+    }
+    if (farthest_m <= kSimplifyM) continue;
+    kept[farthest] = true;
+    open.emplace_back(first, farthest);
+    open.emplace_back(farthest, last);
+  }
+  std::vector<Vec2> simple;
+  for (std::size_t i = 0; i < apart.size(); ++i) {
+    if (kept[i]) simple.push_back(apart[i]);
+  }
+  return simple;
+}
+
+// The numbers of the nodes of the largest strongly connected part, by weight.
+// Source: R. Tarjan, Depth-first search and linear graph algorithms, SIAM J. Comput. 1 (1972).
+std::vector<bool> LargestPart(const std::vector<std::vector<std::uint32_t>>& next,
+                              const std::vector<double>& weights) {
+  const auto size = static_cast<std::uint32_t>(next.size());
+  std::vector<std::uint32_t> number(size, kNone);
+  std::vector<std::uint32_t> low(size, 0);
+  std::vector<std::uint32_t> part(size, kNone);
+  std::vector<std::uint32_t> stack;
+  std::vector<std::pair<std::uint32_t, std::size_t>> path;  // Node, edges looked at.
+  std::vector<double> part_weights;
+  std::uint32_t numbered = 0;
+  const auto enter = [&](std::uint32_t node) {
+    number[node] = low[node] = numbered++;
+    stack.push_back(node);
+    path.emplace_back(node, 0);
+  };
+  for (std::uint32_t root = 0; root < size; ++root) {
+    if (number[root] != kNone) continue;
+    enter(root);
+    while (!path.empty()) {
+      const std::uint32_t node = path.back().first;
+      if (path.back().second < next[node].size()) {
+        const std::uint32_t other = next[node][path.back().second++];
+        if (number[other] == kNone) {
+          enter(other);
+        } else if (part[other] == kNone) {
+          low[node] = std::min(low[node], number[other]);
+        }
+        continue;
+      }
+      path.pop_back();
+      if (!path.empty()) low[path.back().first] = std::min(low[path.back().first], low[node]);
+      if (low[node] != number[node]) continue;
+      double weight = 0;
+      for (std::uint32_t member = kNone; member != node;) {
+        member = stack.back();
+        stack.pop_back();
+        part[member] = static_cast<std::uint32_t>(part_weights.size());
+        weight += weights[member];
+      }
+      part_weights.push_back(weight);
+    }
+  }
+  const auto largest = static_cast<std::uint32_t>(
+      std::max_element(part_weights.begin(), part_weights.end()) - part_weights.begin());
+  std::vector<bool> in(size);
+  for (std::uint32_t node = 0; node < size; ++node) in[node] = part[node] == largest;
+  return in;
+}
+
+Light LightOf(char letter) {
+  switch (letter) {
+    case 'g':
+    case 'G':
+    case 'o':
+    case 'O': return Light::kGreen;
+    case 'y': return Light::kYellow;
+    default: return Light::kRed;  // Also red with yellow, and green arrows, which are not for all.
+  }
+}
+
+Control ControlOf(cloud::JunctionKind kind) {
+  switch (kind) {
+    case cloud::JunctionKind::kTrafficLight: return Control::kSignal;
+    case cloud::JunctionKind::kRightBeforeLeft:
+    case cloud::JunctionKind::kAllwayStop:
+    case cloud::JunctionKind::kUnregulated: return Control::kPriorityToRight;
+    case cloud::JunctionKind::kDeadEnd: return Control::kBend;
+    default: return Control::kPriority;
+  }
+}
+
+}  // namespace
+
+RoundedLine RoundCorners(std::span<const Vec2> points, double off_max_m) {
+  const std::vector<Vec2> line = Simplify(points);
+  RoundedLine rounded;
+  if (line.size() < 2) {
+    rounded.arcs.push_back({kTrackMinM, 0});
+    return rounded;
+  }
+  rounded.heading_rad = HeadingOf(line[1] - line[0]);
+  double straight_from_m = 0;  // Of the piece, where the last corner's arc ends.
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    const double length_m = Norm(line[i] - line[i - 1]);
+    double tangent_m = 0;
+    double turn = 0;
+    if (i + 1 < line.size()) {
+      turn = WrapAngle(HeadingOf(line[i + 1] - line[i]) - HeadingOf(line[i] - line[i - 1]));
+      // The arc passes the corner at tangent · tan(turn / 4).
+      tangent_m = std::min({off_max_m / std::max(std::tan(std::abs(turn) / 4), 1e-9), length_m / 2,
+                            Norm(line[i + 1] - line[i]) / 2});
+    }
+    const double straight_m = length_m - straight_from_m - tangent_m;
+    if (straight_m > 1e-6) rounded.arcs.push_back({straight_m, 0});
+    straight_from_m = tangent_m;
+    if (std::abs(turn) < 1e-9) {
+      straight_from_m = -tangent_m;  // No corner: the next piece begins before it.
+      continue;
+    }
+    const double radius_m = tangent_m / std::tan(std::abs(turn) / 2);
+    rounded.arcs.push_back({radius_m * std::abs(turn), (turn > 0 ? 1 : -1) / radius_m});
+  }
+  return rounded;
+}
+
+class StreetCityBuilder {
+ public:
+  explicit StreetCityBuilder(const StreetNetwork& network) : network_(network) {}
+
+  Result<StreetCity> Build() {
+    if (network_.left_hand()) {
+      return Status(ErrorCode::kInvalidArgument, "the network drives on the left, which the simulator does not");
+    }
+    ChooseLanes();
+    if (made_.lane_of.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "no lanes for passenger cars that lead to each other; the simulator's trips go on for ever");
+    }
+    PlaceOrigin();
+    AddLanes();
+    AddJunctions();
+    for (JunctionIndex junction = 0; junction < city().junctions_.size(); ++junction) {
+      city().FindZones(junction, [this](ConnectionIndex mine, ConnectionIndex theirs) {
+        return GivesWay(*ways_[mine], *ways_[theirs]);
+      });
+    }
+    city().Finish();
+    return std::move(made_);
+  }
+
+ private:
+  City& city() { return made_.city; }
+
+  bool ForCars(cloud::LaneIndex lane) const {
+    const cloud::StreetLane& at = network_.lanes()[lane];
+    return network_.edges()[at.edge].function == cloud::EdgeFunction::kNormal &&
+           (at.allowed & cloud::kPassenger) != 0;
+  }
+  bool Leads(const StreetConnection& way) const {
+    return way.junction != kNone && ForCars(way.to) && way.turn != cloud::Turn::kNowhere &&
+           way.right_of_way != cloud::RightOfWay::kDeadEnd;
+  }
+
+  // The ways on from a lane that are driven: turn-arounds only where there is nothing else.
+  std::vector<const StreetConnection*> WaysOn(cloud::LaneIndex lane, std::uint64_t* turnarounds) const {
+    std::vector<const StreetConnection*> ways;
+    std::vector<const StreetConnection*> around;
+    for (const StreetConnection& way : network_.ways_on(lane)) {
+      if (Leads(way)) (way.turn == cloud::Turn::kTurnAround ? around : ways).push_back(&way);
+    }
+    if (ways.empty()) return around;
+    *turnarounds += around.size();
+    return ways;
+  }
+
+  void ChooseLanes() {
+    const std::size_t lanes = network_.lanes().size();
+    std::vector<std::vector<std::uint32_t>> next(lanes);
+    std::vector<double> metres(lanes, 0);
+    std::uint64_t turnarounds = 0;
+    double all_m = 0;
+    std::uint64_t all = 0;
+    for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
+      if (!ForCars(lane)) continue;
+      for (const StreetConnection* way : WaysOn(lane, &turnarounds)) next[lane].push_back(way->to);
+      metres[lane] = network_.lanes()[lane].length_m;
+      all_m += metres[lane];
+      ++all;
+    }
+    chosen_ = LargestPart(next, metres);
+    number_.assign(lanes, kNone);
+    for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
+      chosen_[lane] = chosen_[lane] && ForCars(lane) && !next[lane].empty();
+      if (!chosen_[lane]) continue;
+      number_[lane] = static_cast<LaneIndex>(made_.lane_of.size());
+      made_.lane_of.push_back(lane);
+      all_m -= metres[lane];
+    }
+    made_.lanes_left_out = all - made_.lane_of.size();
+    made_.metres_left_out = all_m;
+    made_.turnarounds_left_out = turnarounds;
+  }
+
+  void PlaceOrigin() {
+    Vec2 low = network_.shape(made_.lane_of[0])[0];
+    Vec2 high = low;
+    for (const cloud::LaneIndex lane : made_.lane_of) {
+      for (const Vec2 point : network_.shape(lane)) {
+        low = {std::min(low.x, point.x), std::min(low.y, point.y)};
+        high = {std::max(high.x, point.x), std::max(high.y, point.y)};
+      }
+    }
+    made_.network_origin = -0.5 * (low + high);
+  }
+
+  std::vector<Vec2> Moved(std::span<const Vec2> points) const {
+    std::vector<Vec2> moved;
+    for (const Vec2 point : points) moved.push_back(point + made_.network_origin);
+    return moved;
+  }
+
+  void AddLanes() {
+    for (const cloud::LaneIndex lane : made_.lane_of) {
+      const cloud::StreetLane& of = network_.lanes()[lane];
+      const std::vector<Vec2> points = Moved(network_.shape(lane));
+      const RoundedLine line = RoundCorners(points, kCornerOffMaxM);
+      city().AddTrack({points[0], line.heading_rad, 0}, line.arcs, of.speed_mps);
+      // The limit is the network's: how its lanes are cornered says nothing of the street.
+      city().tracks_.back().speed_limit_mps = std::max(of.speed_mps, kSpeedMinMps);
+      Lane added;
+      added.arterial = of.speed_mps > kArterialMps || network_.edges()[of.edge].lane_count > 1;
+      city().lanes_.push_back(added);
+    }
+  }
+
+  void AddJunctions() {
+    std::vector<std::vector<LaneIndex>> arriving(network_.junctions().size());
+    for (LaneIndex lane = 0; lane < made_.lane_of.size(); ++lane) {
+      arriving[network_.edges()[network_.lanes()[made_.lane_of[lane]].edge].to].push_back(lane);
+    }
+    std::vector<JunctionIndex> numbers(arriving.size(), 0);
+    for (cloud::JunctionIndex of = 0; of < arriving.size(); ++of) {
+      if (arriving[of].empty()) continue;
+      const cloud::StreetJunction& from = network_.junctions()[of];
+      const auto number = static_cast<JunctionIndex>(city().junctions_.size());
+      numbers[of] = number;
+      Junction junction;
+      junction.position = from.position + made_.network_origin;
+      junction.control = ControlOf(from.kind);
+      junction.connection_first = static_cast<ConnectionIndex>(city().connections_.size());
+      junction.incoming_first = static_cast<std::uint32_t>(city().incoming_.size());
+      for (const LaneIndex lane : arriving[of]) {
+        city().incoming_.push_back(lane);
+        city().lanes_[lane].to_junction = number;
+        city().lanes_[lane].connection_first = static_cast<ConnectionIndex>(city().connections_.size());
+        std::uint64_t counted = 0;
+        for (const StreetConnection* way : WaysOn(made_.lane_of[lane], &counted)) {
+          if (chosen_[way->to]) AddConnection(lane, number, *way);
+        }
+        city().lanes_[lane].connection_count =
+            static_cast<std::uint32_t>(city().connections_.size()) - city().lanes_[lane].connection_first;
+      }
+      junction.connection_count =
+          static_cast<std::uint32_t>(city().connections_.size()) - junction.connection_first;
+      junction.incoming_count = static_cast<std::uint32_t>(city().incoming_.size()) - junction.incoming_first;
+      city().junctions_.push_back(junction);
+    }
+    for (LaneIndex lane = 0; lane < made_.lane_of.size(); ++lane) {
+      city().lanes_[lane].from_junction = numbers[network_.edges()[network_.lanes()[made_.lane_of[lane]].edge].from];
+    }
+  }
+
+  void AddConnection(LaneIndex from, JunctionIndex junction, const StreetConnection& way) {
+    const LaneIndex to = number_[way.to];
+    Connection connection;
+    connection.from_lane = from;
+    connection.to_lane = to;
+    connection.junction = junction;
+    connection.turn = way.turn == cloud::Turn::kLeft || way.turn == cloud::Turn::kTurnAround ? Turn::kLeft
+                      : way.turn == cloud::Turn::kRight                                      ? Turn::kRight
+                                                                                             : Turn::kStraight;
+    connection.signal = SignalOf(way);
+    city().connections_.push_back(connection);
+    ways_.push_back(&way);
+
+    AddCourse(way, from, to);
+  }
+
+  // As smooth as can be, from lane to lane; where that does not come to the right place (a lane
+  // far to the side, a turn-around), as the network says.
+  void AddCourse(const StreetConnection& way, LaneIndex from, LaneIndex to) {
+    const Pose start = city().PoseAt(from, city().track(from).length_m);
+    const Pose end = city().PoseAt(to, 0);
+    const double limit_mps = std::min(city().track(from).speed_limit_mps, city().track(to).speed_limit_mps);
+    const double turn = WrapAngle(end.heading_rad - start.heading_rad);
+    const Vec2 gap = end.position - start.position;
+    if (Norm(gap) > kJoinedM && std::abs(turn) < kTurnaroundRad &&
+        Dot(gap, HeadingVector(start.heading_rad)) > 0) {
+      const ArcFit fit = FitArcs(start, end);
+      Pose there = start;
+      for (const PathArc& arc : std::span(fit.arcs, fit.count)) {
+        there = DriveArc(there, arc.length_m, arc.curvature_per_m);
+      }
+      if (Norm(there.position - end.position) < kJoinedM) {
+        return city().AddTrack(start, {fit.arcs, fit.count}, limit_mps);
+      }
+    }
+    std::vector<Vec2> points{start.position};
+    for (cloud::LaneIndex via = way.via; via != kNone; via = network_.ways_on(via).front().via) {
+      const std::vector<Vec2> shape = Moved(network_.shape(via));
+      points.insert(points.end(), shape.begin(), shape.end());
+    }
+    points.push_back(end.position);
+    const RoundedLine line = RoundCorners(points, kCornerOffMaxM);
+    city().AddTrack({start.position, line.heading_rad, 0}, line.arcs, limit_mps);
+    Track& track = city().tracks_.back();
+    track.speed_limit_mps = std::max(track.speed_limit_mps, kSpeedMinMps);
+  }
+
+  SignalIndex SignalOf(const StreetConnection& way) {
+    if (way.signal == kNone) return kNoSignal;
+    const auto [known, added] = signals_.try_emplace({way.signal, way.signal_link}, kNoSignal);
+    if (!added) return known->second;
+    const cloud::SignalProgramme& programme = network_.signals()[way.signal].in_force();
+    Signal signal;
+    bool changes = false;
+    for (const cloud::SignalPhase& phase : programme.phases) {
+      if (phase.duration_s <= 0) continue;
+      signal.cycle_s += phase.duration_s;
+      const Light light = LightOf(phase.state[way.signal_link]);
+      if (!signal.stages.empty() && signal.stages.back().light == light) {
+        signal.stages.back().until_s = signal.cycle_s;
+      } else {
+        changes = changes || !signal.stages.empty();
+        signal.stages.push_back({signal.cycle_s, light});
+      }
+    }
+    // Always green is no signal at all.
+    if (!changes && signal.stages.front().light == Light::kGreen) return kNoSignal;
+    signal.offset_s = -programme.offset_s;
+    known->second = static_cast<SignalIndex>(city().signals_.size());
+    city().signals_.push_back(std::move(signal));
+    return known->second;
+  }
+
+  bool GivesWay(const StreetConnection& mine, const StreetConnection& theirs) const {
+    if (mine.request == kNone || theirs.request == kNone) return false;
+    const cloud::StreetJunction& junction = network_.junctions()[mine.junction];
+    return network_.requests()[junction.request_first + mine.request].response[theirs.request];
+  }
+
+  const StreetNetwork& network_;
+  StreetCity made_;
+  std::vector<bool> chosen_;                          // By the network's lane.
+  std::vector<LaneIndex> number_;                     // The city's, by the network's lane.
+  std::vector<const StreetConnection*> ways_;         // By the city's connection.
+  std::map<std::pair<cloud::SignalIndex, std::uint32_t>, SignalIndex> signals_;
+};
+
+Result<StreetCity> MakeStreetCity(const StreetNetwork& network) { return StreetCityBuilder(network).Build(); }
+
+}  // namespace starling::sim

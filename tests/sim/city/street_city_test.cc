@@ -1,0 +1,198 @@
+#include "sim/city/street_city.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cloud/streets/sumo_network.h"
+#include "common/geo/trigonometry.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Two one-way loops that cross at c, where those from the north yield to those from the west:
+//
+//        ┌───────────┐
+//        │     e1    │
+//   ┌────c───────────┘
+//   │ e2 │
+//   └────┘
+std::string FigureOfEight(const std::string& connection_signal) {
+  return R"(<net version="1.20">
+  <edge id=":c_0" function="internal"><lane id=":c_0_0" index="0" speed="10" length="20" shape="-1.6,10 -1.6,-10"/></edge>
+  <edge id=":c_1" function="internal"><lane id=":c_1_0" index="0" speed="10" length="20" shape="-10,-1.6 10,-1.6"/></edge>
+  <edge id="e1" from="c" to="c" priority="1"><lane id="e1_0" index="0" speed="10" length="683" shape="10,-1.6 200,-1.6 200,150 -1.6,150 -1.6,10"/></edge>
+  <edge id="e2" from="c" to="c" priority="1"><lane id="e2_0" index="0" speed="10" length="679" shape="-1.6,-10 -1.6,-150 -200,-150 -200,-1.6 -10,-1.6"/></edge>
+  <edge id="out" from="c" to="D" priority="1"><lane id="out_0" index="0" speed="10" length="90" shape="10,-4.8 100,-4.8"/></edge>
+  <tlLogic id="t" type="static" programID="0" offset="5">
+    <phase duration="20" state="Gr"/><phase duration="3" state="yr"/><phase duration="2" state="rr"/>
+    <phase duration="20" state="rG"/><phase duration="3" state="ry"/><phase duration="2" state="rr"/>
+  </tlLogic>
+  <junction id="c" type="priority" x="0" y="0" incLanes="e1_0 e2_0" intLanes=":c_0_0 :c_1_0">
+    <request index="0" response="10" foes="10" cont="0"/>
+    <request index="1" response="00" foes="01" cont="0"/>
+  </junction>
+  <junction id="D" type="dead_end" x="100" y="-4.8" incLanes="out_0" intLanes=""/>
+  <connection from="e1" to="e2" fromLane="0" toLane="0" via=":c_0_0" dir="s" state="m" )" +
+         (connection_signal.empty() ? "" : connection_signal + R"( linkIndex="0")") + R"(/>
+  <connection from="e2" to="e1" fromLane="0" toLane="0" via=":c_1_0" dir="s" state="M" )" +
+         (connection_signal.empty() ? "" : connection_signal + R"( linkIndex="1")") + R"(/>
+  <connection from=":c_0" to="e2" fromLane="0" toLane="0" dir="s" state="M"/>
+  <connection from=":c_1" to="e1" fromLane="0" toLane="0" dir="s" state="M"/>
+</net>)";
+}
+
+StreetCity Made(const std::string& text) {
+  const Result<cloud::StreetNetwork> network = cloud::ParseSumoNetwork(text, "test");
+  EXPECT_TRUE(network.ok()) << network.status().message();
+  Result<StreetCity> made = MakeStreetCity(network.value());
+  EXPECT_TRUE(made.ok()) << made.status().message();
+  return std::move(made).value();
+}
+
+double DistanceTo(std::span<const Vec2> line, Vec2 point) {
+  double nearest_m = 1e9;
+  for (std::size_t i = 1; i < line.size(); ++i) {
+    const Vec2 along = line[i] - line[i - 1];
+    const double length2 = NormSquared(along);
+    const double at = length2 > 0 ? std::clamp(Dot(point - line[i - 1], along) / length2, 0.0, 1.0) : 0;
+    nearest_m = std::min(nearest_m, Norm(point - (line[i - 1] + at * along)));
+  }
+  return nearest_m;
+}
+
+TEST(RoundCorners, CutsACornerByAtMostWhatItMay) {
+  const std::vector<Vec2> points{{0, 0}, {0, 10}, {0, 20}, {20, 20}};
+  const RoundedLine line = RoundCorners(points, 0.25);
+  EXPECT_DOUBLE_EQ(line.heading_rad, 0);
+  // The tangent's length is 0.25 m / tan(90° / 4), and the radius the same.
+  const double tangent_m = 0.25 / std::tan(kPi / 8);
+  ASSERT_EQ(line.arcs.size(), 3u);
+  EXPECT_NEAR(line.arcs[0].length_m, 20 - tangent_m, 1e-9);
+  EXPECT_NEAR(line.arcs[1].curvature_per_m, 1 / tangent_m, 1e-9);
+  EXPECT_NEAR(line.arcs[2].length_m, 20 - tangent_m, 1e-9);
+  Pose pose{points[0], line.heading_rad, 0};
+  for (const PathArc& arc : line.arcs) {
+    const Pose middle = DriveArc(pose, arc.length_m / 2, arc.curvature_per_m);
+    EXPECT_LE(DistanceTo(points, middle.position), 0.25 + 1e-9);
+    pose = DriveArc(pose, arc.length_m, arc.curvature_per_m);
+  }
+  EXPECT_LT(Norm(pose.position - points.back()), 1e-9);
+}
+
+TEST(StreetCity, HasTheNetworksLanesRulesAndCourses) {
+  const StreetCity made = Made(FigureOfEight(""));
+  const City& city = made.city;
+  ASSERT_EQ(city.lanes().size(), 2u);
+  EXPECT_EQ(made.lanes_left_out, 1u);           // Nobody comes back from D.
+  EXPECT_NEAR(made.metres_left_out, 90, 1e-9);
+  ASSERT_EQ(city.connections().size(), 2u);
+  // Each corner of 90° is cut by twice the tangent, less the quarter of a circle.
+  const double tangent_m = 0.25 / std::tan(kPi / 8);
+  const double cut_m = 3 * (2 - kPi / 2) * tangent_m;
+  EXPECT_NEAR(city.track(0).length_m, 190 + 151.6 + 201.6 + 140 - cut_m, 1e-6);
+  EXPECT_NEAR(city.track(1).length_m, 140 + 198.4 + 148.4 + 190 - cut_m, 1e-6);
+  // The courses cross 11.6 m and 8.4 m from the lines, and touch 2.5 m before and behind that.
+  const ConflictZone* north = city.Zone(0, 1);
+  const ConflictZone* west = city.Zone(1, 0);
+  ASSERT_TRUE(north != nullptr && west != nullptr);
+  EXPECT_TRUE(north->yields);
+  EXPECT_FALSE(west->yields);
+  EXPECT_NEAR((north->enter_m + north->leave_m) / 2, 11.6, 0.6);
+  EXPECT_NEAR((west->enter_m + west->leave_m) / 2, 8.4, 0.6);
+  EXPECT_NEAR(north->leave_m - north->enter_m, 5, 1.5);
+  EXPECT_EQ(city.connection(0).signal, kNoSignal);
+}
+
+TEST(StreetCity, ShowsTheLightsOfTheNetworksProgramme) {
+  const StreetCity made = Made(FigureOfEight(R"(tl="t")"));
+  const City& city = made.city;
+  ASSERT_EQ(city.connections().size(), 2u);
+  const Signal& north = city.signal(city.connection(0).signal);
+  const Signal& west = city.signal(city.connection(1).signal);
+  EXPECT_EQ(north.cycle_s, 50);
+  EXPECT_EQ(north.green_s(), 20);
+  // The programme is 5 s behind.
+  EXPECT_EQ(LightAt(north, 4).light, Light::kRed);
+  EXPECT_EQ(LightAt(north, 6).light, Light::kGreen);
+  EXPECT_EQ(LightAt(north, 26).light, Light::kYellow);
+  EXPECT_EQ(LightAt(west, 29).light, Light::kRed);
+  EXPECT_EQ(LightAt(west, 31).light, Light::kGreen);
+}
+
+TEST(StreetCity, RefusesWhatNobodyCanDriveInForEver) {
+  const std::string street = R"(<net version="1.20">
+  <edge id="ab" from="A" to="B" priority="1"><lane id="ab_0" index="0" speed="10" length="90" shape="0,0 90,0"/></edge>
+  <junction id="A" type="dead_end" x="0" y="0" incLanes="" intLanes=""/>
+  <junction id="B" type="dead_end" x="90" y="0" incLanes="ab_0" intLanes=""/>
+</net>)";
+  const Result<cloud::StreetNetwork> network = cloud::ParseSumoNetwork(street, "test");
+  ASSERT_TRUE(network.ok()) << network.status().message();
+  const Result<StreetCity> made = MakeStreetCity(network.value());
+  ASSERT_FALSE(made.ok());
+  EXPECT_NE(made.status().message().find("lead to each other"), std::string_view::npos);
+}
+
+class DriveInStreets : public testing::TestWithParam<const char*> {};
+
+TEST_P(DriveInStreets, LawfulDriversCrossAndNeitherCollideNorRunALight) {
+  const StreetCity made = Made(FigureOfEight(GetParam()));
+  TrafficConfig config = TrafficConfig::PerfectDrivers();
+  config.vehicles = 40;
+  config.places = 2;
+  config.warm_up_s = 30;
+  Traffic traffic(made.city, config);
+  traffic.AdvanceTo(SimTime(seconds(600)));
+  EXPECT_EQ(traffic.counters().collisions, 0u);
+  EXPECT_EQ(traffic.counters().red_light_runs, 0u);
+  EXPECT_GT(traffic.MeanSpeed(), 1);
+  EXPECT_GT(traffic.counters().trips, 100u);
+}
+INSTANTIATE_TEST_SUITE_P(WithAndWithoutSignal, DriveInStreets, testing::Values("", R"(tl="t")"));
+
+TEST(RealStreets, LanesFollowTheNetworksAndLawfulTrafficFlows) {
+  const char* const data = std::getenv("STARLING_DATA");
+  const fs::path folder = data != nullptr ? fs::path(data) : fs::path(STARLING_SOURCE_DIR) / "../shared/data";
+  const fs::path file = folder / "bologna/joined_buslanes.net.xml.gz";
+  if (!fs::exists(file)) GTEST_SKIP() << file << " is not there; STARLING_DATA names the folder that holds it";
+  const Result<cloud::StreetNetwork> network = cloud::ReadSumoNetwork(file.string());
+  ASSERT_TRUE(network.ok()) << network.status().message();
+  const Result<StreetCity> made = MakeStreetCity(network.value());
+  ASSERT_TRUE(made.ok()) << made.status().message();
+  const City& city = made.value().city;
+  EXPECT_GT(city.lanes().size(), 150u);
+  for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) {
+    std::vector<Vec2> shape;
+    for (const Vec2 point : network.value().shape(made.value().lane_of[lane])) {
+      shape.push_back(point + made.value().network_origin);
+    }
+    for (double at_m = 0; at_m <= city.track(lane).length_m; at_m += 1) {
+      EXPECT_LT(DistanceTo(shape, city.PoseAt(lane, at_m).position), 0.31) << "lane " << lane << " at " << at_m;
+    }
+  }
+  for (ConnectionIndex i = 0; i < city.connections().size(); ++i) {
+    const TrackIndex track = city.TrackOf(i);
+    const Pose end = city.PoseAt(track, city.track(track).length_m);
+    EXPECT_LT(Norm(end.position - city.PoseAt(city.connection(i).to_lane, 0).position), 0.31) << "connection " << i;
+  }
+  TrafficConfig config = TrafficConfig::PerfectDrivers();
+  config.vehicles = 250;
+  config.places = 32;
+  config.warm_up_s = 30;
+  Traffic traffic(city, config);
+  traffic.AdvanceTo(SimTime(seconds(240)));
+  EXPECT_EQ(traffic.counters().collisions, 0u);
+  EXPECT_EQ(traffic.counters().red_light_runs, 0u);
+  EXPECT_GT(traffic.MeanSpeed(), 2);
+}
+
+}  // namespace
+}  // namespace starling::sim
