@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
 #include <span>
-#include <string>
 #include <utility>
 
 #include "common/geo/trigonometry.h"
@@ -19,11 +17,13 @@ using cloud::StreetConnection;
 using cloud::StreetNetwork;
 
 constexpr double kCornerOffMaxM = 0.25;
+constexpr double kCornerInJunctionOffMaxM = 1;
 constexpr double kSimplifyM = 0.05;        // Points that say less are left out.
 constexpr double kPointsApartM = 0.2;      // So are points that are closer.
 constexpr double kJoinedM = 0.3;           // Ends that are one point.
 constexpr double kTurnaroundRad = 2.6;
-constexpr double kSpeedMinMps = 1;
+constexpr double kTurningRadiusMinM = 3;
+constexpr double kSpeedMinMps = 2;
 constexpr double kArterialMps = 15;
 constexpr double kTrackMinM = 0.01;
 
@@ -353,10 +353,12 @@ class StreetCityBuilder {
         Dot(gap, HeadingVector(start.heading_rad)) > 0) {
       const ArcFit fit = FitArcs(start, end);
       Pose there = start;
+      bool drivable = true;
       for (const PathArc& arc : std::span(fit.arcs, fit.count)) {
         there = DriveArc(there, arc.length_m, arc.curvature_per_m);
+        drivable = drivable && std::abs(arc.curvature_per_m) < 1 / kTurningRadiusMinM;
       }
-      if (Norm(there.position - end.position) < kJoinedM) {
+      if (drivable && Norm(there.position - end.position) < kJoinedM) {
         return city().AddTrack(start, {fit.arcs, fit.count}, limit_mps);
       }
     }
@@ -366,7 +368,7 @@ class StreetCityBuilder {
       points.insert(points.end(), shape.begin(), shape.end());
     }
     points.push_back(end.position);
-    const RoundedLine line = RoundCorners(points, kCornerOffMaxM);
+    const RoundedLine line = RoundCorners(points, kCornerInJunctionOffMaxM);
     city().AddTrack({start.position, line.heading_rad, 0}, line.arcs, limit_mps);
     Track& track = city().tracks_.back();
     track.speed_limit_mps = std::max(track.speed_limit_mps, kSpeedMinMps);

@@ -21,6 +21,7 @@ constexpr double kNeverS = 1e6;
 constexpr double kRunnerRedS = 1.3;
 constexpr double kStuckS = 7;
 constexpr double kDecideMaxM = 250;          // Nobody decides farther from the line.
+constexpr double kCrawlMps = 0.8;
 constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
 
 // Deceleration that ends in `room_m`; nothing while less than `begin` would do.
@@ -222,8 +223,8 @@ bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
     const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
     if (GoneS(rest_m, other, their_limit) + 0.3 < my_enter_s) continue;
-    const double my_leave_s =
-        LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
+    const double my_leave_s = LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps,
+                                      PaceAt(me, me.through, mine->leave_m));
     const double their_enter_s =
         SoonestS(theirs->enter_m - centre_m - kHalfLengthM, other.speed_mps, their_limit);
     if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s) < their_enter_s) continue;
@@ -306,6 +307,20 @@ std::optional<ConnectionIndex> Traffic::WayOnFrom(VehicleIndex vehicle, LaneInde
   return std::nullopt;
 }
 
+// How fast it goes at most where it has `leave_m` of `way` behind it: it may have to stop at the
+// end of a short street.
+double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const {
+  const Track& track = city_.track(city_.TrackOf(way));
+  const LaneIndex exit = city_.connection(way).to_lane;
+  const double rest_m = track.length_m - leave_m - kVehicleLengthM + city_.track(exit).length_m;
+  const double free_mps = track.speed_limit_mps;
+  if (rest_m > free_mps * free_mps / (2 * kBeginStopMps2)) return free_mps;
+  const Driver& driver = drivers_[static_cast<std::size_t>(&me - vehicles_.data())];
+  const ConnectionIndex next = NextAfter(driver.goal, driver.goal_after, exit);
+  if (!city_.connection(next).yields && LightOf(next).light == Light::kGreen) return free_mps;
+  return std::min(free_mps, std::max(kCrawlMps, std::sqrt(2 * kBeginStopMps2 * std::max(rest_m, 0.0))));
+}
+
 // Whether `other`, who will take `their_way` and goes first, is there before I am through.
 bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
                            ConnectionIndex their_way, double their_line_m) const {
@@ -313,10 +328,9 @@ bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& o
   if (mine == nullptr || !mine->yields) return false;
   if (other.speed_mps < 0.5 && other.waited_s > 1.5f) return false;  // It waits for something else.
   const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
-  const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
   const double their_limit = city_.track(city_.TrackOf(their_way)).speed_limit_mps;
-  const double my_leave_s =
-      LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps, my_limit);
+  const double my_leave_s = LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps,
+                                    PaceAt(me, me.through, mine->leave_m));
   const double their_enter_s = SoonestS(
       their_line_m + city_.Zone(their_way, me.through)->enter_m, other.speed_mps, their_limit);
   return my_leave_s + margin_s > their_enter_s;
@@ -359,7 +373,8 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
     if (!inside && first && expected) {
       // Unless I am through well before it comes.
       const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
-      first = LatestS(mine->leave_m + kVehicleLengthM - my_front_m, v, my_limit) + 0.5 >
+      first = LatestS(mine->leave_m + kVehicleLengthM - my_front_m, v,
+                      PaceAt(me, me.committed, mine->leave_m)) + 0.5 >
               SoonestS(theirs->enter_m - their_front_m, other.speed_mps, their_limit);
     }
     if (me.looks_away) {

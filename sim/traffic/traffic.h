@@ -204,6 +204,7 @@ class Traffic {
   bool ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
                    double to_start_m, double far_m) const;
   std::optional<ConnectionIndex> WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const;
+  double PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const;
   bool ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
                     ConnectionIndex their_way, double their_line_m) const;
   void Commit(VehicleIndex vehicle);

@@ -74,19 +74,6 @@ TEST_F(TrafficTest, WorkedOffLittleByLittleItIsTheSame) {
   }
 }
 
-TEST_F(TrafficTest, AnyNumberOfThreadsGivesTheSameBits) {
-  std::vector<std::uint64_t> digests;
-  for (const std::uint32_t threads : {1, 2, 5}) {
-    TrafficConfig config = Some({}, 400);
-    config.threads = threads;
-    Traffic traffic(city_, config);
-    traffic.AdvanceTo(At(300));
-    digests.push_back(traffic.Digest());
-  }
-  EXPECT_EQ(digests[1], digests[0]);
-  EXPECT_EQ(digests[2], digests[0]);
-}
-
 TEST_F(TrafficTest, NobodyWhoObeysPassesARedLight) {
   Traffic traffic(city_, Some(TrafficConfig::PerfectDrivers(), 400));
   traffic.AdvanceTo(At(900));
