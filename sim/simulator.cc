@@ -168,8 +168,13 @@ int Run(const Options& options, const FleetHooks& hooks) {
                                 std::to_string(limit) + ": run `ulimit -n " +
                                 std::to_string(files) + "` as root, or take fewer --vehicles");
   }
+  const Result<City> made = MakeCity(options);
+  if (!made.ok()) return Fail(kExitUsage, std::string(made.status().message()));
+  const City& city = made.value();
+  const Vec2 size = city.north_east() - city.south_west();
   RunRecord run;
   run.config = config;
+  run.city_side_m = options.network.empty() ? CitySideFor(config.vehicles) : std::sqrt(size.x * size.y);
   if (const Status status = AwaitCloud(config); !status.ok()) {
     return Fail(kExitUsage, "no orchestrator answers at http://" + config.http_host + ":" +
                                 std::to_string(config.http_port) + "/v1/stats: " + std::string(status.message()) +
@@ -177,11 +182,6 @@ int Run(const Options& options, const FleetHooks& hooks) {
   }
   run.before = Look(config);
 
-  const Result<City> made = MakeCity(options);
-  if (!made.ok()) return Fail(kExitUsage, std::string(made.status().message()));
-  const City& city = made.value();
-  const Vec2 size = city.north_east() - city.south_west();
-  run.city_side_m = options.network.empty() ? CitySideFor(config.vehicles) : std::sqrt(size.x * size.y);
   TrafficConfig traffic_config;
   traffic_config.seed = config.seed;
   traffic_config.vehicles = static_cast<std::uint32_t>(config.vehicles);
@@ -307,7 +307,8 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   app.add_option("--kill-every", fleet.kill_every_s, "seconds between two")->capture_default_str();
   app.add_option("--kill-pid-file", fleet.kill_pid_file, "holds the orchestrator's process number");
   app.add_option("--train-dictionary", options.train_dictionary,
-                 "file for the frames' dictionary; connects to nothing (common/frame/dictionary.zdict)");
+                 "file for the frames' dictionary; connects to nothing (common/frame/dictionary.zdict)")
+      ->excludes("--network");
   app.add_option("--dictionary-bytes", options.dictionary_bytes, "how large it gets")
       ->capture_default_str();
   app.add_option("--connect-timeout", connect_timeout_s, "seconds; then it starts with those there")

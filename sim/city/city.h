@@ -1,5 +1,6 @@
 // A city to drive in: lanes, the connections that lead through its junctions,
-// and who goes first there.  Generated from one seed; nothing in it moves.
+// and who goes first there.  Drawn from one seed, or made of a network of streets
+// (street_city.h); nothing in it moves.
 #pragma once
 
 #include <cstdint>
@@ -48,6 +49,13 @@ struct TrackArc {
   PathArc arc;
 };
 
+// A piece of a lane, around a corner of it, where one drives slower than its limit.
+struct SlowPiece {
+  float from_m = 0;
+  float to_m = 0;
+  float speed_mps = 0;
+};
+
 struct Track {
   std::uint32_t arc_first = 0;
   std::uint32_t arc_count = 0;
@@ -55,6 +63,8 @@ struct Track {
   // The legal limit on a lane; on a connection also what its tightest arc
   // allows at kLateralAccelMps2.
   double speed_limit_mps = 0;
+  std::uint32_t slow_first = 0;
+  std::uint32_t slow_count = 0;
 };
 
 // Lateral acceleration that people accept in a turn.
@@ -138,7 +148,8 @@ struct ConflictZone {
 inline constexpr double kTouchM = 2.5;
 
 // Geometry: x east, y north, metres, the origin in the city's middle; traffic
-// keeps right; lanes are 3.2 m wide.  Connections leave and join lanes tangentially.
+// keeps right.  In a drawn city lanes are 3.2 m wide, and connections leave and join them
+// tangentially.
 // There is no changing of lanes: a turn may end in any lane of an arterial.
 //
 // Threading: immutable after construction.
@@ -164,12 +175,14 @@ class City {
   TrackIndex TrackOf(ConnectionIndex connection) const {
     return static_cast<TrackIndex>(lanes_.size()) + connection;
   }
-  ConnectionIndex ConnectionOf(TrackIndex track) const {
-    return track - static_cast<TrackIndex>(lanes_.size());
-  }
 
   std::span<const TrackArc> arcs(TrackIndex track) const {
     return {arcs_.data() + tracks_[track].arc_first, tracks_[track].arc_count};
+  }
+
+  // In the order of driving; a drawn city's lanes have none.
+  std::span<const SlowPiece> slow_pieces(const Track& track) const {
+    return {slow_pieces_.data() + track.slow_first, track.slow_count};
   }
 
   // The lanes that end at a junction.
@@ -225,6 +238,7 @@ class City {
   std::vector<Signal> signals_;
   std::vector<Track> tracks_;
   std::vector<TrackArc> arcs_;
+  std::vector<SlowPiece> slow_pieces_;
   std::vector<LaneIndex> incoming_;
   std::vector<std::uint32_t> arriving_first_;  // By lane, into `arriving_`; one more than lanes.
   std::vector<ConnectionIndex> arriving_;

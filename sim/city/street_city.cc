@@ -16,14 +16,18 @@ using cloud::kNone;
 using cloud::StreetConnection;
 using cloud::StreetNetwork;
 
-constexpr double kCornerOffMaxM = 0.25;
+constexpr double kCornerOffMaxM = 0.4;
 constexpr double kCornerInJunctionOffMaxM = 1;
 constexpr double kSimplifyM = 0.05;        // Points that say less are left out.
 constexpr double kPointsApartM = 0.2;      // So are points that are closer.
 constexpr double kJoinedM = 0.3;           // Ends that are one point.
 constexpr double kTurnaroundRad = 2.6;
 constexpr double kTurningRadiusMinM = 3;
-constexpr double kSpeedMinMps = 2;
+constexpr double kSpeedMinMps = 0.3;
+constexpr double kYawRateMaxRadps = 2;
+constexpr std::uint32_t kWaysOfLaneMax = 255;
+constexpr std::uint32_t kWaysOfJunctionMax = 1000;
+constexpr double kCourseMaxM = 2000;
 constexpr double kArterialMps = 15;
 constexpr double kTrackMinM = 0.01;
 
@@ -53,7 +57,8 @@ std::vector<Vec2> Simplify(std::span<const Vec2> points) {
     std::size_t farthest = first;
     for (std::size_t i = first + 1; i < last; ++i) {
       const Vec2 to = apart[i] - apart[first];
-      const double off_m = length > 1e-9 ? std::abs(Cross(chord, to)) / length : Norm(to);
+      const double at = length > 1e-9 ? std::clamp(Dot(to, chord) / (length * length), 0.0, 1.0) : 0;
+      const double off_m = Norm(to - at * chord);
       if (off_m > farthest_m) {
         farthest_m = off_m;
         farthest = i;
@@ -122,6 +127,13 @@ std::vector<bool> LargestPart(const std::vector<std::vector<std::uint32_t>>& nex
   return in;
 }
 
+// With the lateral acceleration that people accept, and turning no faster than a car does.
+double SpeedAround(double curvature_per_m) {
+  const double curvature = std::abs(curvature_per_m);
+  if (curvature == 0) return 1e9;
+  return std::max(kSpeedMinMps, std::min(std::sqrt(kLateralAccelMps2 / curvature), kYawRateMaxRadps / curvature));
+}
+
 Light LightOf(char letter) {
   switch (letter) {
     case 'g':
@@ -149,11 +161,7 @@ Control ControlOf(cloud::JunctionKind kind) {
 RoundedLine RoundCorners(std::span<const Vec2> points, double off_max_m) {
   const std::vector<Vec2> line = Simplify(points);
   RoundedLine rounded;
-  if (line.size() < 2) {
-    rounded.arcs.push_back({kTrackMinM, 0});
-    return rounded;
-  }
-  rounded.heading_rad = HeadingOf(line[1] - line[0]);
+  if (line.size() > 1) rounded.heading_rad = HeadingOf(line[1] - line[0]);
   double straight_from_m = 0;  // Of the piece, where the last corner's arc ends.
   for (std::size_t i = 1; i < line.size(); ++i) {
     const double length_m = Norm(line[i] - line[i - 1]);
@@ -175,6 +183,8 @@ RoundedLine RoundCorners(std::span<const Vec2> points, double off_max_m) {
     const double radius_m = tangent_m / std::tan(std::abs(turn) / 2);
     rounded.arcs.push_back({radius_m * std::abs(turn), (turn > 0 ? 1 : -1) / radius_m});
   }
+  // Of points that are one.
+  if (rounded.arcs.empty()) rounded.arcs.push_back({kTrackMinM, 0});
   return rounded;
 }
 
@@ -193,7 +203,7 @@ class StreetCityBuilder {
     }
     PlaceOrigin();
     AddLanes();
-    AddJunctions();
+    if (Status status = AddJunctions(); !status.ok()) return status;
     for (JunctionIndex junction = 0; junction < city().junctions_.size(); ++junction) {
       city().FindZones(junction, [this](ConnectionIndex mine, ConnectionIndex theirs) {
         return GivesWay(*ways_[mine], *ways_[theirs]);
@@ -213,7 +223,13 @@ class StreetCityBuilder {
   }
   bool Leads(const StreetConnection& way) const {
     return way.junction != kNone && ForCars(way.to) && way.turn != cloud::Turn::kNowhere &&
-           way.right_of_way != cloud::RightOfWay::kDeadEnd;
+           way.right_of_way != cloud::RightOfWay::kDeadEnd && (way.signal == kNone || EverGreen(way));
+  }
+  bool EverGreen(const StreetConnection& way) const {
+    const auto& phases = network_.signals()[way.signal].in_force().phases;
+    return std::ranges::any_of(phases, [&](const cloud::SignalPhase& phase) {
+      return phase.duration_s > 0 && LightOf(phase.state[way.signal_link]) == Light::kGreen;
+    });
   }
 
   // The ways on from a lane that are driven: turn-arounds only where there is nothing else.
@@ -232,7 +248,7 @@ class StreetCityBuilder {
     const std::size_t lanes = network_.lanes().size();
     std::vector<std::vector<std::uint32_t>> next(lanes);
     std::vector<double> metres(lanes, 0);
-    std::uint64_t turnarounds = 0;
+    std::uint64_t turnarounds = 0;  // Of all lanes; those of the driven ones are counted later.
     double all_m = 0;
     std::uint64_t all = 0;
     for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
@@ -242,10 +258,12 @@ class StreetCityBuilder {
       all_m += metres[lane];
       ++all;
     }
-    chosen_ = LargestPart(next, metres);
+    const std::vector<bool> largest = LargestPart(next, metres);
+    chosen_.assign(lanes, false);
     number_.assign(lanes, kNone);
     for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
-      chosen_[lane] = chosen_[lane] && ForCars(lane) && !next[lane].empty();
+      // A lane alone is a part, too, and leads nowhere.
+      chosen_[lane] = largest[lane] && std::ranges::any_of(next[lane], [&](std::uint32_t to) { return largest[to]; });
       if (!chosen_[lane]) continue;
       number_[lane] = static_cast<LaneIndex>(made_.lane_of.size());
       made_.lane_of.push_back(lane);
@@ -253,7 +271,6 @@ class StreetCityBuilder {
     }
     made_.lanes_left_out = all - made_.lane_of.size();
     made_.metres_left_out = all_m;
-    made_.turnarounds_left_out = turnarounds;
   }
 
   void PlaceOrigin() {
@@ -280,15 +297,27 @@ class StreetCityBuilder {
       const std::vector<Vec2> points = Moved(network_.shape(lane));
       const RoundedLine line = RoundCorners(points, kCornerOffMaxM);
       city().AddTrack({points[0], line.heading_rad, 0}, line.arcs, of.speed_mps);
-      // The limit is the network's: how its lanes are cornered says nothing of the street.
-      city().tracks_.back().speed_limit_mps = std::max(of.speed_mps, kSpeedMinMps);
+      SlowAtCorners(&city().tracks_.back(), std::max(of.speed_mps, kSpeedMinMps));
       Lane added;
       added.arterial = of.speed_mps > kArterialMps || network_.edges()[of.edge].lane_count > 1;
       city().lanes_.push_back(added);
     }
   }
 
-  void AddJunctions() {
+  // The limit is the network's, but around a corner it is what the corner allows.
+  void SlowAtCorners(Track* track, double limit_mps) {
+    track->speed_limit_mps = limit_mps;
+    track->slow_first = static_cast<std::uint32_t>(city().slow_pieces_.size());
+    for (const TrackArc& arc : std::span(city().arcs_).subspan(track->arc_first, track->arc_count)) {
+      const double speed_mps = SpeedAround(arc.arc.curvature_per_m);
+      if (speed_mps >= limit_mps) continue;
+      city().slow_pieces_.push_back({static_cast<float>(arc.from_m), static_cast<float>(arc.from_m + arc.arc.length_m),
+                                     static_cast<float>(speed_mps)});
+      ++track->slow_count;
+    }
+  }
+
+  Status AddJunctions() {
     std::vector<std::vector<LaneIndex>> arriving(network_.junctions().size());
     for (LaneIndex lane = 0; lane < made_.lane_of.size(); ++lane) {
       arriving[network_.edges()[network_.lanes()[made_.lane_of[lane]].edge].to].push_back(lane);
@@ -308,21 +337,34 @@ class StreetCityBuilder {
         city().incoming_.push_back(lane);
         city().lanes_[lane].to_junction = number;
         city().lanes_[lane].connection_first = static_cast<ConnectionIndex>(city().connections_.size());
-        std::uint64_t counted = 0;
-        for (const StreetConnection* way : WaysOn(made_.lane_of[lane], &counted)) {
-          if (chosen_[way->to]) AddConnection(lane, number, *way);
+        for (const StreetConnection* way : WaysOn(made_.lane_of[lane], &made_.turnarounds_left_out)) {
+          if (!chosen_[way->to]) continue;
+          AddConnection(lane, number, *way);
+          if (city().tracks_.back().length_m > kCourseMaxM) {
+            return Status(ErrorCode::kInvalidArgument, "junction " + from.id + " has a way of more than 2 km through it");
+          }
         }
         city().lanes_[lane].connection_count =
             static_cast<std::uint32_t>(city().connections_.size()) - city().lanes_[lane].connection_first;
+        if (city().lanes_[lane].connection_count > kWaysOfLaneMax) {
+          return Status(ErrorCode::kInvalidArgument,
+                        "junction " + from.id + " has a lane with more than 255 ways on from it");
+        }
       }
       junction.connection_count =
           static_cast<std::uint32_t>(city().connections_.size()) - junction.connection_first;
+      if (junction.connection_count > kWaysOfJunctionMax) {
+        return Status(ErrorCode::kInvalidArgument, "junction " + from.id + " has " +
+                                                       std::to_string(junction.connection_count) +
+                                                       " ways through it; at most 1000 are driven");
+      }
       junction.incoming_count = static_cast<std::uint32_t>(city().incoming_.size()) - junction.incoming_first;
       city().junctions_.push_back(junction);
     }
     for (LaneIndex lane = 0; lane < made_.lane_of.size(); ++lane) {
       city().lanes_[lane].from_junction = numbers[network_.edges()[network_.lanes()[made_.lane_of[lane]].edge].from];
     }
+    return Status();
   }
 
   void AddConnection(LaneIndex from, JunctionIndex junction, const StreetConnection& way) {
@@ -371,7 +413,9 @@ class StreetCityBuilder {
     const RoundedLine line = RoundCorners(points, kCornerInJunctionOffMaxM);
     city().AddTrack({start.position, line.heading_rad, 0}, line.arcs, limit_mps);
     Track& track = city().tracks_.back();
-    track.speed_limit_mps = std::max(track.speed_limit_mps, kSpeedMinMps);
+    for (const PathArc& arc : line.arcs) {
+      track.speed_limit_mps = std::min(track.speed_limit_mps, SpeedAround(arc.curvature_per_m));
+    }
   }
 
   SignalIndex SignalOf(const StreetConnection& way) {

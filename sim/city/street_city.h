@@ -27,11 +27,12 @@ struct StreetCity {
 // Takes the lanes that passenger cars may use, with their connections, rules of precedence
 // and signals: the largest part of which each lane can be reached from each other one.
 //
-// Lanes follow their shapes within 0.3 m, with corners rounded; a way through a junction is the
+// Lanes follow their shapes within 0.5 m, with corners rounded and taken slowly; a way through a junction is the
 // smoothest one from lane to lane.  Who gives way is what the network says; where two ways come
 // closer than kTouchM is found from their courses.
 //
-// Errors: kInvalidArgument if the network has no such part, or drives on the left.
+// Errors: kInvalidArgument if the network has no such part, drives on the left, or has a
+//         junction that is too large.
 Result<StreetCity> MakeStreetCity(const cloud::StreetNetwork& network);
 
 // The arcs along a line of points, without a corner: straight, and around each corner an arc

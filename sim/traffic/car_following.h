@@ -5,6 +5,18 @@
 
 namespace starling::sim {
 
+// An acceleration that limits nobody.
+inline constexpr double kNoLimitMps2 = 1e9;
+
+// What it takes to have a lower speed in `ahead_m`, once it is time to slow down.
+inline double SlowDown(double speed_mps, double target_mps, double ahead_m) {
+  constexpr double kBeginMps2 = 1.1;
+  if (speed_mps <= target_mps) return kNoLimitMps2;
+  const double needed =
+      (speed_mps * speed_mps - target_mps * target_mps) / (2 * std::max(ahead_m, 1.0));
+  return needed > kBeginMps2 ? -std::min(needed, 4.0) : kNoLimitMps2;
+}
+
 // The Intelligent Driver Model.
 //
 // Source: M. Treiber, A. Hennecke, D. Helbing, Congested traffic states in

@@ -96,7 +96,7 @@ void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
   const auto first_free = std::ranges::find(first.touching, kNobody);
   const auto second_free = std::ranges::find(second.touching, kNobody);
   if (first_free == first.touching.end() || second_free == second.touching.end()) return;
-  ++counters_.collisions;
+  ++pending_.collisions;
   *first_free = b;
   *second_free = a;
   // They leave one after the other.

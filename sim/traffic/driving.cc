@@ -12,11 +12,10 @@ constexpr double kDecelMax = 8;              // What tyres give, m/s².
 constexpr double kComfortJerk = 3;           // m/s³
 constexpr double kFirmJerk = 10;
 constexpr double kEmergencyJerk = 60;
-constexpr double kSlowDownMps2 = 1.1;        // Where braking for a lower speed begins.
 constexpr double kLookaheadMinM = 40;
 constexpr double kLookaheadS = 6;
 constexpr double kDivergeM = 7;              // A leader that turns off is in the way this long.
-constexpr double kNothing = 1e9;
+constexpr double kCornerLookaheadM = 100;
 
 }  // namespace
 
@@ -43,7 +42,7 @@ void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
   const Driver& driver = drivers_[vehicle];
   moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle] = {
       me.along_m, me.speed_mps, me.accel_mps2, me.track, me.through,
-      static_cast<std::uint16_t>(driver.goal), static_cast<std::uint16_t>(driver.goal_after),
+      static_cast<std::uint16_t>(driver.route.goal), static_cast<std::uint16_t>(driver.route.goal_after),
       driver.intent};
 }
 
@@ -54,7 +53,10 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
     me.held = false;
   }
   const double speed = me.speed_mps;
-  const double limit = city_.track(me.track).speed_limit_mps * me.eagerness;
+  double limit = city_.track(me.track).speed_limit_mps * me.eagerness;
+  for (const SlowPiece& slow : city_.slow_pieces(city_.track(me.track))) {
+    if (me.along_m > slow.from_m && me.along_m < slow.to_m) limit = std::min<double>(limit, slow.speed_mps);
+  }
   const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * speed);
   double wanted = following_.Free(speed, limit);
   wanted = std::min(wanted, ForSpeedsAhead(me));
@@ -83,19 +85,33 @@ double Traffic::LimitedJerk(const Vehicle& me, double wanted) const {
 }
 
 double Traffic::ForSpeedsAhead(const Vehicle& me) const {
+  const double corners = ForCornersAhead(me);
   const double left_m = city_.track(me.track).length_m - me.along_m;
   TrackIndex next;
   if (city_.IsLane(me.track)) {
-    if (left_m >= 100) return kNothing;
+    if (left_m >= 100) return corners;
     next = city_.TrackOf(me.through);
   } else {
     next = city_.connection(me.through).to_lane;
   }
   const double target = city_.track(next).speed_limit_mps * std::min(me.eagerness, 1.0f);
-  if (me.speed_mps <= target) return kNothing;
-  const double needed =
-      (double{me.speed_mps} * me.speed_mps - target * target) / (2 * std::max(left_m, 1.0));
-  return needed > kSlowDownMps2 ? -std::min(needed, 4.0) : kNothing;
+  return std::min(corners, SlowDown(me.speed_mps, target, left_m));
+}
+
+// On its track and on the next lane.
+double Traffic::ForCornersAhead(const Vehicle& me) const {
+  double accel = kNoLimitMps2;
+  const auto look = [&](TrackIndex track, double start_m) {
+    for (const SlowPiece& slow : city_.slow_pieces(city_.track(track))) {
+      const double ahead_m = start_m + slow.from_m;
+      if (ahead_m > 0) accel = std::min(accel, SlowDown(me.speed_mps, slow.speed_mps, ahead_m));
+    }
+  };
+  look(me.track, -me.along_m);
+  double left_m = city_.track(me.track).length_m - me.along_m;
+  if (city_.IsLane(me.track)) left_m += city_.track(city_.TrackOf(me.through)).length_m;
+  if (left_m < kCornerLookaheadM) look(city_.connection(me.through).to_lane, left_m);
+  return accel;
 }
 
 double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double lookahead_m,
@@ -107,7 +123,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
                         desired_accel, tally);
   };
   if (leader != kNobody) return behind(leader, 0);
-  double accel = kNothing;
+  double accel = kNoLimitMps2;
   double start_m = city_.track(me.track).length_m;  // Of the next track.
   TrackIndex track = me.track;
   ConnectionIndex through = me.through;
@@ -136,6 +152,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     }
   }
   // On from the end of the connection.
+  Route route = drivers_[vehicle].route;
   track = city_.connection(through).to_lane;
   while (start_m - me.along_m < lookahead_m) {
     if (!queues_[track].vehicles.empty()) {
@@ -144,8 +161,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     start_m += city_.track(track).length_m;
     if (start_m - me.along_m > lookahead_m) break;
     if (city_.IsLane(track)) {
-      const Driver& driver = drivers_[vehicle];
-      through = NextAfter(driver.goal, driver.goal_after, track);
+      through = Follow(&route, track);
       const VehicleIndex departed = queues_[track].departed;
       if (departed != kNobody && departed != vehicle && TailIsOn(departed, track, through)) {
         accel = std::min(accel, behind(departed, start_m));

@@ -10,15 +10,22 @@ namespace {
 
 constexpr double kSpacingM = 10;              // Centre to centre at the start.
 constexpr double kToLineM = 8;
-// Drawn one after the other, at random: lanes are full at about three quarters.
+// Drawn one after the other, at random: lanes are full at about three quarters, and arterials
+// first.
 // Source: A. Renyi, On a one-dimensional problem concerning random space filling (1958).
-constexpr double kFilled = 0.5;
+constexpr double kFilled = 0.4;
 constexpr double kArterialWeight = 1.6;       // Arterials are busier.
 
 Status ShareInRange(const char* name, double value) {
   if (value >= 0 && value <= 1) return {};
   return {ErrorCode::kInvalidArgument,
           std::string("traffic ") + name + " is " + std::to_string(value) + ", not in 0 to 1"};
+}
+
+// Vehicles side by side, as close as they may be.
+double PlacesIn(const City& city, LaneIndex lane) {
+  const double room_m = city.track(lane).length_m - 2 * kToLineM;
+  return room_m > 0 ? 1 + room_m / kSpacingM : 0;
 }
 
 }  // namespace
@@ -53,10 +60,7 @@ Status TrafficConfig::Validate() const {
 
 std::uint32_t Traffic::RoomIn(const City& city) {
   double room = 0;
-  for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) {
-    const double room_m = city.track(lane).length_m - 2 * kToLineM;
-    if (room_m > 0) room += kFilled * (1 + room_m / kSpacingM);
-  }
+  for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) room += kFilled * PlacesIn(city, lane);
   return static_cast<std::uint32_t>(room);
 }
 
@@ -66,8 +70,7 @@ void Traffic::Place() {
   double weight_total = 0;
   std::vector<double> weights;
   for (LaneIndex lane = 0; lane < city_.lanes().size(); ++lane) {
-    const double room_m = std::max(0.0, city_.track(lane).length_m - 2 * kToLineM);
-    weight_total += room_m * (city_.lane(lane).arterial ? kArterialWeight : 1);
+    weight_total += PlacesIn(city_, lane) * (city_.lane(lane).arterial ? kArterialWeight : 1);
     weights.push_back(weight_total);
   }
   for (std::uint32_t i = 0, tries = 0; i < config_.vehicles; ++tries) {
@@ -111,18 +114,19 @@ void Traffic::Place() {
       room_m = me.along_m - kSpacingM + 2;
       const Vec2 here = city_.PoseAt(lane, me.along_m).position;
       // Under way already: what is left of a trip is shorter than a trip.
-      driver.goal = DrawGoal(&random, here);
+      driver.route.goal = DrawGoal(&random, here);
       for (std::uint32_t draws = random.Below(6); draws > 0; --draws) {
         const PlaceIndex other = DrawGoal(&random, here);
         if (NormSquared(router_.PositionOf(other) - here) <
-            NormSquared(router_.PositionOf(driver.goal) - here)) {
-          driver.goal = other;
+            NormSquared(router_.PositionOf(driver.route.goal) - here)) {
+          driver.route.goal = other;
         }
       }
-      driver.goal_after = DrawGoal(&random, router_.PositionOf(driver.goal));
+      driver.route.goal_after = DrawGoal(&random, router_.PositionOf(driver.route.goal));
       driver.intent = static_cast<Intent>(random.Below(3));
       Insert(vehicle, lane);
-      me.through = NextAfter(driver.goal, driver.goal_after, lane);
+      Route route = driver.route;
+      me.through = Follow(&route, lane);
       for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step);
     }
   }

@@ -12,7 +12,6 @@
 namespace starling::sim {
 namespace {
 
-constexpr double kNothing = 1e9;
 constexpr double kLineMarginM = 1.0;          // Stops this far before the line.
 constexpr double kBeginStopMps2 = 1.5;        // Where braking for the line begins.
 constexpr double kStopMps2 = 3.5;             // Harder than that, a driver goes on.
@@ -20,6 +19,7 @@ constexpr double kRoomM = kVehicleLengthM + 2.4;
 constexpr double kNeverS = 1e6;
 constexpr double kRunnerRedS = 1.3;
 constexpr double kStuckS = 7;
+constexpr int kStreetsMax = 6;                // Looked back for those who come.
 constexpr double kDecideMaxM = 250;          // Nobody decides farther from the line.
 constexpr double kCrawlMps = 0.8;
 constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
@@ -33,7 +33,7 @@ double StopIn(double speed_mps, double room_m, double accel_mps2, double begin_m
   if (needed >= begin_mps2) return -needed;
   if (room_m < 3 && speed_mps < 1) return std::min(1.0, (room_m - speed_mps) * 1.0);
   if (room_m < 12) return begin_mps2 - 1.2 * needed - (1 - room_m / 12);
-  return kNothing;
+  return kNoLimitMps2;
 }
 
 // Deceleration that it would take to stop before the line, once the foot is on the brake.
@@ -69,15 +69,16 @@ double LatestS(double distance_m, double speed_mps, double limit_mps) {
          (std::sqrt(from * from + 2 * kPullAwayMps2 * distance_m) - from) / kPullAwayMps2;
 }
 
+}  // namespace
+
 // Seconds until one that is under way through a junction has `rest_m` behind it.  Who is slow
-// and does not pull away has somebody in front of him.
-double GoneS(double rest_m, const Vehicle& other, double limit_mps) {
-  const double v = other.speed_mps;
-  if (v < 4 && other.accel_mps2 < 0.5f) return v > 0.1 ? rest_m / v : kNeverS;
+// and did not pull away in the last step has somebody in front of him.
+double Traffic::GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) const {
+  const double v = vehicles_[vehicle].speed_mps;
+  // Not the vehicle's own figure: its driver may be deciding on it now.
+  if (v < 4 && MomentAt(vehicle, step_).accel_mps2 < 0.5f) return v > 0.1 ? rest_m / v : kNeverS;
   return LatestS(rest_m, v, limit_mps);
 }
-
-}  // namespace
 
 // Vehicles that came clear of the junction are its members no more.
 void Traffic::LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally) {
@@ -128,7 +129,7 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
 
 double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
-  double accel = kNothing;
+  double accel = kNoLimitMps2;
   if (city_.IsLane(me.track) && (me.turn_number == 0 || me.committed == me.through)) {
     const double to_line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
     if (to_line_m < 0 && !me.over_line) {
@@ -150,18 +151,22 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
   double line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
   if (city_.IsLane(me.track)) line_m += city_.track(city_.TrackOf(me.through)).length_m;
   ConnectionIndex through = me.through;
+  Route route = drivers_[vehicle].route;
+  double accel = kNoLimitMps2;
   while (line_m < see_m) {
     const LaneIndex lane = city_.connection(through).to_lane;
     line_m += city_.track(lane).length_m;
     if (line_m >= see_m) break;
-    const Driver& driver = drivers_[vehicle];
-    through = NextAfter(driver.goal, driver.goal_after, lane);
+    through = Follow(&route, lane);
     if (city_.connection(through).yields || LightOf(through).light != Light::kGreen) {
-      return StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
+      accel = std::min(accel, StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2));
+      break;
     }
-    line_m += city_.track(city_.TrackOf(through)).length_m;
+    const Track& way = city_.track(city_.TrackOf(through));
+    accel = std::min(accel, SlowDown(me.speed_mps, way.speed_limit_mps, line_m + kHalfLengthM));
+    line_m += way.length_m;
   }
-  return kNothing;
+  return accel;
 }
 
 LightState Traffic::LightOf(ConnectionIndex number) const {
@@ -222,7 +227,7 @@ bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
     if (rest_m <= 0) continue;
     const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
-    if (GoneS(rest_m, other, their_limit) + 0.3 < my_enter_s) continue;
+    if (GoneS(crossing.members[i], rest_m, their_limit) + 0.3 < my_enter_s) continue;
     const double my_leave_s = LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps,
                                       PaceAt(me, me.through, mine->leave_m));
     const double their_enter_s =
@@ -261,15 +266,15 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
     }
     // Streets may be shorter than what those drive on them in that time.
     const double far_m = city_.track(lane).speed_limit_mps * (through_s + 1.2);
-    if (lane_m < far_m && !ClearBefore(me, to_line_m, lane, lane, lane_m, far_m)) return false;
+    if (lane_m < far_m && !ClearBefore(me, to_line_m, lane, lane, lane_m, far_m, 1)) return false;
   }
   return true;
 }
 
-// Whether nobody comes too soon who has still to come to `lane`, which ends `to_end_m` before the
-// line of `incoming`; looks `far_m` before that line.
+// Whether nobody comes too soon who has still to come to `lane`, which begins `to_start_m` before
+// the line of `incoming`; looks `far_m` before that line, and at so many streets.
 bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
-                          double to_start_m, double far_m) const {
+                          double to_start_m, double far_m, int streets) const {
   const auto comes = [&](VehicleIndex number, double their_line_m) {
     const std::optional<ConnectionIndex> way = WayOnFrom(number, incoming);
     return way && LightOf(*way).light != Light::kRed &&
@@ -289,19 +294,21 @@ bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incomin
       if (their_line_m > far_m) break;
       if (vehicles_[number].through == connection && comes(number, their_line_m)) return false;
     }
-    if (lane_m < far_m && !ClearBefore(me, to_line_m, incoming, before, lane_m, far_m)) return false;
+    if (lane_m < far_m && streets < kStreetsMax &&
+        !ClearBefore(me, to_line_m, incoming, before, lane_m, far_m, streets + 1)) {
+      return false;
+    }
   }
   return true;
 }
 
 // The connection that it will take at the end of `lane`, if it comes there soon.
 std::optional<ConnectionIndex> Traffic::WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const {
-  constexpr int kStreetsMax = 8;
-  const Driver& driver = drivers_[vehicle];
+  Route route = drivers_[vehicle].route;
   ConnectionIndex through = vehicles_[vehicle].through;
-  for (int i = 0; i < kStreetsMax; ++i) {
+  for (int i = 0; i <= kStreetsMax; ++i) {
     const LaneIndex next = city_.connection(through).to_lane;
-    through = NextAfter(driver.goal, driver.goal_after, next);
+    through = Follow(&route, next);
     if (next == lane) return through;
   }
   return std::nullopt;
@@ -315,8 +322,8 @@ double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) c
   const double rest_m = track.length_m - leave_m - kVehicleLengthM + city_.track(exit).length_m;
   const double free_mps = track.speed_limit_mps;
   if (rest_m > free_mps * free_mps / (2 * kBeginStopMps2)) return free_mps;
-  const Driver& driver = drivers_[static_cast<std::size_t>(&me - vehicles_.data())];
-  const ConnectionIndex next = NextAfter(driver.goal, driver.goal_after, exit);
+  Route route = drivers_[static_cast<std::size_t>(&me - vehicles_.data())].route;
+  const ConnectionIndex next = Follow(&route, exit);
   if (!city_.connection(next).yields && LightOf(next).light == Light::kGreen) return free_mps;
   return std::min(free_mps, std::max(kCrawlMps, std::sqrt(2 * kBeginStopMps2 * std::max(rest_m, 0.0))));
 }
@@ -341,7 +348,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
   const Crossing& crossing = crossings_[city_.connection(me.committed).junction];
   const double my_front_m = me.along_m + me.committed_offset_m + kHalfLengthM;
   const double my_limit = city_.track(city_.TrackOf(me.committed)).speed_limit_mps;
-  double accel = kNothing;
+  double accel = kNoLimitMps2;
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
     if (crossing.members[i] == vehicle) continue;
     const Vehicle& other = vehicles_[crossing.members[i]];
@@ -386,7 +393,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
     if (!first) continue;
     if (me.waited_s > kStuckS && !inside) continue;  // Someone has to begin.
     if (v > 0.5 && other.speed_mps > 1 &&
-        GoneS(rest_m, other, std::max<double>(other.speed_mps, 3)) + 0.2 <
+        GoneS(crossing.members[i], rest_m, std::max<double>(other.speed_mps, 3)) + 0.2 <
             SoonestS(to_zone_m, v, my_limit)) {
       continue;                                      // It is gone when I come.
     }
@@ -401,24 +408,24 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
 double Traffic::ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* tally) {
   const Vehicle& me = vehicles_[vehicle];
   const Vehicle& other = vehicles_[beside];
-  if (me.committed == other.committed) return kNothing;
+  if (me.committed == other.committed) return kNoLimitMps2;
   const double here_m = me.along_m + me.committed_offset_m;
   const double there_m = other.along_m + other.committed_offset_m;
   const ConflictZone* mine = city_.Beside(me.committed, other.committed);
-  if (mine == nullptr) return kNothing;
+  if (mine == nullptr) return kNoLimitMps2;
   double gap_m = 0;
   if (mine->from_one_lane) {
     const ConflictZone* theirs = city_.Beside(other.committed, me.committed);
-    if (there_m <= here_m || there_m - kHalfLengthM > theirs->leave_m) return kNothing;
+    if (there_m <= here_m || there_m - kHalfLengthM > theirs->leave_m) return kNoLimitMps2;
     gap_m = there_m - here_m;
   } else {
     if (city_.connection(me.committed).to_lane != city_.connection(other.committed).to_lane ||
         here_m + kHalfLengthM <= mine->enter_m) {
-      return kNothing;
+      return kNoLimitMps2;
     }
     const double my_rest_m = city_.track(city_.TrackOf(me.committed)).length_m - here_m;
     const double their_rest_m = city_.track(city_.TrackOf(other.committed)).length_m - there_m;
-    if (their_rest_m > my_rest_m || (their_rest_m == my_rest_m && beside > vehicle)) return kNothing;
+    if (their_rest_m > my_rest_m || (their_rest_m == my_rest_m && beside > vehicle)) return kNoLimitMps2;
     gap_m = my_rest_m - their_rest_m;
   }
   return BehindLeader(vehicle, beside, gap_m - kVehicleLengthM, following_.accel_mps2, tally);

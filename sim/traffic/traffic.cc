@@ -19,6 +19,11 @@ constexpr double kClearOfJunctionM = kHalfLengthM + 1;
 // Work on the next step is through a little before it begins.
 constexpr double kAheadFactor = 1.1;
 
+const TrafficConfig& Checked(const TrafficConfig& config) {
+  STARLING_CHECK(config.Validate().ok());
+  return config;
+}
+
 }  // namespace
 
 const std::array<Traffic::Phase, Traffic::kPhases> Traffic::kStepPhases{{
@@ -31,11 +36,10 @@ const std::array<Traffic::Phase, Traffic::kPhases> Traffic::kStepPhases{{
 
 Traffic::Traffic(const City& city, const TrafficConfig& config)
     : city_(city),
-      config_(config),
+      config_(Checked(config)),
       router_(city, config.places, config.vehicles, MixHash(config.seed, 1)),
       workers_(config.threads),
       random_(MixHash(config.seed, 2)) {
-  STARLING_CHECK(config.Validate().ok());
   queues_.resize(city.tracks().size());
   crossings_.resize(city.junctions().size());
   moments_.resize(static_cast<std::size_t>(kMoments) * config.vehicles);
@@ -50,6 +54,7 @@ void Traffic::AdvanceTo(SimTime now) {
 }
 
 void Traffic::WorkAhead(SimTime now) {
+  if (now < time()) return;
   AdvanceTo(now);
   const double past = ToSeconds(now - time()) / kStepS * kAheadFactor;
   // The last portion ends the step, which is AdvanceTo's.
@@ -93,6 +98,9 @@ void Traffic::EndStep() {
     counters_.near_misses_crossing += tally.counters.near_misses_crossing;
     tally.counters = {};
   }
+  counters_.trips += pending_.trips;
+  counters_.collisions += pending_.collisions;
+  pending_ = {};
   ++step_;
 }
 
@@ -153,7 +161,7 @@ void Traffic::EnterTrack(VehicleIndex vehicle, TrackIndex track) {
   before.departed = vehicle;
   before.vehicles.erase(std::find(before.vehicles.begin(), before.vehicles.end(), vehicle));
   Insert(vehicle, track);
-  if (city_.IsLane(track) && queues_[track].reserved > 0) --queues_[track].reserved;
+  if (city_.IsLane(track) && IsCommitted(me)) --queues_[track].reserved;
 }
 
 void Traffic::Insert(VehicleIndex vehicle, TrackIndex track) {
@@ -165,20 +173,22 @@ void Traffic::Insert(VehicleIndex vehicle, TrackIndex track) {
   vehicles.insert(at, vehicle);
 }
 
-ConnectionIndex Traffic::NextAfter(PlaceIndex goal, PlaceIndex goal_after, LaneIndex lane) const {
-  return router_.Next(lane == router_.LaneOf(goal) ? goal_after : goal, lane);
+// The way on from `lane`, for one who comes there.
+ConnectionIndex Traffic::Follow(Route* route, LaneIndex lane) const {
+  if (lane == router_.LaneOf(route->goal)) route->goal = route->goal_after;
+  return router_.Next(route->goal, lane);
 }
 
 void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   Vehicle& me = vehicles_[vehicle];
   Driver& driver = drivers_[vehicle];
-  me.through = NextAfter(driver.goal, driver.goal_after, lane);
+  const bool arrived = lane == router_.LaneOf(driver.route.goal);
+  me.through = Follow(&driver.route, lane);
   me.over_line = false;
   const Vec2 here = city_.arcs(lane)[0].start;
-  if (lane == router_.LaneOf(driver.goal)) {
-    ++counters_.trips;
-    driver.goal = driver.goal_after;
-    driver.goal_after = DrawGoal(&driver.random, router_.PositionOf(driver.goal));
+  if (arrived) {
+    ++pending_.trips;
+    driver.route.goal_after = DrawGoal(&driver.random, router_.PositionOf(driver.route.goal));
     if (driver.intent == Intent::kToPickup) {
       driver.intent = Intent::kWithPassenger;
     } else {
@@ -186,7 +196,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
     }
   } else if (driver.random.Chance(config_.reroute_chance)) {
     // The way through the next junction is planned already; the goal is from there on.
-    driver.goal = DrawGoal(&driver.random, here);
+    driver.route.goal = DrawGoal(&driver.random, here);
     if (driver.intent == Intent::kWithPassenger) driver.intent = Intent::kRerouting;
   } else if (driver.intent == Intent::kRerouting) {
     driver.intent = Intent::kWithPassenger;
@@ -224,6 +234,7 @@ void Traffic::SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps,
 // Where it is `dt_s` later, on whatever track that is.
 Traffic::Moment Traffic::Later(const Moment& moment, double dt_s) const {
   Moment later = moment;
+  Route route{moment.goal, moment.goal_after};
   const Travel travel = TravelAfter(moment.speed_mps, moment.accel_mps2, dt_s);
   later.along_m += travel.distance_m;
   later.speed_mps = static_cast<float>(travel.speed_mps);
@@ -233,9 +244,10 @@ Traffic::Moment Traffic::Later(const Moment& moment, double dt_s) const {
       later.track = city_.TrackOf(later.through);
     } else {
       later.track = city_.connection(later.through).to_lane;
-      later.through = NextAfter(later.goal, later.goal_after, later.track);
+      later.through = Follow(&route, later.track);
     }
   }
+  later.goal = static_cast<std::uint16_t>(route.goal);
   return later;
 }
 
@@ -258,6 +270,7 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
   bool first = true;
   TrackIndex track = moment.track;
   ConnectionIndex through = moment.through;
+  Route route{moment.goal, moment.goal_after};
   double from_m = moment.along_m;
   while (covered_m < wanted_m) {
     for (const TrackArc& piece : city_.arcs(track)) {
@@ -282,7 +295,7 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
       track = city_.TrackOf(through);
     } else {
       track = city_.connection(through).to_lane;
-      through = NextAfter(moment.goal, moment.goal_after, track);
+      through = Follow(&route, track);
     }
   }
   truth.path.Append(pending);

@@ -57,7 +57,8 @@ struct TrafficCounters {
 // on the road.  Two vehicles that collide brake to a stand, stay for some seconds and then go
 // on through each other; nobody is removed or moved by hand.
 //
-// The same seeds and the same limits at the same steps give the same traffic.
+// The same seeds and the same limits at the same steps give the same traffic; with WorkAhead a
+// limit may come before or after its vehicle's next decision.
 //
 // Threading: thread-compatible; one thread owns it.
 class Traffic {
@@ -78,8 +79,8 @@ class Traffic {
 
   // Goes on until `now` lies in the present step.  Earlier times change nothing.
   void AdvanceTo(SimTime now);
-  // The same, and works off as much of the next step as of the present one is past at
-  // `now`, so that no call takes a whole step's time.
+  // The same, and works off as much of the next step as of the present one is past at `now`: for
+  // who calls often, so that no call takes a whole step's time.  Works alone, without the threads.
   void WorkAhead(SimTime now);
 
   // From the next step on that is not decided yet, the vehicle brakes at `decel_mps2` (at most
@@ -166,7 +167,7 @@ class Traffic {
   void Insert(VehicleIndex vehicle, TrackIndex track);
   void ArriveOnLane(VehicleIndex vehicle, LaneIndex lane);
   PlaceIndex DrawGoal(Random* random, Vec2 from) const;
-  ConnectionIndex NextAfter(PlaceIndex goal, PlaceIndex goal_after, LaneIndex lane) const;
+  ConnectionIndex Follow(Route* route, LaneIndex lane) const;
   const Moment& MomentAt(VehicleIndex vehicle, std::int64_t step) const {
     return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
   }
@@ -182,6 +183,7 @@ class Traffic {
                       double desired_accel, Tally* tally);
   bool TailIsOn(VehicleIndex departed, LaneIndex lane, ConnectionIndex through) const;
   double ForSpeedsAhead(const Vehicle& me) const;
+  double ForCornersAhead(const Vehicle& me) const;
   void Remember(VehicleIndex vehicle, std::int64_t step);
 
   // right_of_way.cc
@@ -202,8 +204,9 @@ class Traffic {
   bool ClearOfMembers(const Vehicle& me, double to_line_m) const;
   bool ClearOfApproaching(const Vehicle& me, double to_line_m) const;
   bool ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
-                   double to_start_m, double far_m) const;
+                   double to_start_m, double far_m, int streets) const;
   std::optional<ConnectionIndex> WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const;
+  double GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) const;
   double PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const;
   bool ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
                     ConnectionIndex their_way, double their_line_m) const;
@@ -234,6 +237,7 @@ class Traffic {
   std::array<Tally, kPortions> tallies_;
   std::int64_t step_ = 0;                 // The present one.
   std::uint32_t done_ = 0;                // Portions of the next step.
+  TrafficCounters pending_;               // Of the next step.
   TrafficCounters counters_;
 };
 

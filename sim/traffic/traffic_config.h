@@ -13,7 +13,7 @@ struct TrafficConfig {
   std::uint32_t vehicles = 10000;
   // Places where trips end.  More places cost set-up time and a byte per lane each.  2 to 4096.
   std::uint32_t places = 256;
-  // Threads that move the traffic, with the same result for any number.  1 to 64.
+  // Threads that move the traffic (Traffic::AdvanceTo), with the same result for any number.  1 to 64.
   std::uint32_t threads = 1;
   // How long the city runs before time 0, s, so that it starts with its queues.  0 to 600.
   double warm_up_s = 120;

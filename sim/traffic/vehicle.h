@@ -48,9 +48,11 @@ struct alignas(64) Vehicle {
   float ceiling_mps = 1e9f;
   float ceiling_decel_mps2 = 0;
 
+  // Others do not expect it until it has entered.  Not one of the bits: others read it while
+  // its driver changes those.
+  bool hidden = false;
   bool runner : 1 = false;
   bool looks_away : 1 = false;               // At the junction ahead.
-  bool hidden : 1 = false;                   // Others do not expect it until it has entered.
   bool over_line : 1 = false;                // Its front, at the junction ahead.
   bool crossing_counted : 1 = false;
   bool following_counted : 1 = false;
@@ -59,10 +61,15 @@ struct alignas(64) Vehicle {
 };
 static_assert(sizeof(Vehicle) == 64);
 
-// What changes when it comes to another street, or into contact.
-struct Driver {
+// Where it goes, and where from there.
+struct Route {
   PlaceIndex goal = 0;
   PlaceIndex goal_after = 0;
+};
+
+// What changes when it comes to another street, or into contact.
+struct Driver {
+  Route route;
   Intent intent = Intent::kIdle;
   bool inattentive = false;
   bool late_braker = false;

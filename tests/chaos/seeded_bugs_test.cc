@@ -11,7 +11,7 @@
 namespace starling::sim {
 namespace {
 
-constexpr std::size_t kVehicles = 150;
+constexpr std::size_t kVehicles = 300;
 
 struct Bug {
   std::string name;
@@ -34,7 +34,7 @@ class SeededBug : public ::testing::TestWithParam<Bug> {
     config_.folder = folder;
     config_.programs = STARLING_BIN;
     config_.vehicles = kVehicles;
-    config_.drive_s = 3;
+    config_.drive_s = 4;
   }
   void TearDown() override {
     if (HasFailure()) {
@@ -54,7 +54,10 @@ class SeededBug : public ::testing::TestWithParam<Bug> {
     plan.faults = {{FaultKind::kKill, milliseconds(1'500)}};
     Result<RoundOutcome> outcome = arena.value()->Run(plan);
     EXPECT_TRUE(outcome.ok());
-    return outcome.ok() ? outcome.value().judgement : Judgement();
+    if (!outcome.ok()) return {};
+    // Without commands most of the bugs do nothing.
+    EXPECT_GT(outcome.value().judgement.commands_handed_over, 0u);
+    return outcome.value().judgement;
   }
 
   ChaosConfig config_;

@@ -96,7 +96,7 @@ TEST(StreetCity, HasTheNetworksLanesRulesAndCourses) {
   EXPECT_NEAR(made.metres_left_out, 90, 1e-9);
   ASSERT_EQ(city.connections().size(), 2u);
   // Each corner of 90° is cut by twice the tangent, less the quarter of a circle.
-  const double tangent_m = 0.25 / std::tan(kPi / 8);
+  const double tangent_m = 0.4 / std::tan(kPi / 8);
   const double cut_m = 3 * (2 - kPi / 2) * tangent_m;
   EXPECT_NEAR(city.track(0).length_m, 190 + 151.6 + 201.6 + 140 - cut_m, 1e-6);
   EXPECT_NEAR(city.track(1).length_m, 140 + 198.4 + 148.4 + 190 - cut_m, 1e-6);
@@ -141,6 +141,30 @@ TEST(StreetCity, RefusesWhatNobodyCanDriveInForEver) {
   EXPECT_NE(made.status().message().find("lead to each other"), std::string_view::npos);
 }
 
+TEST(StreetCity, RefusesAChainOfStreetsWithoutAWayBack) {
+  const std::string streets = R"(<net version="1.20">
+  <edge id="ab" from="A" to="B" priority="1"><lane id="ab_0" index="0" speed="10" length="90" shape="0,0 90,0"/></edge>
+  <edge id="bc" from="B" to="C" priority="1"><lane id="bc_0" index="0" speed="10" length="50" shape="90,0 140,0"/></edge>
+  <junction id="A" type="dead_end" x="0" y="0" incLanes="" intLanes=""/>
+  <junction id="B" type="priority" x="90" y="0" incLanes="ab_0" intLanes="">
+    <request index="0" response="0" foes="0" cont="0"/>
+  </junction>
+  <junction id="C" type="dead_end" x="140" y="0" incLanes="bc_0" intLanes=""/>
+  <connection from="ab" to="bc" fromLane="0" toLane="0" dir="s" state="M"/>
+</net>)";
+  const Result<cloud::StreetNetwork> network = cloud::ParseSumoNetwork(streets, "test");
+  ASSERT_TRUE(network.ok()) << network.status().message();
+  EXPECT_FALSE(MakeStreetCity(network.value()).ok());
+}
+
+TEST(RoundCorners, OfOnePointIsAShortStraightPiece) {
+  const std::vector<Vec2> points{{3, 4}, {3, 4}};
+  const RoundedLine line = RoundCorners(points, 0.25);
+  ASSERT_EQ(line.arcs.size(), 1u);
+  EXPECT_GT(line.arcs[0].length_m, 0);
+  EXPECT_EQ(line.arcs[0].curvature_per_m, 0);
+}
+
 class DriveInStreets : public testing::TestWithParam<const char*> {};
 
 TEST_P(DriveInStreets, LawfulDriversCrossAndNeitherCollideNorRunALight) {
@@ -175,7 +199,7 @@ TEST(RealStreets, LanesFollowTheNetworksAndLawfulTrafficFlows) {
       shape.push_back(point + made.value().network_origin);
     }
     for (double at_m = 0; at_m <= city.track(lane).length_m; at_m += 1) {
-      EXPECT_LT(DistanceTo(shape, city.PoseAt(lane, at_m).position), 0.31) << "lane " << lane << " at " << at_m;
+      EXPECT_LT(DistanceTo(shape, city.PoseAt(lane, at_m).position), 0.46) << "lane " << lane << " at " << at_m;
     }
   }
   for (ConnectionIndex i = 0; i < city.connections().size(); ++i) {
@@ -188,7 +212,13 @@ TEST(RealStreets, LanesFollowTheNetworksAndLawfulTrafficFlows) {
   config.places = 32;
   config.warm_up_s = 30;
   Traffic traffic(city, config);
-  traffic.AdvanceTo(SimTime(seconds(240)));
+  for (int second = 1; second <= 240; ++second) {
+    traffic.AdvanceTo(SimTime(seconds(second)));
+    for (VehicleIndex i = 0; i < traffic.size(); ++i) {
+      // What an agent takes at most.
+      EXPECT_LT(std::abs(traffic.Truth(i, traffic.time()).yaw_rate_radps), 3.2) << "vehicle " << i << " at " << second << ", speed " << traffic.Truth(i, traffic.time()).speed_mps;
+    }
+  }
   EXPECT_EQ(traffic.counters().collisions, 0u);
   EXPECT_EQ(traffic.counters().red_light_runs, 0u);
   EXPECT_GT(traffic.MeanSpeed(), 2);
