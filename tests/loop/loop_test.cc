@@ -305,7 +305,7 @@ TEST_P(LoopSeed, CutsLoseNoSampleAndRepeatNoCommand) {
   weather.delay_min = milliseconds(5);
   weather.delay_max = milliseconds(150);
   weather.cut_chance = 0.2;
-  Loop loop(GetParam(), 150, weather);
+  Loop loop(GetParam(), 300, weather);  // Dense, so that there are commands.
   loop.Drive(20);
   ExpectBalanced(&loop);
   EXPECT_EQ(loop.cloud().held_samples(), loop.samples);
