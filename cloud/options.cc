@@ -260,6 +260,7 @@ void ReadKafka(Section* section, KafkaConfig* config) {
   section->Read("close_timeout", &config->close_timeout);
   section->Read("commit_interval", &config->commit_interval);
   section->Read("idle_commit_interval", &config->idle_commit_interval);
+  section->Read("transaction_patience", &config->transaction_patience);
   section->Read("outputs_bytes_max", &config->outputs_bytes_max);
 }
 

@@ -52,7 +52,12 @@ function(starling_test name)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE starling_flags ${arg_DEPS} GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT 300)
+  # Three brokers on a busy machine may take minutes to come up.
+  set(timeout_s 300)
+  if("kafka" IN_LIST arg_LABELS)
+    set(timeout_s 600)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABELS}" TIMEOUT ${timeout_s})
 endfunction()
 
 # Also registers a short run as a test labelled bench_smoke, so that a

@@ -91,6 +91,9 @@ Status KafkaConfig::Validate() const {
   if (idle_commit_interval < milliseconds(1) || idle_commit_interval > seconds(60)) {
     return Invalid("idle_commit_interval", "1 ms to 1 min");
   }
+  if (transaction_patience < seconds(1) || transaction_patience > seconds(600)) {
+    return Invalid("transaction_patience", "1 s to 10 min");
+  }
   if (outputs_bytes_max < (1 << 20)) return Invalid("outputs_bytes_max", "at least 1 MiB");
   const std::unique_ptr<rd_kafka_conf_t, decltype(&rd_kafka_conf_destroy)> conf(rd_kafka_conf_new(),
                                                                                &rd_kafka_conf_destroy);

@@ -67,6 +67,11 @@ struct KafkaConfig {
   // 1 ms to 1 min.
   std::chrono::milliseconds idle_commit_interval{1'000};
 
+  // A transaction that has not come to its end by then is given up and written again by a new
+  // client; if that does not help, after twice the time.  Longer than a slow broker takes,
+  // shorter than one would wait for what a client has forgotten.  1 s to 10 min.
+  std::chrono::milliseconds transaction_patience{15'000};
+
   // Bytes of a region's outputs that may wait for their transaction.  At least 1 MiB.
   std::size_t outputs_bytes_max = 64 << 20;
 

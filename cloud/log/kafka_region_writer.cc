@@ -301,6 +301,13 @@ bool KafkaRegionWriter::Cancelled() const {
   return stopping_ && steady_clock::now() >= stop_at_;
 }
 
+// What becomes of an attempt that has waited for the brokers once more.
+std::optional<KafkaRegionWriter::Outcome> KafkaRegionWriter::Waited() const {
+  if (Cancelled()) return Outcome::kStopped;
+  if (config_.transactions && steady_clock::now() >= give_up_at_) return Outcome::kSpent;
+  return std::nullopt;
+}
+
 void KafkaRegionWriter::Stop(const Status& status) {
   {
     std::lock_guard lock(mutex_);
@@ -341,7 +348,8 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::JudgeRecords(rd_kafka_resp_err_t e
 }
 
 KafkaRegionWriter::Outcome KafkaRegionWriter::Write(const Batch& batch) {
-  for (;;) {
+  for (milliseconds patience = config_.transaction_patience;;) {
+    if (!in_transaction_) give_up_at_ = steady_clock::now() + patience;
     record_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
     Outcome outcome = config_.transactions ? TryTransaction(batch) : TryPlain(batch);
     if (outcome == Outcome::kAbort) {
@@ -356,6 +364,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::Write(const Batch& batch) {
       ++counters_.aborted;
     }
     if (outcome == Outcome::kSpent) {
+      patience *= 2;
       outcome = Renew(batch);
       if (outcome == Outcome::kDone) return outcome;  // It had been committed.
     } else if (outcome == Outcome::kDone && !in_transaction_ && record_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) {
@@ -403,7 +412,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::ProduceAll(const Batch& batch) {
   for (const Output& output : batch.outputs) {
     rd_kafka_resp_err_t error = Produce(output);
     while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
-      if (Cancelled()) return Outcome::kStopped;
+      if (const auto outcome = Waited()) return *outcome;
       (void)rd_kafka_poll(client_.get(), 10);
       error = Produce(output);
     }
@@ -432,7 +441,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::SendOffset(Offset next) {
                                                                 static_cast<int>(kCallMax.count())));
     const Outcome outcome = Judge(error);
     if (outcome != Outcome::kRetry) return outcome;
-    if (Cancelled()) return Outcome::kStopped;
+    if (const auto waited = Waited()) return *waited;
     std::this_thread::sleep_for(kBackOff);
   }
 }
@@ -443,7 +452,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::CommitTransaction() {
     const Outcome outcome = Judge(error);
     if (outcome == Outcome::kDone) in_transaction_ = false;
     if (outcome != Outcome::kRetry) return outcome;
-    if (Cancelled()) return Outcome::kStopped;
+    if (const auto waited = Waited()) return *waited;
   }
 }
 

@@ -131,6 +131,7 @@ class KafkaRegionWriter final : public RegionWriter, private KafkaEvents {
   rd_kafka_resp_err_t Produce(const Output& output);
   Outcome ProduceAll(const Batch& batch);
   bool Cancelled() const;
+  std::optional<Outcome> Waited() const;
   void Stop(const Status& status);
 
   const KafkaConfig config_;
@@ -148,6 +149,7 @@ class KafkaRegionWriter final : public RegionWriter, private KafkaEvents {
   std::int64_t last_offset_ = -1;         // Of the last record acknowledged.
   Offset claim_{};
   Batch batch_;                           // Being written.
+  std::chrono::steady_clock::time_point give_up_at_{};  // The present attempt to.
   std::chrono::steady_clock::time_point started_{};  // Its, or the former one's, beginning.
 
   mutable std::mutex mutex_;

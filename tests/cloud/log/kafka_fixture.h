@@ -140,11 +140,16 @@ class KafkaTest : public testing::Test {
       topics.push_back(made);
     }
     const KafkaQueue queue(rd_kafka_queue_new(handle));
-    rd_kafka_CreateTopics(handle, topics.data(), topics.size(), nullptr, queue.get());
-    rd_kafka_event_t* event = rd_kafka_queue_poll(queue.get(), 30'000);
-    ASSERT_NE(event, nullptr) << "the broker does not answer";
-    EXPECT_EQ(rd_kafka_event_error(event), RD_KAFKA_RESP_ERR_NO_ERROR) << rd_kafka_event_error_string(event);
-    rd_kafka_event_destroy(event);
+    // Brokers that have just come up may take a while to agree on a controller.
+    rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR__TIMED_OUT;
+    for (int i = 0; i < 4 && error == RD_KAFKA_RESP_ERR__TIMED_OUT; ++i) {
+      rd_kafka_CreateTopics(handle, topics.data(), topics.size(), nullptr, queue.get());
+      rd_kafka_event_t* event = rd_kafka_queue_poll(queue.get(), 60'000);
+      ASSERT_NE(event, nullptr) << "the broker does not answer";
+      error = rd_kafka_event_error(event);
+      rd_kafka_event_destroy(event);
+    }
+    EXPECT_EQ(error, RD_KAFKA_RESP_ERR_NO_ERROR) << rd_kafka_err2str(error);
     for (rd_kafka_NewTopic_t* topic : topics) rd_kafka_NewTopic_destroy(topic);
   }
 
