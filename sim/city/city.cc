@@ -51,11 +51,19 @@ LightState LightAt(const Signal& signal, double time_s) {
   return {stages.front().light, since_s};
 }
 
-Pose City::PoseAt(TrackIndex track, double distance_m) const {
+const TrackArc& City::ArcAt(TrackIndex track, double distance_m) const {
   const std::span<const TrackArc> pieces = arcs(track);
   std::size_t piece = pieces.size() - 1;
   while (piece > 0 && distance_m < pieces[piece].from_m) --piece;
-  const TrackArc& at = pieces[piece];
+  return pieces[piece];
+}
+
+double City::CurvatureAt(TrackIndex track, double distance_m) const {
+  return ArcAt(track, distance_m).arc.curvature_per_m;
+}
+
+Pose City::PoseAt(TrackIndex track, double distance_m) const {
+  const TrackArc& at = ArcAt(track, distance_m);
   const double along = distance_m - at.from_m;
   if (at.arc.curvature_per_m == 0) return {at.start + along * at.direction, at.heading_rad, 0};
   return DriveArc({at.start, at.heading_rad, 0}, along, at.arc.curvature_per_m);

@@ -70,6 +70,8 @@ struct Track {
 // Lateral acceleration that people accept in a turn.
 inline constexpr double kLateralAccelMps2 = 2.2;
 
+inline constexpr LaneIndex kNoLane = ~LaneIndex{0};
+
 struct Lane {
   JunctionIndex from_junction = 0;
   JunctionIndex to_junction = 0;
@@ -78,7 +80,13 @@ struct Lane {
   std::uint8_t from_centre = 0;          // 0 is next to the centre line.
   std::uint8_t approach = 0;             // Number of its street at `to_junction`.
   bool arterial = false;
+  // Beside it in the same direction, to change to; kNoLane where there is none, or no room for it.
+  LaneIndex left = kNoLane;
+  LaneIndex right = kNoLane;
 };
+
+// Shorter lanes are not changed from.
+inline constexpr double kChangeLaneMinM = 30;
 
 enum class Turn : std::uint8_t { kLeft, kStraight, kRight };
 
@@ -138,7 +146,7 @@ struct Junction {
 };
 
 // The part of one connection where a vehicle on another one could touch:
-// centre lines closer than kTouchM.  Distances from the start of the former.
+// centre lines closer than kTouchM, in tight turns more.  Distances from the start of the former.
 struct ConflictZone {
   float enter_m = 0;
   float leave_m = 0;
@@ -149,8 +157,7 @@ inline constexpr double kTouchM = 2.5;
 
 // Geometry: x east, y north, metres, the origin in the city's middle; traffic
 // keeps right.  In a drawn city lanes are 3.2 m wide, and connections leave and join them
-// tangentially.
-// There is no changing of lanes: a turn may end in any lane of an arterial.
+// tangentially.  A turn may end in any lane of an arterial.
 //
 // Threading: immutable after construction.
 class City {
@@ -215,6 +222,9 @@ class City {
   // The pose at `distance_m` along a track, 0 to its length; the speed is 0.
   Pose PoseAt(TrackIndex track, double distance_m) const;
 
+  // Clockwise positive, 1/m.
+  double CurvatureAt(TrackIndex track, double distance_m) const;
+
   // The smallest box that holds every lane and connection.
   Vec2 south_west() const { return south_west_; }
   Vec2 north_east() const { return north_east_; }
@@ -226,6 +236,7 @@ class City {
   // Whether one connection has to give way to another one of its junction.
   using GivesWayRule = std::function<bool(ConnectionIndex mine, ConnectionIndex theirs)>;
 
+  const TrackArc& ArcAt(TrackIndex track, double distance_m) const;
   void AddTrack(const Pose& start, std::span<const PathArc> arcs, double speed_limit_mps);
   // Once all connections of the junction have their tracks.
   void FindZones(JunctionIndex junction, const GivesWayRule& gives_way);

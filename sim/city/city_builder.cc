@@ -103,7 +103,12 @@ void CityBuilder::DrawLanes() {
         const auto lane = static_cast<LaneIndex>(city_.lanes_.size());
         const PathArc straight{length, 0};
         city_.AddTrack({start, HeadingOf(direction), 0}, {&straight, 1}, street.speed_limit_mps);
-        city_.lanes_.push_back({from, to, 0, 0, k, approach_at(to), street.arterial});
+        Lane added{from, to, 0, 0, k, approach_at(to), street.arterial};
+        if (k > 0 && length >= kChangeLaneMinM) {
+          added.left = lane - 1;
+          city_.lanes_.back().right = lane;
+        }
+        city_.lanes_.push_back(added);
         leaving.outbound.push_back(lane);
         arriving.inbound.push_back(lane);
       }

@@ -11,6 +11,12 @@ namespace {
 constexpr double kStepM = 1.0;
 constexpr double kZonePaddingM = 0.5 * kStepM;
 
+// Of two vehicles of 1.8 m that drive straight on, with a hand's breadth between them; what the
+// corners of one of 4.6 m reach out in a turn is added.
+constexpr double kBesideM = 2.1;
+constexpr double kSwingPerCurvature = 2.3 * 2.3 / 2;
+constexpr double kSwingMaxM = 0.8;
+
 }  // namespace
 
 SampledLine SampledLine::Of(const City& city, TrackIndex track) {
@@ -20,6 +26,8 @@ SampledLine SampledLine::Of(const City& city, TrackIndex track) {
   line.step_m = length / steps;
   for (int i = 0; i <= steps; ++i) {
     line.points.push_back(city.PoseAt(track, line.step_m * i).position);
+    line.swings_m.push_back(static_cast<float>(
+        std::min(kSwingMaxM, kSwingPerCurvature * std::abs(city.CurvatureAt(track, line.step_m * i)))));
   }
   return line;
 }
@@ -33,14 +41,15 @@ std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const Sampled
   for (std::size_t i = 0; i < first.points.size(); ++i) {
     for (std::size_t j = 0; j < second.points.size();) {
       const double distance2 = NormSquared(first.points[i] - second.points[j]);
-      if (distance2 < kTouchM * kTouchM) {
+      const double touch_m = std::max(kTouchM, kBesideM + first.swings_m[i] + second.swings_m[j]);
+      if (distance2 < touch_m * touch_m) {
         first_low = std::min(first_low, i);
         first_high = i;
         second_low = std::min(second_low, j);
         second_high = std::max(second_high, j);
       }
       // The next point that could touch: points are at most a step apart.
-      const double beyond = distance2 > 16 * kTouchM * kTouchM ? std::sqrt(distance2) - kTouchM : 0;
+      const double beyond = distance2 > 16 * kTouchM * kTouchM ? std::sqrt(distance2) - 2 * kTouchM : 0;
       j += std::max<std::size_t>(1, static_cast<std::size_t>(beyond / kStepM));
     }
   }

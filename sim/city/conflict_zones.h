@@ -12,13 +12,14 @@ namespace starling::sim {
 // Points of a track's centre line, at most kStepM apart, with the last one at its end.
 struct SampledLine {
   std::vector<Vec2> points;
+  std::vector<float> swings_m;     // How far a vehicle's corner reaches out of its lane there.
   double step_m = 0;
 
   static SampledLine Of(const City& city, TrackIndex track);
 };
 
-// Where two centre lines come closer than kTouchM, on the first and on the
-// second one; nothing where they do not.
+// Where two centre lines come closer than kTouchM, or a little more in a tight turn, on the first
+// and on the second one; nothing where they do not.
 std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const SampledLine& first,
                                                                    const SampledLine& second);
 

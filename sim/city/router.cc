@@ -24,6 +24,10 @@ constexpr double kYieldCapacity = 0.2;
 constexpr double kJoinCapacity = 0.15;
 constexpr double kCrossCapacity = 0.08;
 constexpr double kOverloadMax = 2;
+constexpr float kForgotten = 0.01f;          // Of an empty lane's queue at each refresh.
+
+// What a change of lanes costs: the shorter the lane, the less likely is a gap in time.
+double ChangeS(double length_m) { return 3 + 150 / length_m; }
 
 struct Passage {
   double drive_s;
@@ -56,22 +60,21 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
   Random random(seed);
   DrawPlaces(places, random);
   std::vector<Passage> passages;
-  std::vector<double> cost_s;
   for (ConnectionIndex i = 0; i < city.connections().size(); ++i) {
     passages.push_back(PassageOf(city, i));
-    cost_s.push_back(passages[i].drive_s + passages[i].delay_s);
+    drive_s_.push_back(passages[i].drive_s);
+    delay_s_.push_back(passages[i].delay_s);
   }
+  observed_s_.resize(lane_count_, 0);
   table_.resize(places * lane_count_);
-  const std::uint64_t noise = random.Next();
-  std::vector<double> load(cost_s.size(), 0);
+  noise_ = random.Next();
+  std::vector<double> load(passages.size(), 0);
   for (int round = 1;; ++round) {
-    for (PlaceIndex place = 0; place < places; ++place) {
-      FillTable(place, cost_s, MixHash(noise, place));
-    }
+    for (PlaceIndex place = 0; place < places; ++place) FillTable(place);
     if (round == kRounds) break;
     // What a lane sends out is one queue; each of its vehicles uses up a share of
     // the capacity of its own movement.
-    const std::vector<double> volume = Volumes(cost_s, vehicles);
+    const std::vector<double> volume = Volumes(vehicles);
     for (const Lane& lane : city.lanes()) {
       double used = 0;
       for (std::uint32_t k = 0; k < lane.connection_count; ++k) {
@@ -81,8 +84,7 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
         const ConnectionIndex i = lane.connection_first + k;
         load[i] += (used - load[i]) / round;
         const double over = std::min(load[i], kOverloadMax);
-        cost_s[i] = passages[i].drive_s +
-                    (passages[i].delay_s + 4) * (1 + 2 * over * over * over * over) - 4;
+        delay_s_[i] = (passages[i].delay_s + 4) * (1 + 2 * over * over * over * over) - 4;
       }
     }
   }
@@ -102,9 +104,29 @@ void Router::DrawPlaces(std::uint32_t places, Random& random) {
   }
 }
 
-std::vector<double> Router::Volumes(const std::vector<double>& cost_s,
-                                    std::uint32_t vehicles) const {
-  std::vector<double> volume(cost_s.size(), 0);
+// Of the ways on from the lane: what all of its vehicles wait.
+double Router::LeastDelayS(LaneIndex lane) const {
+  const auto first = delay_s_.begin() + city_.lane(lane).connection_first;
+  return *std::min_element(first, first + city_.lane(lane).connection_count);
+}
+
+void Router::Refresh(const std::vector<float>& waits_s) {
+  for (LaneIndex lane = 0; lane < lane_count_; ++lane) {
+    float& observed = observed_s_[lane];
+    if (observed == 0) continue;
+    if (waits_s[lane] == 0) {
+      const Track& track = city_.track(lane);
+      observed += kForgotten * (static_cast<float>(track.length_m / track.speed_limit_mps) - observed);
+    } else {
+      observed = std::max(observed, waits_s[lane]);
+    }
+  }
+  FillTable(next_refreshed_);
+  next_refreshed_ = (next_refreshed_ + 1) % places();
+}
+
+std::vector<double> Router::Volumes(std::uint32_t vehicles) const {
+  std::vector<double> volume(drive_s_.size(), 0);
   const Vec2 size = city_.north_east() - city_.south_west();
   double under_way = 0;  // Vehicles on the road with one trip per second in all.
   for (PlaceIndex from = 0; from < places(); ++from) {
@@ -117,9 +139,13 @@ std::vector<double> Router::Volumes(const std::vector<double>& cost_s,
       LaneIndex lane = lanes_[from];
       // A route has no circle in it.
       for (std::size_t hop = 0; hop < lane_count_ && lane != lanes_[to]; ++hop) {
+        if (const LaneIndex better = Better(to, lane); better != kNoLane) {
+          lane = better;
+          continue;
+        }
         const ConnectionIndex next = Next(to, lane);
         volume[next] += weight;
-        under_way += weight * (cost_s[next] + city_.track(lane).length_m /
+        under_way += weight * (drive_s_[next] + delay_s_[next] + city_.track(lane).length_m /
                                                   city_.track(lane).speed_limit_mps);
         lane = city_.connection(next).to_lane;
       }
@@ -130,16 +156,22 @@ std::vector<double> Router::Volumes(const std::vector<double>& cost_s,
   return volume;
 }
 
-void Router::FillTable(PlaceIndex place, const std::vector<double>& cost_s, std::uint64_t seed) {
-  // Dijkstra from the place backwards: time_s[l] is from the start of lane l on.
-  std::vector<double> time_s(lane_count_, std::numeric_limits<double>::infinity());
+void Router::FillTable(PlaceIndex place) {
+  const std::uint64_t seed = MixHash(noise_, place);
+  // Dijkstra from the place backwards: from the start of a lane on, with changes of lanes
+  // and without one on this lane.
+  constexpr double kNeverS = std::numeric_limits<double>::infinity();
+  std::vector<double> time_s(lane_count_, kNeverS);
+  std::vector<double> straight_s(lane_count_, kNeverS);
   std::vector<bool> done(lane_count_, false);
   using Open = std::pair<double, LaneIndex>;
   std::priority_queue<Open, std::vector<Open>, std::greater<>> open;
-  const LaneIndex goal = lanes_[place];
-  time_s[goal] = 0;
-  open.push({0, goal});
-  double round_trip_s = std::numeric_limits<double>::infinity();
+  const auto reach = [&](LaneIndex lane, double time) {
+    if (time >= time_s[lane]) return;
+    time_s[lane] = time;
+    open.push({time, lane});
+  };
+  reach(lanes_[place], 0);
   while (!open.empty()) {
     const LaneIndex lane = open.top().second;
     open.pop();
@@ -147,18 +179,29 @@ void Router::FillTable(PlaceIndex place, const std::vector<double>& cost_s, std:
     done[lane] = true;
     for (const ConnectionIndex number : city_.arriving(lane)) {
       const LaneIndex from = city_.connection(number).from_lane;
-      const double noise = static_cast<double>(MixHash(seed, from) >> 11) * 0x1p-53;
-      const double time =
-          time_s[lane] + cost_s[number] +
-          (1 - kSpread + 2 * kSpread * noise) * city_.track(from).length_m /
-              city_.track(from).speed_limit_mps;
-      double& best = from == goal ? round_trip_s : time_s[from];
-      if (time >= best) continue;
-      best = time;
+      // The same for lanes beside each other.
+      const std::uint64_t street = (std::uint64_t{city_.lane(from).from_junction} << 32) | city_.lane(from).to_junction;
+      const double noise = 1 - kSpread + 2 * kSpread * static_cast<double>(MixHash(seed, street) >> 11) * 0x1p-53;
+      const double free_s = city_.track(from).length_m / city_.track(from).speed_limit_mps;
+      const double lane_s = observed_s_[from] > 0 ? std::max<double>(observed_s_[from], free_s) + delay_s_[number] - LeastDelayS(from)
+                                                  : free_s + delay_s_[number];
+      const double time = time_s[lane] + drive_s_[number] + noise * lane_s;
+      if (time >= straight_s[from]) continue;
+      straight_s[from] = time;
       table_[place * lane_count_ + from] =
           static_cast<std::uint8_t>(number - city_.lane(from).connection_first);
-      if (from != goal) open.push({time, from});
+      reach(from, time);
     }
+    for (const LaneIndex beside : {city_.lane(lane).left, city_.lane(lane).right}) {
+      if (beside != kNoLane) reach(beside, time_s[lane] + ChangeS(city_.track(beside).length_m));
+    }
+  }
+  for (LaneIndex lane = 0; lane < lane_count_; ++lane) {
+    if (lane == lanes_[place] || !(time_s[lane] < straight_s[lane])) continue;
+    const LaneIndex left = city_.lane(lane).left;
+    const LaneIndex right = city_.lane(lane).right;
+    const bool to_left = left != kNoLane && (right == kNoLane || time_s[left] < time_s[right]);
+    table_[place * lane_count_ + lane] |= to_left ? kLeft : kRight;
   }
 }
 

@@ -10,12 +10,13 @@ namespace starling::sim {
 
 using PlaceIndex = std::uint32_t;
 
-// Ways through the city to a fixed set of places: for each place the next
-// connection from every lane, by travel time.  Setting out costs nothing, a step
+// Ways through the city to a fixed set of places: for each place and every lane the
+// connection at its end and the lane beside it that one had better be in, by travel time: at
+// first the expected one, then what vehicles take (Observe).  Setting out costs nothing, a step
 // one table look-up, however many vehicles are under way.  Each place sees the
 // lanes' times up to a fifth longer or shorter, so that not everyone takes the same street.
 //
-// Threading: immutable after construction.
+// Threading: thread-compatible.
 class Router {
  public:
   // Draws `places` side-street lanes, at least 80 m long if there are any, that trips end in.
@@ -31,20 +32,51 @@ class Router {
   // The connection to take at the end of `lane`; past the place's own lane, the
   // shortest way round to it again.
   ConnectionIndex Next(PlaceIndex place, LaneIndex lane) const {
-    return city_.lane(lane).connection_first + table_[place * lane_count_ + lane];
+    return city_.lane(lane).connection_first + (table_[place * lane_count_ + lane] & kWayMask);
   }
 
+  // The lane beside it from which the place is reached sooner, or kNoLane: Next() is then the
+  // way of one who did not get there.
+  LaneIndex Better(PlaceIndex place, LaneIndex lane) const {
+    const std::uint8_t entry = table_[place * lane_count_ + lane];
+    return entry < kLeft ? kNoLane : entry < kRight ? city_.lane(lane).left : city_.lane(lane).right;
+  }
+
+  // A vehicle has left `lane` after that time on it.
+  void Observe(LaneIndex lane, double seconds) {
+    observed_s_[lane] += kObservedWeight * (static_cast<float>(seconds) - observed_s_[lane]);
+  }
+  // Finds the ways to one more place anew, by what has been observed; after places() calls all
+  // have had their turn.  `waits_s`: by lane, how long those on it have been there by now at
+  // most; 0 if nobody is.
+  void Refresh(const std::vector<float>& waits_s);
+
+  // At most that many ways on from a lane.
+  static constexpr std::uint32_t kWaysMax = 64;
+
  private:
+  static constexpr std::uint8_t kWayMask = kWaysMax - 1;
+  static constexpr std::uint8_t kLeft = 64;
+  static constexpr std::uint8_t kRight = 128;
+  static constexpr float kObservedWeight = 0.2f;
+
   void DrawPlaces(std::uint32_t places, Random& random);
-  void FillTable(PlaceIndex place, const std::vector<double>& cost_s, std::uint64_t seed);
+  void FillTable(PlaceIndex place);
+  double LeastDelayS(LaneIndex lane) const;
   // Vehicles per second on each connection if everyone follows the tables.
-  std::vector<double> Volumes(const std::vector<double>& cost_s, std::uint32_t vehicles) const;
+  std::vector<double> Volumes(std::uint32_t vehicles) const;
 
   const City& city_;
   std::size_t lane_count_;
   std::vector<LaneIndex> lanes_;
   std::vector<Vec2> positions_;
-  std::vector<std::uint8_t> table_;  // Number among the lane's connections, by place and lane.
+  std::vector<double> drive_s_;      // Through the junction, by connection.
+  std::vector<double> delay_s_;      // To be expected before it.
+  std::vector<float> observed_s_;    // On the lane, waiting at its end included, by lane.
+  std::uint64_t noise_ = 0;
+  PlaceIndex next_refreshed_ = 0;
+  // By place and lane: the number among the lane's connections, and kLeft or kRight.
+  std::vector<std::uint8_t> table_;
 };
 
 }  // namespace starling::sim

@@ -8,6 +8,7 @@
 
 #include "common/geo/trigonometry.h"
 #include "sim/city/arc_fit.h"
+#include "sim/city/router.h"
 
 namespace starling::sim {
 namespace {
@@ -25,7 +26,7 @@ constexpr double kTurnaroundRad = 2.6;
 constexpr double kTurningRadiusMinM = 3;
 constexpr double kSpeedMinMps = 0.3;
 constexpr double kYawRateMaxRadps = 2;
-constexpr std::uint32_t kWaysOfLaneMax = 255;
+constexpr std::uint32_t kWaysOfLaneMax = Router::kWaysMax;
 constexpr std::uint32_t kWaysOfJunctionMax = 1000;
 constexpr double kCourseMaxM = 2000;
 constexpr double kArterialMps = 15;
@@ -244,26 +245,58 @@ class StreetCityBuilder {
     return ways;
   }
 
+  // The lane of the same edge that many to the left, to which one may change; kNone if none.
+  cloud::LaneIndex Beside(cloud::LaneIndex lane, int to_left) const {
+    const cloud::StreetLane& at = network_.lanes()[lane];
+    const int index = at.index + to_left;
+    if (at.length_m < kChangeLaneMinM || index < 0 ||
+        index >= static_cast<int>(network_.edges()[at.edge].lane_count)) {
+      return kNone;
+    }
+    const auto beside = static_cast<cloud::LaneIndex>(static_cast<int>(lane) + to_left);
+    return ForCars(beside) ? beside : kNone;
+  }
+
   void ChooseLanes() {
     const std::size_t lanes = network_.lanes().size();
-    std::vector<std::vector<std::uint32_t>> next(lanes);
+    std::vector<std::vector<std::uint32_t>> ways(lanes);
     std::vector<double> metres(lanes, 0);
     std::uint64_t turnarounds = 0;  // Of all lanes; those of the driven ones are counted later.
     double all_m = 0;
     std::uint64_t all = 0;
     for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
       if (!ForCars(lane)) continue;
-      for (const StreetConnection* way : WaysOn(lane, &turnarounds)) next[lane].push_back(way->to);
+      for (const StreetConnection* way : WaysOn(lane, &turnarounds)) ways[lane].push_back(way->to);
       metres[lane] = network_.lanes()[lane].length_m;
       all_m += metres[lane];
       ++all;
     }
-    const std::vector<bool> largest = LargestPart(next, metres);
-    chosen_.assign(lanes, false);
+    // Of each lane one can drive on, whether or not there is a gap to change lanes: lanes that
+    // only end are left out, and then perhaps others.
+    chosen_.assign(lanes, true);
+    for (bool again = true; again;) {
+      std::vector<std::vector<std::uint32_t>> next(lanes);
+      std::vector<double> weights(lanes, 0);
+      for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
+        if (!chosen_[lane]) continue;
+        std::ranges::copy_if(ways[lane], std::back_inserter(next[lane]),
+                             [&](std::uint32_t to) { return chosen_[to]; });
+        weights[lane] = next[lane].empty() ? 0 : metres[lane];
+        for (const int to_left : {1, -1}) {
+          const cloud::LaneIndex beside = Beside(lane, to_left);
+          if (beside != kNone && chosen_[beside] && !next[lane].empty()) next[lane].push_back(beside);
+        }
+      }
+      const std::vector<bool> largest = LargestPart(next, weights);
+      again = false;
+      for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
+        const bool leads = largest[lane] && std::ranges::any_of(ways[lane], [&](std::uint32_t to) { return largest[to]; });
+        again = again || (chosen_[lane] && largest[lane] && !leads);
+        chosen_[lane] = leads;
+      }
+    }
     number_.assign(lanes, kNone);
     for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
-      // A lane alone is a part, too, and leads nowhere.
-      chosen_[lane] = largest[lane] && std::ranges::any_of(next[lane], [&](std::uint32_t to) { return largest[to]; });
       if (!chosen_[lane]) continue;
       number_[lane] = static_cast<LaneIndex>(made_.lane_of.size());
       made_.lane_of.push_back(lane);
@@ -271,6 +304,10 @@ class StreetCityBuilder {
     }
     made_.lanes_left_out = all - made_.lane_of.size();
     made_.metres_left_out = all_m;
+  }
+
+  LaneIndex NumberOf(cloud::LaneIndex lane) const {
+    return lane == kNone || !chosen_[lane] ? kNoLane : number_[lane];
   }
 
   void PlaceOrigin() {
@@ -300,6 +337,8 @@ class StreetCityBuilder {
       SlowAtCorners(&city().tracks_.back(), std::max(of.speed_mps, kSpeedMinMps));
       Lane added;
       added.arterial = of.speed_mps > kArterialMps || network_.edges()[of.edge].lane_count > 1;
+      added.left = NumberOf(Beside(lane, 1));
+      added.right = NumberOf(Beside(lane, -1));
       city().lanes_.push_back(added);
     }
   }
@@ -348,7 +387,7 @@ class StreetCityBuilder {
             static_cast<std::uint32_t>(city().connections_.size()) - city().lanes_[lane].connection_first;
         if (city().lanes_[lane].connection_count > kWaysOfLaneMax) {
           return Status(ErrorCode::kInvalidArgument,
-                        "junction " + from.id + " has a lane with more than 255 ways on from it");
+                        "junction " + from.id + " has a lane with more than 64 ways on from it");
         }
       }
       junction.connection_count =

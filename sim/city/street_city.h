@@ -16,8 +16,8 @@ struct StreetCity {
   // The network's origin in the city's frame, whose own one is the middle of the streets.
   Vec2 network_origin;
   std::vector<cloud::LaneIndex> lane_of;             // Of the network, by the city's lane.
-  // Lanes for cars that are not driven on: from there one cannot come back, or not get there,
-  // without changing lanes.
+  // Lanes for cars that are not driven on: from there one cannot come back, or not get there, or
+  // they only end.
   std::uint64_t lanes_left_out = 0;
   double metres_left_out = 0;
   // Turn-arounds, left out but where a lane has no other way on.

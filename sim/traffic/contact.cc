@@ -31,9 +31,9 @@ bool BoxesOverlap(const Box& a, const Box& b) {
   return true;
 }
 
-bool Traffic::Overlap(const Vehicle& a, const Vehicle& b) const {
-  const Pose first = city_.PoseAt(a.track, a.along_m);
-  const Pose second = city_.PoseAt(b.track, b.along_m);
+bool Traffic::Overlap(VehicleIndex a, VehicleIndex b) const {
+  const Pose first = PoseOf(a, vehicles_[a].track, vehicles_[a].along_m, vehicles_[a].changing);
+  const Pose second = PoseOf(b, vehicles_[b].track, vehicles_[b].along_m, vehicles_[b].changing);
   if (NormSquared(first.position - second.position) > kReachM * kReachM) return false;
   return BoxesOverlap(
       {first.position, HeadingVector(first.heading_rad), kHalfLengthM, kVehicleWidthM / 2},
@@ -44,9 +44,8 @@ void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tall
   for (TrackIndex track = begin; track < end; ++track) {
     const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
     for (std::size_t i = 1; i < vehicles.size(); ++i) {
-      const Vehicle& leader = vehicles_[vehicles[i - 1]];
-      const Vehicle& me = vehicles_[vehicles[i]];
-      if (leader.along_m - me.along_m < kReachM && Overlap(me, leader)) {
+      if (AlongOn(vehicles[i - 1], track) - AlongOn(vehicles[i], track) < kReachM &&
+          Overlap(vehicles[i], vehicles[i - 1])) {
         tally->touches.emplace_back(vehicles[i], vehicles[i - 1]);
       }
     }
@@ -60,7 +59,7 @@ void Traffic::FindContactsCrossing(const Crossing& crossing, Tally* tally) const
     for (std::uint32_t k = i + 1; k < crossing.count; ++k) {
       const Vehicle& other = vehicles_[crossing.members[k]];
       if (other.along_m + other.committed_offset_m + kHalfLengthM < -2) continue;
-      if (Overlap(me, other)) tally->touches.emplace_back(crossing.members[i], crossing.members[k]);
+      if (Overlap(crossing.members[i], crossing.members[k])) tally->touches.emplace_back(crossing.members[i], crossing.members[k]);
     }
   }
 }

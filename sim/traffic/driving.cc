@@ -27,6 +27,10 @@ void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
       const VehicleIndex vehicle = vehicles[i];
       Vehicle& me = vehicles_[vehicle];
+      if (me.track != track) {
+        leader = vehicle;
+        continue;
+      }
       me.accel_mps2 = static_cast<float>(AccelOf(vehicle, leader, tally));
       const bool emergency = me.accel_mps2 < -4;
       if (emergency && !me.emergency) ++tally->counters.emergency_brakings;
@@ -43,7 +47,7 @@ void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
   moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle] = {
       me.along_m, me.speed_mps, me.accel_mps2, me.track, me.through,
       static_cast<std::uint16_t>(driver.route.goal), static_cast<std::uint16_t>(driver.route.goal_after),
-      driver.intent};
+      driver.intent, me.changing};
 }
 
 double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally) {
@@ -60,7 +64,9 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * speed);
   double wanted = following_.Free(speed, limit);
   wanted = std::min(wanted, ForSpeedsAhead(me));
-  wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, wanted, tally));
+  const double free = wanted;
+  wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, free, tally));
+  if (me.changing) wanted = std::min(wanted, ForLaneLeft(vehicle, free, tally));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
   double accel = LimitedJerk(me, wanted);
   // A command is not a matter of comfort: it holds from this step on.
@@ -117,12 +123,15 @@ double Traffic::ForCornersAhead(const Vehicle& me) const {
 double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double lookahead_m,
                           double desired_accel, Tally* tally) {
   const Vehicle& me = vehicles_[vehicle];
-  const auto behind = [&](VehicleIndex other, double track_start_m) {
-    return BehindLeader(vehicle, other,
-                        track_start_m + vehicles_[other].along_m - me.along_m - kVehicleLengthM,
+  // `on` begins `start_m` after my own track.
+  const auto behind = [&](VehicleIndex other, TrackIndex on, double start_m) {
+    return BehindLeader(vehicle, other, start_m + AlongOn(other, on) - me.along_m - kVehicleLengthM,
                         desired_accel, tally);
   };
-  if (leader != kNobody) return behind(leader, 0);
+  const auto behind_departed = [&](VehicleIndex other, double start_m) {
+    return behind(other, vehicles_[other].track, start_m);
+  };
+  if (leader != kNobody) return behind(leader, me.track, 0);
   double accel = kNoLimitMps2;
   double start_m = city_.track(me.track).length_m;  // Of the next track.
   TrackIndex track = me.track;
@@ -131,12 +140,12 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     // Whoever left this lane for another connection than mine still has its tail in my way.
     const VehicleIndex departed = queues_[track].departed;
     if (departed != kNobody && departed != vehicle) {
-      if (TailIsOn(departed, track, through)) accel = behind(departed, start_m);
+      if (TailIsOn(departed, track, through)) accel = behind_departed(departed, start_m);
     }
     track = city_.TrackOf(through);
     if (start_m - me.along_m >= lookahead_m) return accel;
     if (!queues_[track].vehicles.empty()) {
-      return std::min(accel, behind(queues_[track].vehicles.back(), start_m));
+      return std::min(accel, behind(queues_[track].vehicles.back(), track, start_m));
     }
     start_m += city_.track(track).length_m;
   } else {
@@ -147,7 +156,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
       if (other.track != track && !city_.IsLane(other.track) && other.along_m > me.along_m &&
           city_.connection(other.through).from_lane == mine.from_lane &&
           other.along_m < kDivergeM) {
-        accel = behind(departed, 0);
+        accel = behind_departed(departed, 0);
       }
     }
   }
@@ -156,7 +165,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
   track = city_.connection(through).to_lane;
   while (start_m - me.along_m < lookahead_m) {
     if (!queues_[track].vehicles.empty()) {
-      return std::min(accel, behind(queues_[track].vehicles.back(), start_m));
+      return std::min(accel, behind(queues_[track].vehicles.back(), track, start_m));
     }
     start_m += city_.track(track).length_m;
     if (start_m - me.along_m > lookahead_m) break;
@@ -164,7 +173,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
       through = Follow(&route, track);
       const VehicleIndex departed = queues_[track].departed;
       if (departed != kNobody && departed != vehicle && TailIsOn(departed, track, through)) {
-        accel = std::min(accel, behind(departed, start_m));
+        accel = std::min(accel, behind_departed(departed, start_m));
       }
       track = city_.TrackOf(through);
     } else {

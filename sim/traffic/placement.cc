@@ -94,6 +94,7 @@ void Traffic::Place() {
   }
   vehicles_.resize(config_.vehicles);
   drivers_.resize(config_.vehicles);
+  changes_.resize(config_.vehicles);
   std::size_t next = 0;
   for (LaneIndex lane = 0; lane < placed.size(); ++lane) {
     double room_m = city_.track(lane).length_m - kToLineM;
@@ -124,6 +125,7 @@ void Traffic::Place() {
       }
       driver.route.goal_after = DrawGoal(&random, router_.PositionOf(driver.route.goal));
       driver.intent = static_cast<Intent>(random.Below(3));
+      driver.since_step = step_;
       Insert(vehicle, lane);
       Route route = driver.route;
       me.through = Follow(&route, lane);

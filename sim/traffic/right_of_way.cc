@@ -22,6 +22,7 @@ constexpr double kStuckS = 7;
 constexpr int kStreetsMax = 6;                // Looked back for those who come.
 constexpr double kDecideMaxM = 250;          // Nobody decides farther from the line.
 constexpr double kCrawlMps = 0.8;
+constexpr double kSlowMps = 4;
 constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
 
 // Deceleration that ends in `room_m`; nothing while less than `begin` would do.
@@ -114,11 +115,15 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
   const double length_m = city_.track(lane).length_m;
   for (const VehicleIndex vehicle : queues_[lane].vehicles) {
     const Vehicle& me = vehicles_[vehicle];
+    if (me.track != lane) {  // Leaves it; until then nobody behind it goes.
+      leader = vehicle;
+      continue;
+    }
     const double to_line_m = length_m - me.along_m - kHalfLengthM;
     if (to_line_m > kDecideMaxM) return;
     if (IsCommitted(me)) {
       if (to_line_m > 0 && MustGiveUp(me, leader, to_line_m)) GiveUp(vehicle);
-    } else if (me.turn_number == 0) {  // Otherwise its tail is still in the last junction.
+    } else if (me.turn_number == 0 && !me.changing) {  // Otherwise its tail is still in the last junction.
       const bool yields = city_.connection(me.through).yields && !me.looks_away;
       const double decide_m = yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
       if (to_line_m < decide_m && MayCommit(me, leader, to_line_m)) Commit(vehicle);
@@ -158,7 +163,7 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
     line_m += city_.track(lane).length_m;
     if (line_m >= see_m) break;
     through = Follow(&route, lane);
-    if (city_.connection(through).yields || LightOf(through).light != Light::kGreen) {
+    if (city_.connection(through).yields || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
       accel = std::min(accel, StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2));
       break;
     }
@@ -167,6 +172,16 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
     line_m += way.length_m;
   }
   return accel;
+}
+
+// Whether somebody stands, or nearly so, in the way through a junction.
+bool Traffic::IsObstructed(ConnectionIndex way) const {
+  const Crossing& crossing = crossings_[city_.connection(way).junction];
+  for (std::uint32_t i = 0; i < crossing.count; ++i) {
+    const Vehicle& member = vehicles_[crossing.members[i]];
+    if (member.speed_mps < kSlowMps && city_.Zone(way, member.committed) != nullptr) return true;
+  }
+  return false;
 }
 
 LightState Traffic::LightOf(ConnectionIndex number) const {
@@ -187,12 +202,13 @@ bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
   return me.turn_number != 0 && needed > kStopMps2;
 }
 
-bool Traffic::ExitHasRoom(const Vehicle& me, bool reserved) const {
-  const Queue& queue = queues_[city_.connection(me.through).to_lane];
+// Whether one more finds room there; `reserved`: one of those that are to come is it.
+bool Traffic::HasRoom(LaneIndex exit, bool reserved) const {
+  const Queue& queue = queues_[exit];
   if (queue.vehicles.empty()) return queue.reserved < 8;
   const Vehicle& last = vehicles_[queue.vehicles.back()];
   const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
-  const double room_m = last.along_m - kHalfLengthM + 2.0 * last.speed_mps;
+  const double room_m = AlongOn(queue.vehicles.back(), exit) - kHalfLengthM + 2.0 * last.speed_mps;
   return room_m > kRoomM * (others + 1);
 }
 
@@ -201,7 +217,7 @@ bool Traffic::MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return false;
   const Connection& connection = city_.connection(me.through);
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
-  if (!SignalAllows(me, to_line_m) || !ExitHasRoom(me, false)) return false;
+  if (!SignalAllows(me, to_line_m) || !HasRoom(connection.to_lane, false)) return false;
   if (me.looks_away) return true;
   return ClearOfMembers(me, to_line_m) &&
          (!connection.yields || ClearOfApproaching(me, to_line_m));
@@ -210,7 +226,7 @@ bool Traffic::MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
   if (NeededToStop(me, to_line_m) > kStopMps2) return false;
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return true;
-  return !SignalAllows(me, to_line_m) || !ExitHasRoom(me, true);
+  return !SignalAllows(me, to_line_m) || !HasRoom(city_.connection(me.through).to_lane, true);
 }
 
 bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
@@ -253,8 +269,9 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
     const double lane_m = city_.track(lane).length_m;
     int looked = 0;
     for (const VehicleIndex number : queues_[lane].vehicles) {
-      if (looked++ == 3) break;
       const Vehicle& other = vehicles_[number];
+      if (other.track != lane) continue;
+      if (looked++ == 3) break;
       if (IsCommitted(other)) {
         if (!other.hidden) --looked;
         continue;
@@ -290,6 +307,7 @@ bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incomin
     }
     if (before == me.track || way_m > far_m || LightOf(connection).light == Light::kRed) continue;
     for (const VehicleIndex number : queues_[before].vehicles) {
+      if (vehicles_[number].track != before) continue;
       const double their_line_m = lane_m - vehicles_[number].along_m - kHalfLengthM;
       if (their_line_m > far_m) break;
       if (vehicles_[number].through == connection && comes(number, their_line_m)) return false;
@@ -335,7 +353,9 @@ bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& o
   if (mine == nullptr || !mine->yields) return false;
   if (other.speed_mps < 0.5 && other.waited_s > 1.5f) return false;  // It waits for something else.
   const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
-  const double their_limit = city_.track(city_.TrackOf(their_way)).speed_limit_mps;
+  // Until just before the junction it may drive as fast as its street allows.
+  const double their_limit = other.eagerness * std::max(city_.track(city_.TrackOf(their_way)).speed_limit_mps,
+                                                        city_.track(city_.connection(their_way).from_lane).speed_limit_mps);
   const double my_leave_s = LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps,
                                     PaceAt(me, me.through, mine->leave_m));
   const double their_enter_s = SoonestS(

@@ -18,6 +18,7 @@ constexpr double kPlanLengthM = 60;
 constexpr double kClearOfJunctionM = kHalfLengthM + 1;
 // Work on the next step is through a little before it begins.
 constexpr double kAheadFactor = 1.1;
+constexpr std::int64_t kRefreshSteps = 4;        // From one place's routes to the next one's.
 
 const TrafficConfig& Checked(const TrafficConfig& config) {
   STARLING_CHECK(config.Validate().ok());
@@ -30,6 +31,7 @@ const std::array<Traffic::Phase, Traffic::kPhases> Traffic::kStepPhases{{
     {&Traffic::Move, &Traffic::Exchange, false},
     {&Traffic::FindContactsFollowing, nullptr, false},
     {&Traffic::LetGo, &Traffic::TakeTouches, true},
+    {&Traffic::ConsiderLanes, &Traffic::ChangeLanes, false},
     {&Traffic::Arbitrate, nullptr, true},
     {&Traffic::Decide, &Traffic::EndStep, false},
 }};
@@ -41,6 +43,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
       workers_(config.threads),
       random_(MixHash(config.seed, 2)) {
   queues_.resize(city.tracks().size());
+  waits_s_.resize(city.lanes().size());
   crossings_.resize(city.junctions().size());
   moments_.resize(static_cast<std::size_t>(kMoments) * config.vehicles);
   step_ = -std::llround(config.warm_up_s / kStepS);
@@ -100,8 +103,23 @@ void Traffic::EndStep() {
   }
   counters_.trips += pending_.trips;
   counters_.collisions += pending_.collisions;
+  counters_.lane_changes += pending_.lane_changes;
+  counters_.turns_missed += pending_.turns_missed;
+  counters_.detours += pending_.detours;
   pending_ = {};
   ++step_;
+  if (step_ % kRefreshSteps == 0) RefreshRoutes();
+}
+
+// By the time that vehicles take at present.
+void Traffic::RefreshRoutes() {
+  for (LaneIndex lane = 0; lane < waits_s_.size(); ++lane) {
+    const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+    waits_s_[lane] = vehicles.empty() ? 0
+                                      : static_cast<float>(kStepS * static_cast<double>(
+                                                               step_ - drivers_[vehicles.front()].since_step));
+  }
+  router_.Refresh(waits_s_);
 }
 
 void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
@@ -115,8 +133,14 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
       if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
       Vehicle& me = vehicles_[vehicles[i]];
+      if (me.track != track) continue;
+      ++tally->counters.updates;
       const Travel travel = TravelAfter(me.speed_mps, me.accel_mps2, kStepS);
-      me.along_m += travel.distance_m;
+      if (me.changing) {
+        me.along_m = changes_[vehicles[i]].After(me.along_m, travel.distance_m);
+      } else {
+        me.along_m += travel.distance_m;
+      }
       me.speed_mps = static_cast<float>(travel.speed_mps);
       me.waited_s = me.speed_mps < 0.1f ? me.waited_s + static_cast<float>(kStepS) : 0;
       if (me.along_m >= length_m) {
@@ -125,17 +149,21 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
                  track == city_.connection(me.committed).to_lane) {
         me.turn_number = 0;
         me.hidden = false;
+      } else if (me.changing && me.along_m >= changes_[vehicles[i]].end_m()) {
+        tally->changed.push_back(vehicles[i]);
       }
     }
-    tally->counters.updates += vehicles.size();
   }
 }
 
-// Those that came to the end of their track.
+// Those that came to the end of their track, or of a change of lanes.
 void Traffic::Exchange() {
   for (Tally& tally : tallies_) {
+    for (const VehicleIndex vehicle : tally.changed) EndChange(vehicle);
+    tally.changed.clear();
     for (const VehicleIndex vehicle : tally.leavers) {
       Vehicle& me = vehicles_[vehicle];
+      if (me.changing) EndChange(vehicle);
       while (me.along_m >= city_.track(me.track).length_m) {
         const double length_m = city_.track(me.track).length_m;
         const bool from_lane = city_.IsLane(me.track);
@@ -144,10 +172,15 @@ void Traffic::Exchange() {
         EnterTrack(vehicle, from_lane ? city_.TrackOf(me.through)
                                       : city_.connection(me.through).to_lane);
         if (from_lane) {
+          const LaneIndex lane = city_.connection(me.through).from_lane;
+          const Driver& driver = drivers_[vehicle];
+          if (router_.Better(driver.route.goal, lane) != kNoLane) ++pending_.turns_missed;
+          router_.Observe(lane, kStepS * static_cast<double>(step_ - driver.since_step));
           if (!IsCommitted(me)) Commit(vehicle);  // It slid over the line.
           me.committed_offset_m = 0;
         } else {
           ArriveOnLane(vehicle, me.track);
+          drivers_[vehicle].since_step = step_;
         }
       }
     }
@@ -169,7 +202,7 @@ void Traffic::Insert(VehicleIndex vehicle, TrackIndex track) {
   me.track = track;
   std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
   auto at = vehicles.end();
-  while (at != vehicles.begin() && vehicles_[*(at - 1)].along_m < me.along_m) --at;
+  while (at != vehicles.begin() && AlongOn(*(at - 1), track) < me.along_m) --at;
   vehicles.insert(at, vehicle);
 }
 
@@ -232,11 +265,15 @@ void Traffic::SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps,
 }
 
 // Where it is `dt_s` later, on whatever track that is.
-Traffic::Moment Traffic::Later(const Moment& moment, double dt_s) const {
+Traffic::Moment Traffic::Later(VehicleIndex vehicle, const Moment& moment, double dt_s) const {
   Moment later = moment;
   Route route{moment.goal, moment.goal_after};
   const Travel travel = TravelAfter(moment.speed_mps, moment.accel_mps2, dt_s);
-  later.along_m += travel.distance_m;
+  if (moment.changing && changes_[vehicle].to == moment.track) {
+    later.along_m = changes_[vehicle].After(moment.along_m, travel.distance_m);
+  } else {
+    later.along_m += travel.distance_m;
+  }
   later.speed_mps = static_cast<float>(travel.speed_mps);
   while (later.along_m >= city_.track(later.track).length_m) {
     later.along_m -= city_.track(later.track).length_m;
@@ -253,8 +290,8 @@ Traffic::Moment Traffic::Later(const Moment& moment, double dt_s) const {
 
 VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
   STARLING_CHECK(at >= time() && at <= time() + kStep);
-  const Moment moment = Later(MomentAt(vehicle, step_), ToSeconds(at - time()));
-  const Pose pose = city_.PoseAt(moment.track, moment.along_m);
+  const Moment moment = Later(vehicle, MomentAt(vehicle, step_), ToSeconds(at - time()));
+  const Pose pose = PoseOf(vehicle, moment.track, moment.along_m, moment.changing);
   VehicleTruth truth;
   truth.time = at;
   truth.position = pose.position;
@@ -268,28 +305,42 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
   PathArc pending{0, 0};
   bool turns = false;
   bool first = true;
+  const auto add = [&](double length_m, double curvature) {
+    if (first) truth.yaw_rate_radps = truth.speed_mps * curvature;
+    first = false;
+    if (curvature == pending.curvature_per_m) {
+      pending.length_m += length_m;
+    } else {
+      if (pending.length_m > 0) truth.path.Append(pending);
+      pending = {length_m, curvature};
+      turns = true;
+    }
+    covered_m += length_m;
+    return covered_m < wanted_m && truth.path.size() + 1 < PlannedPath::kArcsMax;
+  };
   TrackIndex track = moment.track;
   ConnectionIndex through = moment.through;
   Route route{moment.goal, moment.goal_after};
   double from_m = moment.along_m;
-  while (covered_m < wanted_m) {
+  bool goes_on = true;
+  if (moment.changing && changes_[vehicle].to == track && from_m < changes_[vehicle].end_m()) {
+    const LaneChange& change = changes_[vehicle];
+    const double beside = city_.CurvatureAt(track, from_m);
+    const LaneChange::Displacement now = change.At(from_m);
+    const double half_m = change.arc_m();
+    const double turned_m = change.radius_m() * std::abs(now.turned_rad);
+    const bool turning_back = from_m - change.begin_m > change.length_m / 2.0;
+    add(turning_back ? turned_m : half_m - turned_m, beside + now.curvature_per_m);
+    if (!turning_back) goes_on = add(half_m, beside - now.curvature_per_m);
+    from_m = change.end_m();
+  }
+  while (goes_on) {
     for (const TrackArc& piece : city_.arcs(track)) {
       const double left_m = piece.from_m + piece.arc.length_m - std::max(from_m, piece.from_m);
       if (left_m <= 0) continue;
-      const double curvature = piece.arc.curvature_per_m;
-      if (first) truth.yaw_rate_radps = truth.speed_mps * curvature;
-      first = false;
-      if (curvature == pending.curvature_per_m) {
-        pending.length_m += left_m;
-      } else {
-        if (pending.length_m > 0) truth.path.Append(pending);
-        pending = {left_m, curvature};
-        turns = true;
-      }
-      covered_m += left_m;
-      if (covered_m >= wanted_m || truth.path.size() + 1 == PlannedPath::kArcsMax) break;
+      goes_on = add(left_m, piece.arc.curvature_per_m);
+      if (!goes_on) break;
     }
-    if (truth.path.size() + 1 == PlannedPath::kArcsMax) break;
     from_m = 0;
     if (city_.IsLane(track)) {
       track = city_.TrackOf(through);
@@ -311,8 +362,8 @@ Pose Traffic::TruthAt(VehicleIndex vehicle, SimTime at) const {
   if (SimTime(step * kStep) > at) --step;
   const double dt_s =
       step < oldest ? 0 : ToSeconds(at - SimTime(std::min(step, step_) * kStep));
-  const Moment moment = Later(MomentAt(vehicle, std::clamp(step, oldest, step_)), dt_s);
-  Pose pose = city_.PoseAt(moment.track, moment.along_m);
+  const Moment moment = Later(vehicle, MomentAt(vehicle, std::clamp(step, oldest, step_)), dt_s);
+  Pose pose = PoseOf(vehicle, moment.track, moment.along_m, moment.changing);
   pose.heading_rad = WrapAngle(pose.heading_rad);
   pose.speed_mps = moment.speed_mps;
   return pose;

@@ -39,6 +39,11 @@ struct TrafficCounters {
   std::uint64_t collisions = 0;           // Pairs, once for each contact.
   std::uint64_t emergency_brakings = 0;   // Onsets of more than 4 m/s² of braking.
   std::uint64_t red_light_runs = 0;
+  std::uint64_t lane_changes = 0;
+  // Passages of a junction by a way that leads round, because there was no gap to change lanes.
+  std::uint64_t turns_missed = 0;
+  // Ways chosen at a junction because the planned one led into a street that was full for long.
+  std::uint64_t detours = 0;
   // Onsets of a pair that needs more than 3 m/s² of one of them, or touches within 2 s.
   std::uint64_t near_misses_following = 0;
   std::uint64_t near_misses_crossing = 0;
@@ -108,7 +113,9 @@ class Traffic {
  private:
   // The vehicles on one track, and what was promised to others who will enter it.
   struct Queue {
-    std::vector<VehicleIndex> vehicles;     // The farthest along first.
+    // The farthest along first.  Those among them whose track is another one are changing lanes
+    // and leave this one (AlongOn).
+    std::vector<VehicleIndex> vehicles;
     VehicleIndex departed = kNobody;        // The last one that left it.
     std::uint32_t reserved = 0;             // Committed to come, not here yet.
   };
@@ -131,6 +138,7 @@ class Traffic {
     std::uint16_t goal = 0;
     std::uint16_t goal_after = 0;
     Intent intent = Intent::kIdle;
+    bool changing = false;                  // Lanes, by its LaneChange.
   };
   static_assert(sizeof(Moment) == 32);
   static constexpr std::int64_t kMoments = 32;
@@ -141,7 +149,10 @@ class Traffic {
   struct Tally {
     TrafficCounters counters;
     std::vector<VehicleIndex> leavers;                           // Of their track, in order.
+    std::vector<VehicleIndex> changed;                           // Lanes: they have left the other one.
     std::vector<std::pair<VehicleIndex, VehicleIndex>> touches;
+    std::vector<std::pair<VehicleIndex, LaneIndex>> changes;     // Wanted.
+    std::vector<std::pair<VehicleIndex, ConnectionIndex>> detours;
   };
 
   struct Phase {
@@ -149,7 +160,7 @@ class Traffic {
     void (Traffic::*end)();                 // Once all portions are done; may be null.
     bool junctions;                         // Over junctions instead of tracks.
   };
-  static constexpr std::size_t kPhases = 5;
+  static constexpr std::size_t kPhases = 6;
   static const std::array<Phase, kPhases> kStepPhases;
   static constexpr std::uint32_t kPortions = 64;  // Of a phase.
 
@@ -161,6 +172,7 @@ class Traffic {
   void RunPortion(const Phase& phase, std::uint32_t portion);
   void RunPhase(const Phase& phase);
   void EndStep();
+  void RefreshRoutes();
   void Move(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void Exchange();
   void EnterTrack(VehicleIndex vehicle, TrackIndex track);
@@ -171,7 +183,7 @@ class Traffic {
   const Moment& MomentAt(VehicleIndex vehicle, std::int64_t step) const {
     return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
   }
-  Moment Later(const Moment& moment, double dt_s) const;
+  Moment Later(VehicleIndex vehicle, const Moment& moment, double dt_s) const;
 
   // driving.cc
   void Decide(std::uint32_t begin, std::uint32_t end, Tally* tally);
@@ -186,12 +198,33 @@ class Traffic {
   double ForCornersAhead(const Vehicle& me) const;
   void Remember(VehicleIndex vehicle, std::int64_t step);
 
+  // lane_changing.cc
+  struct Room {
+    double accel_mps2 = 0;                  // Of the one that comes,
+    double cost_mps2 = 0;                   // and what the one behind it loses.
+  };
+  static constexpr double kFarM = 1e6;
+  double AlongOn(VehicleIndex vehicle, TrackIndex track) const;
+  Pose PoseOf(VehicleIndex vehicle, TrackIndex track, double along_m, bool changing) const;
+  std::size_t PlaceIn(LaneIndex lane, double along_m) const;
+  void ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  void ConsiderDetour(VehicleIndex vehicle, Tally* tally) const;
+  LaneIndex LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const;
+  double ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const;
+  std::optional<Room> RoomOn(VehicleIndex vehicle, LaneIndex to, double safe_mps2) const;
+  static double ChangeLengthM(double speed_mps, double width_m);
+  void ChangeLanes();
+  void BeginChange(VehicleIndex vehicle, LaneIndex to);
+  void EndChange(VehicleIndex vehicle);
+  double ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally);
+
   // right_of_way.cc
   void Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void ArbitrateLane(LaneIndex lane);
   void LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally);
   double ForJunction(VehicleIndex vehicle, Tally* tally);
   double ForJunctionsAhead(VehicleIndex vehicle) const;
+  bool IsObstructed(ConnectionIndex way) const;
   double ForOthersCrossing(VehicleIndex vehicle, Tally* tally);
   double ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* tally);
   bool IsCommitted(const Vehicle& me) const { return me.committed == me.through && me.turn_number != 0; }
@@ -200,7 +233,7 @@ class Traffic {
   // At the end of the step that is being worked on; green without a signal.
   LightState LightOf(ConnectionIndex connection) const;
   bool SignalAllows(const Vehicle& me, double to_line_m) const;
-  bool ExitHasRoom(const Vehicle& me, bool reserved) const;
+  bool HasRoom(LaneIndex exit, bool reserved) const;
   bool ClearOfMembers(const Vehicle& me, double to_line_m) const;
   bool ClearOfApproaching(const Vehicle& me, double to_line_m) const;
   bool ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
@@ -218,18 +251,20 @@ class Traffic {
   void FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void FindContactsCrossing(const Crossing& crossing, Tally* tally) const;
   void TakeTouches();
-  bool Overlap(const Vehicle& a, const Vehicle& b) const;
+  bool Overlap(VehicleIndex a, VehicleIndex b) const;
   void PartFrom(VehicleIndex vehicle);
   void Touch(VehicleIndex a, VehicleIndex b);
 
   const City& city_;
   const TrafficConfig config_;
-  const Router router_;
+  Router router_;
+  std::vector<float> waits_s_;            // By lane, for the router.
   const CarFollowing following_;
   Workers workers_;
   Random random_;
   std::vector<Vehicle> vehicles_;
   std::vector<Driver> drivers_;
+  std::vector<LaneChange> changes_;       // By vehicle: the last one.
   std::vector<Queue> queues_;             // By track.
   std::vector<Crossing> crossings_;       // By junction.
   std::vector<VehicleIndex> in_contact_;  // Whose `touching` is not empty.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 
@@ -58,8 +59,42 @@ struct alignas(64) Vehicle {
   bool following_counted : 1 = false;
   bool emergency : 1 = false;
   bool held : 1 = false;                     // Stands because of a contact.
+
+  // Between two lanes: its track is the one that it goes to; see LaneChange.
+  bool changing = false;
 };
 static_assert(sizeof(Vehicle) == 64);
+
+// A vehicle's way from one lane to the one beside it: two arcs, of which the second turns back.
+// It is the way's geometry, whatever the speed.  Until its end the vehicle is in both lanes'
+// queues.
+struct LaneChange {
+  TrackIndex from = 0;
+  TrackIndex to = 0;
+  float begin_m = 0;                         // Along `to`.
+  float length_m = 0;
+  float width_m = 0;                         // From lane to lane; positive to the right.
+  float from_offset_m = 0;                   // Distance along `from` minus that along `to`.
+  std::int64_t last_step = INT64_MIN / 2;    // Of its beginning, then of its end.
+
+  // What lies at `along_m` of `to`: how far to the right of its middle, by how much the heading
+  // is turned clockwise, and the curvature that is added.
+  struct Displacement {
+    double right_m = 0;
+    double turned_rad = 0;
+    double curvature_per_m = 0;
+  };
+  Displacement At(double along_m) const;
+  // Where it is along `to`, `driven_m` after it was at `along_m`.
+  double After(double along_m, double driven_m) const;
+  double radius_m() const {                  // Of both arcs.
+    return (length_m * length_m + width_m * width_m) / (4 * std::abs(width_m));
+  }
+  double arc_m() const {                     // Length of each arc.
+    return radius_m() * std::asin(length_m / (2 * radius_m()));
+  }
+  double end_m() const { return begin_m + length_m; }
+};
 
 // Where it goes, and where from there.
 struct Route {
@@ -74,6 +109,7 @@ struct Driver {
   bool inattentive = false;
   bool late_braker = false;
   Random random{0};
+  std::int64_t since_step = 0;               // On its lane.
 
   // Whom it touches, and until when it stands because of that.  A contact is one from
   // the first overlap until they are apart, however many are in a heap.

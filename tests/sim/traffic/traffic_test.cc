@@ -141,8 +141,9 @@ TEST_F(TrafficTest, MovesAsItsReportedAccelerationAndPathSay) {
   }
 }
 
-TEST_F(TrafficTest, StaysOnThePlanOfThreeSecondsAgo) {
+TEST_F(TrafficTest, StaysOnThePlanOfThreeSecondsAgoUnlessItChangesLanes) {
   Traffic traffic(city_, Some({}, 300));
+  std::uint64_t off_plan = 0;
   for (int start = 0; start < 300; start += 30) {
     traffic.AdvanceTo(At(start));
     std::vector<VehicleTruth> then;
@@ -158,10 +159,13 @@ TEST_F(TrafficTest, StaysOnThePlanOfThreeSecondsAgo) {
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
       const MotionState state{then[i].position, then[i].heading_rad, 0, 0, 0};
       const Pose planned = DriveAlong(state, then[i].path, driven[i]);
-      EXPECT_LT(Norm(planned.position - traffic.Truth(i, traffic.time()).position), 0.05)
-          << "vehicle " << i << " at " << start;
+      const double off_m = Norm(planned.position - traffic.Truth(i, traffic.time()).position);
+      off_plan += off_m >= 0.05;
+      EXPECT_LT(off_m, 1.5 * kLaneWidthM) << "vehicle " << i << " at " << start;
     }
   }
+  EXPECT_GT(traffic.counters().lane_changes, 0u);
+  EXPECT_LE(off_plan, traffic.counters().lane_changes);
 }
 
 TEST_F(TrafficTest, PlanCoversEightSecondsAndSixtyMetres) {

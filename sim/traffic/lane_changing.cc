@@ -1,0 +1,291 @@
+// Who changes lanes, when, and by which way.
+//
+// Source: A. Kesting, M. Treiber, D. Helbing, General lane-changing model MOBIL for
+// car-following models, Transp. Res. Rec. 1999 (2007), equations 2 to 4 and table 1.  The
+// politeness, threshold and safe braking are theirs.  We deviate in two: a lane that leads to
+// where one wants to go is worth the more the nearer the junction is, as in M. Treiber, A.
+// Kesting, Traffic Flow Dynamics (2013), section 14.3; and a change takes its way, as long as the
+// speed asks for, during which a vehicle is in both lanes.
+#include <algorithm>
+#include <cmath>
+
+#include "common/geo/trigonometry.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+namespace {
+
+constexpr std::int64_t kThinkSteps = 5;      // From one thought of the other lanes to the next.
+constexpr std::int64_t kPauseSteps = 40;     // After a change; what is past is known by its lane for 3 s.
+constexpr double kPoliteness = 0.2;
+constexpr double kThresholdMps2 = 0.2;
+constexpr double kSafeMps2 = 2.0;            // What it may cost the one behind.
+constexpr double kUrgentSafeMps2 = 3.0;
+constexpr double kUrgentMps2 = 4.0;          // What the right lane is worth at the junction,
+constexpr double kUrgentFromM = 300;         // and from where on it is worth something.
+constexpr double kLateralMps2 = 1.2;
+constexpr double kRadiusMinM = 9;
+constexpr double kBesideLineM = 8;           // Before the line and behind it nobody changes.
+// With his lane one changes his way through the junction: early enough for those who wait
+// there for what he does.
+constexpr double kStopMps2 = 1.8;
+constexpr double kReactS = 0.7;
+constexpr double kGapMinM = 1.0;
+constexpr float kDetourAfterS = 20;
+constexpr std::int64_t kDetourSteps = 50;
+
+Vec2 RightOf(Vec2 direction) { return {direction.y, -direction.x}; }
+
+}  // namespace
+
+LaneChange::Displacement LaneChange::At(double along_m) const {
+  const double at_m = std::max(0.0, along_m - begin_m);
+  if (at_m >= length_m) return {};
+  const double radius = radius_m();
+  const bool turning_back = at_m > length_m / 2.0;
+  const double to_end_m = turning_back ? length_m - at_m : at_m;
+  const double side = width_m > 0 ? 1 : -1;
+  const double off_m = radius - std::sqrt(radius * radius - to_end_m * to_end_m);
+  Displacement displacement;
+  displacement.right_m = side * (turning_back ? -off_m : off_m - std::abs(width_m));
+  displacement.turned_rad = side * std::asin(to_end_m / radius);
+  displacement.curvature_per_m = side * (turning_back ? -1 : 1) / radius;
+  return displacement;
+}
+
+double LaneChange::After(double along_m, double driven_m) const {
+  const double at_m = std::max(0.0, along_m - begin_m);
+  if (at_m >= length_m) return along_m + driven_m;
+  const double radius = radius_m();
+  const double way_m = 2 * arc_m();
+  const double before_m = at_m < length_m / 2.0 ? radius * std::asin(at_m / radius)
+                                                : way_m - radius * std::asin((length_m - at_m) / radius);
+  const double after_m = before_m + driven_m;
+  if (after_m >= way_m) return end_m() + after_m - way_m;
+  return begin_m + (after_m < way_m / 2 ? radius * std::sin(after_m / radius)
+                                        : length_m - radius * std::sin((way_m - after_m) / radius));
+}
+
+double Traffic::AlongOn(VehicleIndex vehicle, TrackIndex track) const {
+  const Vehicle& me = vehicles_[vehicle];
+  return me.track == track ? me.along_m : me.along_m + changes_[vehicle].from_offset_m;
+}
+
+Pose Traffic::PoseOf(VehicleIndex vehicle, TrackIndex track, double along_m, bool changing) const {
+  Pose pose = city_.PoseAt(track, along_m);
+  if (!changing || changes_[vehicle].to != track) return pose;
+  const LaneChange::Displacement off = changes_[vehicle].At(along_m);
+  pose.position = pose.position + off.right_m * RightOf(HeadingVector(pose.heading_rad));
+  pose.heading_rad += off.turned_rad;
+  return pose;
+}
+
+// The place in a lane's queue behind all that are farther along.
+std::size_t Traffic::PlaceIn(LaneIndex lane, double along_m) const {
+  const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+  return static_cast<std::size_t>(
+      std::ranges::partition_point(vehicles, [&](VehicleIndex other) { return AlongOn(other, lane) >= along_m; }) -
+      vehicles.begin());
+}
+
+void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  const auto lanes = static_cast<std::uint32_t>(city_.lanes().size());
+  for (LaneIndex lane = begin; lane < std::min(end, lanes); ++lane) {
+    const Lane& here = city_.lane(lane);
+    const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+    if (!vehicles.empty()) ConsiderDetour(vehicles.front(), tally);
+    if (here.left == kNoLane && here.right == kNoLane) continue;
+    for (std::size_t i = 0; i < vehicles.size(); ++i) {
+      const VehicleIndex vehicle = vehicles[i];
+      const Vehicle& me = vehicles_[vehicle];
+      if ((step_ + vehicle) % kThinkSteps != 0 || me.track != lane || me.changing || me.turn_number != 0 || me.held ||
+          step_ < changes_[vehicle].last_step + kPauseSteps) {
+        continue;
+      }
+      const VehicleIndex leader = i > 0 ? vehicles[i - 1] : kNobody;
+      const VehicleIndex behind = i + 1 < vehicles.size() ? vehicles[i + 1] : kNobody;
+      if (const LaneIndex to = LaneFor(vehicle, leader, behind); to != kNoLane) tally->changes.emplace_back(vehicle, to);
+    }
+  }
+}
+
+// Queues that wait for each other all around a block never move if nobody goes another way.
+void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const Connection& planned = city_.connection(me.through);
+  if (me.waited_s < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing ||
+      !city_.IsLane(me.track) || HasRoom(planned.to_lane, false)) {
+    return;
+  }
+  const Lane& lane = city_.lane(me.track);
+  // Not all of them the same.
+  for (std::uint32_t i = 0; i < lane.connection_count; ++i) {
+    const ConnectionIndex other = lane.connection_first + (vehicle + i) % lane.connection_count;
+    if (other == me.through || !HasRoom(city_.connection(other).to_lane, false)) continue;
+    tally->detours.emplace_back(vehicle, other);
+    return;
+  }
+}
+
+// The lane that it changes to now.
+LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const LaneIndex lane = me.track;
+  const LaneIndex wanted = router_.Better(drivers_[vehicle].route.goal, lane);
+  const double to_line_m = city_.track(lane).length_m - me.along_m - kHalfLengthM;
+  const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - kVehicleLengthM;
+  const double now = ModelAccel(vehicle, leader, gap_m);
+  double followed = 0;  // What the one behind gains.
+  if (behind != kNobody) {
+    const double behind_m = me.along_m - AlongOn(behind, lane) - kVehicleLengthM;
+    followed = ModelAccel(behind, leader, gap_m + behind_m + kVehicleLengthM) - ModelAccel(behind, vehicle, behind_m);
+  }
+  LaneIndex best = kNoLane;
+  double best_gain = kThresholdMps2;
+  for (const LaneIndex to : {city_.lane(lane).left, city_.lane(lane).right}) {
+    if (to == kNoLane) continue;
+    const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
+    const double bias = to == wanted                                                   ? kThresholdMps2 + urgency
+                        : router_.Better(drivers_[vehicle].route.goal, to) == kNoLane ? 0
+                                                                                      : -kThresholdMps2 - urgency;
+    const std::optional<Room> room = RoomOn(vehicle, to, to == wanted ? kUrgentSafeMps2 : kSafeMps2);
+    if (!room) continue;
+    const double gain = room->accel_mps2 - now + kPoliteness * (followed - room->cost_mps2) + bias;
+    if (gain > best_gain) {
+      best_gain = gain;
+      best = to;
+    }
+  }
+  return best;
+}
+
+// What the car-following model says of `gap_m` behind `leader`, which may be nobody.
+double Traffic::ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const double limit = std::min<double>(city_.track(me.track).speed_limit_mps * me.eagerness, me.ceiling_mps);
+  const double free = following_.Free(me.speed_mps, std::max(limit, 0.1));
+  if (leader == kNobody) return free;
+  return free - following_.Interaction(me.speed_mps, gap_m, me.speed_mps - vehicles_[leader].speed_mps);
+}
+
+// How long a change is at that speed.
+double Traffic::ChangeLengthM(double speed_mps, double width_m) {
+  const double radius = std::max(kRadiusMinM, speed_mps * speed_mps / kLateralMps2);
+  return std::sqrt(std::max(4 * std::abs(width_m) * radius - width_m * width_m, width_m * width_m));
+}
+
+// Whether there is a gap on the lane beside it, and what it would mean.
+std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to, double safe_mps2) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const double speed = me.speed_mps;
+  const double length_m = city_.track(to).length_m;
+  const double here_length_m = city_.track(me.track).length_m;
+  const double along_m = me.along_m * length_m / here_length_m;
+  const double change_m = ChangeLengthM(speed, kLaneWidthM);
+  if (along_m < kBesideLineM + kHalfLengthM + speed ||
+      along_m + kHalfLengthM + kBesideLineM + std::max(change_m, kReactS * speed + speed * speed / (2 * kStopMps2)) >
+          std::min(length_m, here_length_m)) {
+    return std::nullopt;
+  }
+  const std::vector<VehicleIndex>& vehicles = queues_[to].vehicles;
+  const std::size_t place = PlaceIn(to, along_m);
+  Room room;
+  if (place > 0) {
+    const VehicleIndex leader = vehicles[place - 1];
+    const double gap_m = AlongOn(leader, to) - along_m - kVehicleLengthM;
+    if (gap_m < kGapMinM + 0.3 * speed) return std::nullopt;
+    room.accel_mps2 = ModelAccel(vehicle, leader, gap_m);
+    if (room.accel_mps2 < -safe_mps2) return std::nullopt;
+  } else {
+    room.accel_mps2 = ModelAccel(vehicle, kNobody, kFarM);
+  }
+  const auto fits = [&](VehicleIndex behind, double gap_m) {
+    if (gap_m < kGapMinM + 0.3 * vehicles_[behind].speed_mps) return false;
+    const double after = ModelAccel(behind, vehicle, gap_m);
+    if (after < -safe_mps2) return false;
+    const double before =
+        place > 0 ? ModelAccel(behind, vehicles[place - 1],
+                               AlongOn(vehicles[place - 1], to) - along_m + gap_m)
+                  : ModelAccel(behind, kNobody, kFarM);
+    room.cost_mps2 = std::max(0.0, before - after);
+    return true;
+  };
+  if (place < vehicles.size()) {
+    if (!fits(vehicles[place], along_m - AlongOn(vehicles[place], to) - kVehicleLengthM)) return std::nullopt;
+    return room;
+  }
+  // The next one there may still be on its way through the junction.
+  for (const ConnectionIndex number : city_.arriving(to)) {
+    const TrackIndex track = city_.TrackOf(number);
+    if (queues_[track].vehicles.empty()) continue;
+    const VehicleIndex first = queues_[track].vehicles.front();
+    const double gap_m = along_m + city_.track(track).length_m - vehicles_[first].along_m - kVehicleLengthM;
+    if (!fits(first, gap_m)) return std::nullopt;
+  }
+  return room;
+}
+
+// In the portions' order: of two that want the same gap the first one has it.
+void Traffic::ChangeLanes() {
+  for (Tally& tally : tallies_) {
+    for (const auto& [vehicle, to] : tally.changes) {
+      if (RoomOn(vehicle, to, kUrgentSafeMps2)) BeginChange(vehicle, to);
+    }
+    tally.changes.clear();
+    for (const auto& [vehicle, way] : tally.detours) vehicles_[vehicle].through = way;
+    pending_.detours += tally.detours.size();
+    tally.detours.clear();
+  }
+}
+
+void Traffic::BeginChange(VehicleIndex vehicle, LaneIndex to) {
+  Vehicle& me = vehicles_[vehicle];
+  const LaneIndex from = me.track;
+  const double length_m = city_.track(to).length_m;
+  const Pose here = city_.PoseAt(from, me.along_m);
+  // The place beside it: lanes are parallel, but in curves not equally long.
+  double along_m = me.along_m * length_m / city_.track(from).length_m;
+  for (int i = 0; i < 2; ++i) {
+    const Pose there = city_.PoseAt(to, along_m);
+    along_m = std::clamp(along_m + Dot(here.position - there.position, HeadingVector(there.heading_rad)), 0.0, length_m);
+  }
+  const Pose there = city_.PoseAt(to, along_m);
+  const double width_m = Dot(there.position - here.position, RightOf(HeadingVector(there.heading_rad)));
+  // Lanes that are not beside each other here, whatever the network says.
+  if (std::abs(width_m) < kLaneWidthM / 2 || std::abs(width_m) > 2 * kLaneWidthM) return;
+  const double change_m = ChangeLengthM(me.speed_mps, width_m);
+  if (along_m + change_m + kHalfLengthM > length_m) return;
+  LaneChange& change = changes_[vehicle];
+  change.from = from;
+  change.to = to;
+  change.begin_m = static_cast<float>(along_m);
+  change.length_m = static_cast<float>(change_m);
+  change.width_m = static_cast<float>(width_m);
+  change.from_offset_m = static_cast<float>(me.along_m - along_m);
+  change.last_step = step_;
+  me.changing = true;
+  me.along_m = along_m;
+  Insert(vehicle, to);
+  ArriveOnLane(vehicle, to);
+  ++pending_.lane_changes;
+}
+
+void Traffic::EndChange(VehicleIndex vehicle) {
+  vehicles_[vehicle].changing = false;
+  std::vector<VehicleIndex>& left = queues_[changes_[vehicle].from].vehicles;
+  left.erase(std::ranges::find(left, vehicle));
+  changes_[vehicle].last_step = step_;
+}
+
+// For those in front of it on the lane that it leaves.
+double Traffic::ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally) {
+  const TrackIndex lane = changes_[vehicle].from;
+  const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+  const auto at = std::ranges::find(vehicles, vehicle);
+  if (at == vehicles.begin()) return kNoLimitMps2;
+  const VehicleIndex leader = *(at - 1);
+  return BehindLeader(vehicle, leader, AlongOn(leader, lane) - AlongOn(vehicle, lane) - kVehicleLengthM, desired_accel,
+                      tally);
+}
+
+}  // namespace starling::sim
