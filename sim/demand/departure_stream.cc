@@ -91,7 +91,8 @@ bool DepartureStream::Advance(Coming* coming) const {
       }
       break;
   }
-  return coming->time_s < flow.end_s;
+  // A number within no time at all: together, as in SUMO.
+  return coming->time_s < flow.end_s || (flow.gaps == Gaps::kEven && flow.gap_s <= 0);
 }
 
 Departing DepartureStream::Draw(const Departure& departure, std::uint64_t place, std::uint64_t number) const {

@@ -27,7 +27,7 @@ using cloud::Quoted;
 using cloud::XmlText;
 
 constexpr double kTimeMaxS = 1e7;
-constexpr double kFlowEndS = 86'400;      // SUMO's, where a flow does not say
+constexpr double kFlowSeconds = 86'400;   // SUMO's, where neither a flow nor the simulation says
 constexpr double kNumberMax = 1e9;        // of a flow's vehicles
 constexpr double kGapMinS = 1e-3;         // and so 1,000 vehicles in a second
 constexpr double kMetresMax = 1e6;
@@ -83,8 +83,8 @@ class SumoRoutesReader {
                                          "flow", "busStop", "trainStop"});
       if (xml_->failed()) return xml_->failure();
     }
-    Each({"vType"}, [this](pugi::xml_node node) { types_.ReadType(xml_, node); });
-    Each({"vTypeDistribution"}, [this](pugi::xml_node node) {
+    Each({"vType", "vTypeDistribution"}, [this](pugi::xml_node node) {
+      if (node.name() == std::string_view("vType")) return types_.ReadType(xml_, node);
       for (const pugi::xml_node type : node.children("vType")) types_.ReadType(xml_, type);
     });
     Each({"vTypeDistribution"}, [this](pugi::xml_node node) { types_.ReadMix(xml_, node); });
@@ -482,7 +482,7 @@ class SumoRoutesReader {
                                   Quoted(flow.first.id) + ">");
     }
     // With a number and a rate these say when it ends.
-    flow.end_s = Time(node, "end", rates == 1 && counted ? 2 * kTimeMaxS : std::max(kFlowEndS, flow.first.time_s));
+    flow.end_s = Time(node, "end", rates == 1 && counted ? 2 * kTimeMaxS : flow.first.time_s + kFlowSeconds);
     if (flow.end_s < flow.first.time_s) {
       return xml_->Fail(node, "an end of <flow id=" + Quoted(flow.first.id) + "> that is not before its begin, not " +
                                   Quoted(Attribute(node, "end")));
