@@ -14,7 +14,7 @@ struct DemandReportConfig {
   double begin_s = 0;                      // departures from here on are counted,
   double end_s = 1e9;                      // before here
   std::uint64_t seed = 1;                  // of what is drawn
-  // No more departures are looked at; half a second for each million.
+  // No more departures are looked at, so that a flow of a billion is reported in seconds.
   std::uint64_t departures_max = 20'000'000;
 };
 

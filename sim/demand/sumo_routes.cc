@@ -318,6 +318,10 @@ class SumoRoutesReader {
       return std::nullopt;
     }
     if (node.attribute("from") && node.attribute("to")) return FastestRoute(node, departure);
+    if (node.child("stop")) {
+      xml_->Skip(element + " without a route, between its stops");
+      return std::nullopt;
+    }
     xml_->Fail(node, "a route, or edges as from and to, of " + element);
     return std::nullopt;
   }

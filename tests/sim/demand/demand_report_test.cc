@@ -34,6 +34,7 @@ unsupported    (is in the files, and not taken over)
          1  <person> in <routes>
          1  <stop> at other places than lanes and bus stops
          1  <trip> with fromTaz
+         1  <trip> without a route, between its stops
          1  <vehicle> with depart "triggered"
          1  attribute jmDriveAfterRedTime of <vType>
          1  attribute parking of <stop>

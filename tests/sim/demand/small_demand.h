@@ -39,6 +39,7 @@ inline const std::string kSmallRoutes = R"xml(<routes xmlns:xsi="http://www.w3.o
   <trip id="trip" type="line" depart="7" from="wc" to="zo"/>
   <trip id="detour" depart="7" from="xr" to="zo" via="zy"/>
   <trip id="zone" depart="8" fromTaz="1" toTaz="2"/>
+  <trip id="halts" depart="8"><stop busStop="halt" duration="60"/></trip>
   <flow id="even" type="cars" route="ways" begin="10" end="40" number="3"/>
   <flow id="each" route="north" begin="10" end="40" period="12"/>
   <flow id="hour" route="north" begin="10" end="40" vehsPerHour="360" departLane="random"/>

@@ -170,6 +170,7 @@ TEST_F(SumoRoutes, WhatIsNotTakenOverIsCountedByName) {
   EXPECT_EQ(text, R"(1 <person> in <routes>
 1 <stop> at other places than lanes and bus stops
 1 <trip> with fromTaz
+1 <trip> without a route, between its stops
 1 <vehicle> with depart "triggered"
 1 attribute jmDriveAfterRedTime of <vType>
 1 attribute parking of <stop>
