@@ -50,7 +50,7 @@ int ShowDemand(const DemandCommandOptions& options) {
 
 DemandCommand AddDemandCommand(CLI::App* program) {
   CLI::App* const demand =
-      program->add_subcommand("demand", "What SUMO's route files have, and what of it is not supported; drives nothing");
+      program->add_subcommand("demand", "What SUMO's route files have, and what is not supported; drives nothing");
   demand->footer(kExamples);
   const auto options = std::make_shared<DemandCommandOptions>();
   demand->add_option("--network", options->network, "the streets: .net.xml or .net.xml.gz")->required();

@@ -149,7 +149,8 @@ class SumoRoutesReader {
   // EDGE_NUMBER, as SUMO names lanes.
   cloud::LaneIndex FindLane(pugi::xml_node node, std::string_view id) {
     const std::size_t cut = id.rfind('_');
-    const std::optional<EdgeIndex> edge = cut == std::string_view::npos ? std::nullopt : network_.FindEdge(id.substr(0, cut));
+    std::optional<EdgeIndex> edge;
+    if (cut != std::string_view::npos) edge = network_.FindEdge(id.substr(0, cut));
     if (edge && network_.edges()[*edge].function == cloud::EdgeFunction::kNormal) {
       const cloud::StreetEdge& of = network_.edges()[*edge];
       for (std::uint32_t i = 0; i < of.lane_count; ++i) {
@@ -269,10 +270,16 @@ class SumoRoutesReader {
   void ReadDriver(pugi::xml_node node) {
     const std::string_view element = node.name();
     const bool flow = element == "flow";
-    xml_->SkipAttributes(node, {"id", "type", "route", "color", "depart", "begin", "end", "number", "period",
-                                "vehsPerHour", "perHour", "probability", "from", "to", "via", "departLane", "departPos",
-                                "departSpeed", "arrivalPos", "fromTaz", "toTaz", "fromJunction", "toJunction",
-                                "fromXY", "toXY", "fromLonLat", "toLonLat"});
+    if (flow) {
+      xml_->SkipAttributes(node, {"id", "type", "route", "color", "from", "to", "via", "departLane", "departPos",
+                                  "departSpeed", "arrivalPos", "begin", "end", "number", "period", "vehsPerHour",
+                                  "perHour", "probability", "fromTaz", "toTaz", "fromJunction", "toJunction", "fromXY",
+                                  "toXY", "fromLonLat", "toLonLat"});
+    } else {
+      xml_->SkipAttributes(node, {"id", "type", "route", "color", "from", "to", "via", "departLane", "departPos",
+                                  "departSpeed", "arrivalPos", "depart", "fromTaz", "toTaz", "fromJunction",
+                                  "toJunction", "fromXY", "toXY", "fromLonLat", "toLonLat"});
+    }
     xml_->SkipElements(node, {"route", "routeDistribution", "stop"});
     Departure departure;
     departure.id = xml_->Text(node, "id");
@@ -443,14 +450,15 @@ class SumoRoutesReader {
     if (one_route) ahead = demand_.edges(departure->route.index);
     for (const pugi::xml_node child : node.children("stop")) {
       xml_->SkipAttributes(child, {"lane", "busStop", "trainStop", "startPos", "endPos", "duration", "until",
-                                   "friendlyPos"});
+                                   "friendlyPos", "parkingArea", "chargingStation", "containerStop", "edge"});
       xml_->SkipElements(child, {});
       Stop stop;
       const char* const place = child.attribute("trainStop") ? "trainStop" : "busStop";
       if (const pugi::xml_attribute named = child.attribute(place)) {
         const auto found = stop_places_.find(named.value());
         if (found == stop_places_.end()) {
-          return xml_->Fail(child, std::string("a stop that the files have as ") + place + ", not " + Quoted(named.value()));
+          return xml_->Fail(child, std::string("a stop that the files have as ") + place + ", not " +
+                                       Quoted(named.value()));
         }
         stop = found->second;
       } else if (child.attribute("lane")) {

@@ -12,11 +12,10 @@
 
 namespace starling::sim {
 
-// The members of a distribution, as its lists and its children name them.  A failure if the
-// weights are not more than 0 together.
+// Adds up the weights of a mix's members.  A failure if they are not more than 0 together.
 void FinishMix(cloud::XmlText* xml, pugi::xml_node node, Mix* mix);
 
-// Numbers of a list; a failure if there are not `count` of them, or one is negative.
+// The numbers of a list; a failure if there are not `count` of them, or one is negative.
 std::vector<double> Weights(cloud::XmlText* xml, pugi::xml_node node, const char* attribute, std::size_t count);
 
 // Reads <vType> and <vTypeDistribution>.

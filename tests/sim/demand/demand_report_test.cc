@@ -38,7 +38,6 @@ unsupported    (is in the files, and not taken over)
          1  <vehicle> with depart "triggered"
          1  attribute jmDriveAfterRedTime of <vType>
          1  attribute parking of <stop>
-         1  attribute parkingArea of <stop>
 )");
 }
 

@@ -46,8 +46,10 @@ class Departures : public testing::Test {
 
 // What SUMO 1.15 makes of them (--vehroute-output with intended departures).
 TEST_F(Departures, FlowsAreSpacedAsSumoSpacesThem) {
-  EXPECT_THAT(Of("<flow id='a' route='r' begin='10' end='40' number='3'/>"), ElementsAre("a.0@10", "a.1@20", "a.2@30"));
-  EXPECT_THAT(Of("<flow id='b' route='r' begin='10' end='40' period='10'/>"), ElementsAre("b.0@10", "b.1@20", "b.2@30"));
+  EXPECT_THAT(Of("<flow id='a' route='r' begin='10' end='40' number='3'/>"),
+              ElementsAre("a.0@10", "a.1@20", "a.2@30"));
+  EXPECT_THAT(Of("<flow id='b' route='r' begin='10' end='40' period='10'/>"),
+              ElementsAre("b.0@10", "b.1@20", "b.2@30"));
   EXPECT_THAT(Of("<flow id='c' route='r' begin='10' end='30' vehsPerHour='720'/>"),
               ElementsAre("c.0@10", "c.1@15", "c.2@20", "c.3@25"));
   EXPECT_THAT(Of("<flow id='d' route='r' begin='10' number='2' period='7'/>"), ElementsAre("d.0@10", "d.1@17"));
@@ -66,7 +68,8 @@ TEST_F(Departures, FlowsAndVehiclesAreOneRow) {
 }
 
 TEST_F(Departures, ChanceAndExponentialGapsHaveTheirMeans) {
-  Parse("<flow id='a' route='r' end='100000' probability='0.25'/><flow id='b' route='r' end='100000' period='exp(0.5)'/>");
+  Parse("<flow id='a' route='r' end='100000' probability='0.25'/>"
+        "<flow id='b' route='r' end='100000' period='exp(0.5)'/>");
   std::map<std::string, double> counts;
   std::vector<double> gaps;
   double before_s = 0;
@@ -142,7 +145,8 @@ TEST_F(Departures, FollowFromTheSeedAlone) {
 TEST_F(Departures, DoNotDependOnOthers) {
   const std::string flow = "<flow id='a' route='r' end='1000' probability='0.5'/>";
   const auto alone = Of(flow);
-  auto among = Of("<vehicle id='v' route='r' depart='12'/>" + flow + "<flow id='b' route='r' end='1000' period='exp(1)'/>");
+  auto among = Of("<vehicle id='v' route='r' depart='12'/>" + flow +
+                  "<flow id='b' route='r' end='1000' period='exp(1)'/>");
   among.erase(std::remove_if(among.begin(), among.end(), [](const std::string& id) { return !id.starts_with("a."); }),
               among.end());
   EXPECT_EQ(alone, among);

@@ -93,10 +93,12 @@ class Bologna : public testing::Test {
  protected:
   void SetUp() override {
     const char* const data = std::getenv("STARLING_DATA");
-    const fs::path folder = (data != nullptr ? fs::path(data) : fs::path(STARLING_SOURCE_DIR) / "../shared/data") / "bologna";
+    const fs::path all = data != nullptr ? fs::path(data) : fs::path(STARLING_SOURCE_DIR) / "../shared/data";
+    const fs::path folder = all / "bologna";
     if (!fs::exists(folder)) GTEST_SKIP() << folder << " is not there; STARLING_DATA names the folder that holds it";
     net_ = folder / "joined_buslanes.net.xml.gz";
-    for (const char* name : {"joined.rou.xml.gz", "joined_busses.rou.xml", "joined_bus_stops.add.xml", "joined_vtypes.add.xml"}) {
+    for (const char* name :
+         {"joined.rou.xml.gz", "joined_busses.rou.xml", "joined_bus_stops.add.xml", "joined_vtypes.add.xml"}) {
       files_.push_back(folder / name);
     }
   }
@@ -129,7 +131,9 @@ TEST_F(Bologna, DrivesAsItsFilesSay) {
     ++by_type[type.mixed ? demand.type_mixes[type.index].id : demand.types[type.index].id];
     ++by_second[static_cast<std::uint64_t>(departure.time_s)];
     std::string edges;
-    for (const cloud::EdgeIndex edge : demand.edges(departure.route.index)) edges += network.value().edges()[edge].id + " ";
+    for (const cloud::EdgeIndex edge : demand.edges(departure.route.index)) {
+      edges += network.value().edges()[edge].id + " ";
+    }
     EXPECT_EQ(edges, figures.edges_of.at(departure.id)) << departure.id;
     EXPECT_EQ(departure.ends.lane, DepartLane::kBest);
     EXPECT_EQ(departure.ends.arrival_m, -1);
