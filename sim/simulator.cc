@@ -19,6 +19,7 @@
 #include "edge/uplink/endpoint.h"
 #include "sim/city/city.h"
 #include "sim/city/street_city.h"
+#include "sim/demand_command.h"
 #include "sim/fleet/fleet.h"
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/observer.h"
@@ -279,6 +280,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim --certs certs --headless --report out/report.json --picture out/city.png\n"
       "  starling-sim --certs certs --vehicles 200 --cut-at 10 --cut-vehicles 50\n"
       "  starling-sim --certs certs --vehicles 300 --network bologna.net.xml.gz\n"
+      "  starling-sim demand --network city.net.xml.gz --routes cars.rou.xml.gz\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
@@ -315,11 +317,13 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       ->capture_default_str();
   app.add_option("--drain-timeout", drain_timeout_s, "seconds for what is in flight at the end")
       ->capture_default_str();
+  const DemandCommand demand = AddDemandCommand(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : kExitUsage;  // 0: help was asked for
   }
+  if (demand.command->parsed()) return demand.run();
   fleet.obey = !no_obey;
   fleet.certificates = certificates;
   fleet.connect_timeout = seconds(connect_timeout_s);
