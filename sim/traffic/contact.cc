@@ -11,8 +11,8 @@ namespace starling::sim {
 namespace {
 
 constexpr std::int64_t kHoldSteps = 40;
-constexpr double kReachM = 5.0;                // Diagonal of a vehicle, with a margin.
-constexpr double kApartM = 6.0;
+constexpr double kReachM = 0.6;                // By which half diagonals are longer than half lengths.
+constexpr double kApartM = 1.4;                // Beyond their lengths.
 
 // Half the extent of `box` along the unit vector `axis`.
 double Extent(const Box& box, Vec2 axis) {
@@ -32,19 +32,23 @@ bool BoxesOverlap(const Box& a, const Box& b) {
 }
 
 bool Traffic::Overlap(VehicleIndex a, VehicleIndex b) const {
-  const Pose first = PoseOf(a, vehicles_[a].track, vehicles_[a].along_m, vehicles_[a].changing);
-  const Pose second = PoseOf(b, vehicles_[b].track, vehicles_[b].along_m, vehicles_[b].changing);
-  if (NormSquared(first.position - second.position) > kReachM * kReachM) return false;
+  const Vehicle& me = vehicles_[a];
+  const Vehicle& other = vehicles_[b];
+  const Pose first = PoseOf(a, me.track, me.along_m, me.changing);
+  const Pose second = PoseOf(b, other.track, other.along_m, other.changing);
+  const double reach_m = LengthsM(me, other) + kReachM;
+  if (NormSquared(first.position - second.position) > reach_m * reach_m) return false;
   return BoxesOverlap(
-      {first.position, HeadingVector(first.heading_rad), kHalfLengthM, kVehicleWidthM / 2},
-      {second.position, HeadingVector(second.heading_rad), kHalfLengthM, kVehicleWidthM / 2});
+      {first.position, HeadingVector(first.heading_rad), me.half_length_m, KindOf(me).width_m / 2},
+      {second.position, HeadingVector(second.heading_rad), other.half_length_m, KindOf(other).width_m / 2});
 }
 
 void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   for (TrackIndex track = begin; track < end; ++track) {
     const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
     for (std::size_t i = 1; i < vehicles.size(); ++i) {
-      if (AlongOn(vehicles[i - 1], track) - AlongOn(vehicles[i], track) < kReachM &&
+      const double apart_m = AlongOn(vehicles[i - 1], track) - AlongOn(vehicles[i], track);
+      if (apart_m < LengthsM(vehicles_[vehicles[i]], vehicles_[vehicles[i - 1]]) + kReachM &&
           Overlap(vehicles[i], vehicles[i - 1])) {
         tally->touches.emplace_back(vehicles[i], vehicles[i - 1]);
       }
@@ -55,10 +59,10 @@ void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tall
 void Traffic::FindContactsCrossing(const Crossing& crossing, Tally* tally) const {
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
     const Vehicle& me = vehicles_[crossing.members[i]];
-    if (me.along_m + me.committed_offset_m + kHalfLengthM < -2) continue;  // Far before the line.
+    if (me.along_m + me.committed_offset_m + me.half_length_m < -2) continue;  // Far before the line.
     for (std::uint32_t k = i + 1; k < crossing.count; ++k) {
       const Vehicle& other = vehicles_[crossing.members[k]];
-      if (other.along_m + other.committed_offset_m + kHalfLengthM < -2) continue;
+      if (other.along_m + other.committed_offset_m + other.half_length_m < -2) continue;
       if (Overlap(crossing.members[i], crossing.members[k])) tally->touches.emplace_back(crossing.members[i], crossing.members[k]);
     }
   }
@@ -82,7 +86,8 @@ void Traffic::PartFrom(VehicleIndex vehicle) {
   for (VehicleIndex& touched : drivers_[vehicle].touching) {
     if (touched == kNobody) continue;
     const Vehicle& other = vehicles_[touched];
-    if (NormSquared(city_.PoseAt(other.track, other.along_m).position - here) <= kApartM * kApartM) continue;
+    const double apart_m = LengthsM(me, other) + kApartM;
+    if (NormSquared(city_.PoseAt(other.track, other.along_m).position - here) <= apart_m * apart_m) continue;
     std::ranges::replace(drivers_[touched].touching, vehicle, kNobody);
     touched = kNobody;
   }

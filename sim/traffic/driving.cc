@@ -57,12 +57,13 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
     me.held = false;
   }
   const double speed = me.speed_mps;
-  double limit = city_.track(me.track).speed_limit_mps * me.eagerness;
+  const VehicleKind& kind = KindOf(me);
+  double limit = std::min(city_.track(me.track).speed_limit_mps * me.eagerness, kind.speed_max_mps);
   for (const SlowPiece& slow : city_.slow_pieces(city_.track(me.track))) {
     if (me.along_m > slow.from_m && me.along_m < slow.to_m) limit = std::min<double>(limit, slow.speed_mps);
   }
   const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * speed);
-  double wanted = following_.Free(speed, limit);
+  double wanted = kind.following.Free(speed, limit);
   wanted = std::min(wanted, ForSpeedsAhead(me));
   const double free = wanted;
   wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, free, tally));
@@ -125,7 +126,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
   const Vehicle& me = vehicles_[vehicle];
   // `on` begins `start_m` after my own track.
   const auto behind = [&](VehicleIndex other, TrackIndex on, double start_m) {
-    return BehindLeader(vehicle, other, start_m + AlongOn(other, on) - me.along_m - kVehicleLengthM,
+    return BehindLeader(vehicle, other, start_m + AlongOn(other, on) - me.along_m - LengthsM(me, vehicles_[other]),
                         desired_accel, tally);
   };
   const auto behind_departed = [&](VehicleIndex other, double start_m) {
@@ -206,12 +207,13 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
     me.following_counted = false;
   }
   if (gap_m < 0.3) return -kDecelMax;
-  const double base = std::clamp(desired_accel, 0.0, following_.accel_mps2);
-  if (me.late_brake_mps2 > 0 && gap_m > following_.gap_min_m + 0.4 * speed) {
+  const CarFollowing& following = KindOf(me).following;
+  const double base = std::clamp(desired_accel, 0.0, following.accel_mps2);
+  if (me.late_brake_mps2 > 0 && gap_m > following.gap_min_m + 0.4 * speed) {
     if (needed < me.late_brake_mps2) return closing > 0.5 ? 0 : base;
     return -std::min(kDecelMax, 1.25 * needed);
   }
-  const double model = base - following_.Interaction(speed, gap_m, closing);
+  const double model = base - following.Interaction(speed, gap_m, closing);
   // The model brakes hardest where it is late anyway; tyres and a margin bound it.
   return std::max(model, -std::max(3.0, 1.4 * needed));
 }

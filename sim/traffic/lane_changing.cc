@@ -114,14 +114,14 @@ void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
   const Vehicle& me = vehicles_[vehicle];
   const Connection& planned = city_.connection(me.through);
   if (me.waited_s < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing ||
-      !city_.IsLane(me.track) || HasRoom(planned.to_lane, false)) {
+      !city_.IsLane(me.track) || HasRoom(me, planned.to_lane, false)) {
     return;
   }
   const Lane& lane = city_.lane(me.track);
   // Not all of them the same.
   for (std::uint32_t i = 0; i < lane.connection_count; ++i) {
     const ConnectionIndex other = lane.connection_first + (vehicle + i) % lane.connection_count;
-    if (other == me.through || !HasRoom(city_.connection(other).to_lane, false)) continue;
+    if (other == me.through || !HasRoom(me, city_.connection(other).to_lane, false)) continue;
     tally->detours.emplace_back(vehicle, other);
     return;
   }
@@ -132,13 +132,13 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleInd
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex lane = me.track;
   const LaneIndex wanted = router_.Better(drivers_[vehicle].route.goal, lane);
-  const double to_line_m = city_.track(lane).length_m - me.along_m - kHalfLengthM;
-  const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - kVehicleLengthM;
+  const double to_line_m = city_.track(lane).length_m - me.along_m - me.half_length_m;
+  const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - LengthsM(me, vehicles_[leader]);
   const double now = ModelAccel(vehicle, leader, gap_m);
   double followed = 0;  // What the one behind gains.
   if (behind != kNobody) {
-    const double behind_m = me.along_m - AlongOn(behind, lane) - kVehicleLengthM;
-    followed = ModelAccel(behind, leader, gap_m + behind_m + kVehicleLengthM) - ModelAccel(behind, vehicle, behind_m);
+    const double behind_m = me.along_m - AlongOn(behind, lane) - LengthsM(me, vehicles_[behind]);
+    followed = ModelAccel(behind, leader, gap_m + behind_m + 2 * me.half_length_m) - ModelAccel(behind, vehicle, behind_m);
   }
   LaneIndex best = kNoLane;
   double best_gain = kThresholdMps2;
@@ -162,10 +162,11 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleInd
 // What the car-following model says of `gap_m` behind `leader`, which may be nobody.
 double Traffic::ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const {
   const Vehicle& me = vehicles_[vehicle];
-  const double limit = std::min<double>(city_.track(me.track).speed_limit_mps * me.eagerness, me.ceiling_mps);
-  const double free = following_.Free(me.speed_mps, std::max(limit, 0.1));
+  const double limit = std::min({city_.track(me.track).speed_limit_mps * me.eagerness, KindOf(me).speed_max_mps,
+                                 double{me.ceiling_mps}});
+  const double free = KindOf(me).following.Free(me.speed_mps, std::max(limit, 0.1));
   if (leader == kNobody) return free;
-  return free - following_.Interaction(me.speed_mps, gap_m, me.speed_mps - vehicles_[leader].speed_mps);
+  return free - KindOf(me).following.Interaction(me.speed_mps, gap_m, me.speed_mps - vehicles_[leader].speed_mps);
 }
 
 // How long a change is at that speed.
@@ -182,8 +183,8 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
   const double here_length_m = city_.track(me.track).length_m;
   const double along_m = me.along_m * length_m / here_length_m;
   const double change_m = ChangeLengthM(speed, kLaneWidthM);
-  if (along_m < kBesideLineM + kHalfLengthM + speed ||
-      along_m + kHalfLengthM + kBesideLineM + std::max(change_m, kReactS * speed + speed * speed / (2 * kStopMps2)) >
+  if (along_m < kBesideLineM + me.half_length_m + speed ||
+      along_m + me.half_length_m + kBesideLineM + std::max(change_m, kReactS * speed + speed * speed / (2 * kStopMps2)) >
           std::min(length_m, here_length_m)) {
     return std::nullopt;
   }
@@ -192,7 +193,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
   Room room;
   if (place > 0) {
     const VehicleIndex leader = vehicles[place - 1];
-    const double gap_m = AlongOn(leader, to) - along_m - kVehicleLengthM;
+    const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
     if (gap_m < kGapMinM + 0.3 * speed) return std::nullopt;
     room.accel_mps2 = ModelAccel(vehicle, leader, gap_m);
     if (room.accel_mps2 < -safe_mps2) return std::nullopt;
@@ -211,7 +212,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
     return true;
   };
   if (place < vehicles.size()) {
-    if (!fits(vehicles[place], along_m - AlongOn(vehicles[place], to) - kVehicleLengthM)) return std::nullopt;
+    if (!fits(vehicles[place], along_m - AlongOn(vehicles[place], to) - LengthsM(me, vehicles_[vehicles[place]]))) return std::nullopt;
     return room;
   }
   // The next one there may still be on its way through the junction.
@@ -219,7 +220,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
     const TrackIndex track = city_.TrackOf(number);
     if (queues_[track].vehicles.empty()) continue;
     const VehicleIndex first = queues_[track].vehicles.front();
-    const double gap_m = along_m + city_.track(track).length_m - vehicles_[first].along_m - kVehicleLengthM;
+    const double gap_m = along_m + city_.track(track).length_m - vehicles_[first].along_m - LengthsM(me, vehicles_[first]);
     if (!fits(first, gap_m)) return std::nullopt;
   }
   return room;
@@ -254,7 +255,7 @@ void Traffic::BeginChange(VehicleIndex vehicle, LaneIndex to) {
   // Lanes that are not beside each other here, whatever the network says.
   if (std::abs(width_m) < kLaneWidthM / 2 || std::abs(width_m) > 2 * kLaneWidthM) return;
   const double change_m = ChangeLengthM(me.speed_mps, width_m);
-  if (along_m + change_m + kHalfLengthM > length_m) return;
+  if (along_m + change_m + me.half_length_m > length_m) return;
   LaneChange& change = changes_[vehicle];
   change.from = from;
   change.to = to;
@@ -284,8 +285,8 @@ double Traffic::ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* t
   const auto at = std::ranges::find(vehicles, vehicle);
   if (at == vehicles.begin()) return kNoLimitMps2;
   const VehicleIndex leader = *(at - 1);
-  return BehindLeader(vehicle, leader, AlongOn(leader, lane) - AlongOn(vehicle, lane) - kVehicleLengthM, desired_accel,
-                      tally);
+  const double gap_m = AlongOn(leader, lane) - AlongOn(vehicle, lane) - LengthsM(vehicles_[vehicle], vehicles_[leader]);
+  return BehindLeader(vehicle, leader, gap_m, desired_accel, tally);
 }
 
 }  // namespace starling::sim

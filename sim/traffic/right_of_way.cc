@@ -15,7 +15,7 @@ namespace {
 constexpr double kLineMarginM = 1.0;          // Stops this far before the line.
 constexpr double kBeginStopMps2 = 1.5;        // Where braking for the line begins.
 constexpr double kStopMps2 = 3.5;             // Harder than that, a driver goes on.
-constexpr double kRoomM = kVehicleLengthM + 2.4;
+constexpr double kGapM = 2.4;                 // In a queue, as it may be.
 constexpr double kNeverS = 1e6;
 constexpr double kRunnerRedS = 1.3;
 constexpr double kStuckS = 7;
@@ -119,7 +119,7 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
       leader = vehicle;
       continue;
     }
-    const double to_line_m = length_m - me.along_m - kHalfLengthM;
+    const double to_line_m = length_m - me.along_m - me.half_length_m;
     if (to_line_m > kDecideMaxM) return;
     if (IsCommitted(me)) {
       if (to_line_m > 0 && MustGiveUp(me, leader, to_line_m)) GiveUp(vehicle);
@@ -136,7 +136,7 @@ double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   double accel = kNoLimitMps2;
   if (city_.IsLane(me.track) && (me.turn_number == 0 || me.committed == me.through)) {
-    const double to_line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
+    const double to_line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
     if (to_line_m < 0 && !me.over_line) {
       me.over_line = true;
       if (LightOf(me.through).light == Light::kRed) ++tally->counters.red_light_runs;
@@ -153,7 +153,7 @@ double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
 double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
   const Vehicle& me = vehicles_[vehicle];
   const double see_m = SeeM(me.speed_mps);
-  double line_m = city_.track(me.track).length_m - me.along_m - kHalfLengthM;
+  double line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
   if (city_.IsLane(me.track)) line_m += city_.track(city_.TrackOf(me.through)).length_m;
   ConnectionIndex through = me.through;
   Route route = drivers_[vehicle].route;
@@ -168,7 +168,7 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
       break;
     }
     const Track& way = city_.track(city_.TrackOf(through));
-    accel = std::min(accel, SlowDown(me.speed_mps, way.speed_limit_mps, line_m + kHalfLengthM));
+    accel = std::min(accel, SlowDown(me.speed_mps, way.speed_limit_mps, line_m + me.half_length_m));
     line_m += way.length_m;
   }
   return accel;
@@ -203,13 +203,14 @@ bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
 }
 
 // Whether one more finds room there; `reserved`: one of those that are to come is it.
-bool Traffic::HasRoom(LaneIndex exit, bool reserved) const {
+bool Traffic::HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const {
   const Queue& queue = queues_[exit];
   if (queue.vehicles.empty()) return queue.reserved < 8;
   const Vehicle& last = vehicles_[queue.vehicles.back()];
   const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
-  const double room_m = AlongOn(queue.vehicles.back(), exit) - kHalfLengthM + 2.0 * last.speed_mps;
-  return room_m > kRoomM * (others + 1);
+  const double room_m = AlongOn(queue.vehicles.back(), exit) - last.half_length_m + 2.0 * last.speed_mps;
+  // Those that are to come are taken for cars.
+  return room_m > 2 * me.half_length_m + kGapM + (kVehicleLengthM + kGapM) * others;
 }
 
 // `leader` is in front of it on its lane; nobody behind goes before him.
@@ -217,7 +218,7 @@ bool Traffic::MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return false;
   const Connection& connection = city_.connection(me.through);
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
-  if (!SignalAllows(me, to_line_m) || !HasRoom(connection.to_lane, false)) return false;
+  if (!SignalAllows(me, to_line_m) || !HasRoom(me, connection.to_lane, false)) return false;
   if (me.looks_away) return true;
   return ClearOfMembers(me, to_line_m) &&
          (!connection.yields || ClearOfApproaching(me, to_line_m));
@@ -226,7 +227,7 @@ bool Traffic::MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
   if (NeededToStop(me, to_line_m) > kStopMps2) return false;
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return true;
-  return !SignalAllows(me, to_line_m) || !HasRoom(city_.connection(me.through).to_lane, true);
+  return !SignalAllows(me, to_line_m) || !HasRoom(me, city_.connection(me.through).to_lane, true);
 }
 
 bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
@@ -237,17 +238,17 @@ bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
     const ConflictZone* mine = city_.Zone(me.through, other.committed);
     if (mine == nullptr) continue;
     const double centre_m = other.along_m + other.committed_offset_m;
-    if (other.hidden && centre_m + kHalfLengthM < 0) continue;
+    if (other.hidden && centre_m + other.half_length_m < 0) continue;
     const ConflictZone* theirs = city_.Zone(other.committed, me.through);
-    const double rest_m = theirs->leave_m - (centre_m - kHalfLengthM);
+    const double rest_m = theirs->leave_m - (centre_m - other.half_length_m);
     if (rest_m <= 0) continue;
     const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
     if (GoneS(crossing.members[i], rest_m, their_limit) + 0.3 < my_enter_s) continue;
-    const double my_leave_s = LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps,
+    const double my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
                                       PaceAt(me, me.through, mine->leave_m));
     const double their_enter_s =
-        SoonestS(theirs->enter_m - centre_m - kHalfLengthM, other.speed_mps, their_limit);
+        SoonestS(theirs->enter_m - centre_m - other.half_length_m, other.speed_mps, their_limit);
     if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s) < their_enter_s) continue;
     return false;
   }
@@ -263,7 +264,7 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
   }
   const double length_m = city_.track(city_.TrackOf(me.through)).length_m;
   const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
-  const double through_s = LatestS(to_line_m + length_m + kVehicleLengthM, me.speed_mps, my_limit);
+  const double through_s = LatestS(to_line_m + length_m + 2 * me.half_length_m, me.speed_mps, my_limit);
   for (const LaneIndex lane : city_.incoming(connection.junction)) {
     if (lane == me.track) continue;
     const double lane_m = city_.track(lane).length_m;
@@ -277,7 +278,7 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
         continue;
       }
       if (LightOf(other.through).light == Light::kRed) break;
-      if (ComesTooSoon(me, to_line_m, other, other.through, lane_m - other.along_m - kHalfLengthM)) {
+      if (ComesTooSoon(me, to_line_m, other, other.through, lane_m - other.along_m - other.half_length_m)) {
         return false;
       }
     }
@@ -303,12 +304,12 @@ bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incomin
     const double way_m = to_start_m + city_.track(track).length_m;
     const double lane_m = way_m + city_.track(before).length_m;
     for (const VehicleIndex number : queues_[track].vehicles) {
-      if (comes(number, way_m - vehicles_[number].along_m - kHalfLengthM)) return false;
+      if (comes(number, way_m - vehicles_[number].along_m - vehicles_[number].half_length_m)) return false;
     }
     if (before == me.track || way_m > far_m || LightOf(connection).light == Light::kRed) continue;
     for (const VehicleIndex number : queues_[before].vehicles) {
       if (vehicles_[number].track != before) continue;
-      const double their_line_m = lane_m - vehicles_[number].along_m - kHalfLengthM;
+      const double their_line_m = lane_m - vehicles_[number].along_m - vehicles_[number].half_length_m;
       if (their_line_m > far_m) break;
       if (vehicles_[number].through == connection && comes(number, their_line_m)) return false;
     }
@@ -337,7 +338,7 @@ std::optional<ConnectionIndex> Traffic::WayOnFrom(VehicleIndex vehicle, LaneInde
 double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const {
   const Track& track = city_.track(city_.TrackOf(way));
   const LaneIndex exit = city_.connection(way).to_lane;
-  const double rest_m = track.length_m - leave_m - kVehicleLengthM + city_.track(exit).length_m;
+  const double rest_m = track.length_m - leave_m - 2 * me.half_length_m + city_.track(exit).length_m;
   const double free_mps = track.speed_limit_mps;
   if (rest_m > free_mps * free_mps / (2 * kBeginStopMps2)) return free_mps;
   Route route = drivers_[static_cast<std::size_t>(&me - vehicles_.data())].route;
@@ -356,7 +357,7 @@ bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& o
   // Until just before the junction it may drive as fast as its street allows.
   const double their_limit = other.eagerness * std::max(city_.track(city_.TrackOf(their_way)).speed_limit_mps,
                                                         city_.track(city_.connection(their_way).from_lane).speed_limit_mps);
-  const double my_leave_s = LatestS(to_line_m + mine->leave_m + kVehicleLengthM, me.speed_mps,
+  const double my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
                                     PaceAt(me, me.through, mine->leave_m));
   const double their_enter_s = SoonestS(
       their_line_m + city_.Zone(their_way, me.through)->enter_m, other.speed_mps, their_limit);
@@ -366,7 +367,7 @@ bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& o
 double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   const Crossing& crossing = crossings_[city_.connection(me.committed).junction];
-  const double my_front_m = me.along_m + me.committed_offset_m + kHalfLengthM;
+  const double my_front_m = me.along_m + me.committed_offset_m + me.half_length_m;
   const double my_limit = city_.track(city_.TrackOf(me.committed)).speed_limit_mps;
   double accel = kNoLimitMps2;
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
@@ -376,8 +377,8 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
     const ConflictZone* mine = city_.Zone(me.committed, other.committed);
     if (mine == nullptr || my_front_m > mine->enter_m) continue;
     const ConflictZone* theirs = city_.Zone(other.committed, me.committed);
-    const double their_front_m = other.along_m + other.committed_offset_m + kHalfLengthM;
-    const double rest_m = theirs->leave_m + kVehicleLengthM - their_front_m;
+    const double their_front_m = other.along_m + other.committed_offset_m + other.half_length_m;
+    const double rest_m = theirs->leave_m + 2 * other.half_length_m - their_front_m;
     if (rest_m <= 0) continue;
     const bool inside = their_front_m > theirs->enter_m;
     const double to_zone_m = mine->enter_m - my_front_m;
@@ -400,7 +401,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
     if (!inside && first && expected) {
       // Unless I am through well before it comes.
       const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
-      first = LatestS(mine->leave_m + kVehicleLengthM - my_front_m, v,
+      first = LatestS(mine->leave_m + 2 * me.half_length_m - my_front_m, v,
                       PaceAt(me, me.committed, mine->leave_m)) + 0.5 >
               SoonestS(theirs->enter_m - their_front_m, other.speed_mps, their_limit);
     }
@@ -436,11 +437,11 @@ double Traffic::ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* t
   double gap_m = 0;
   if (mine->from_one_lane) {
     const ConflictZone* theirs = city_.Beside(other.committed, me.committed);
-    if (there_m <= here_m || there_m - kHalfLengthM > theirs->leave_m) return kNoLimitMps2;
+    if (there_m <= here_m || there_m - other.half_length_m > theirs->leave_m) return kNoLimitMps2;
     gap_m = there_m - here_m;
   } else {
     if (city_.connection(me.committed).to_lane != city_.connection(other.committed).to_lane ||
-        here_m + kHalfLengthM <= mine->enter_m) {
+        here_m + me.half_length_m <= mine->enter_m) {
       return kNoLimitMps2;
     }
     const double my_rest_m = city_.track(city_.TrackOf(me.committed)).length_m - here_m;
@@ -448,7 +449,7 @@ double Traffic::ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* t
     if (their_rest_m > my_rest_m || (their_rest_m == my_rest_m && beside > vehicle)) return kNoLimitMps2;
     gap_m = my_rest_m - their_rest_m;
   }
-  return BehindLeader(vehicle, beside, gap_m - kVehicleLengthM, following_.accel_mps2, tally);
+  return BehindLeader(vehicle, beside, gap_m - me.half_length_m - other.half_length_m, KindOf(me).following.accel_mps2, tally);
 }
 
 void Traffic::Commit(VehicleIndex vehicle) {

@@ -15,7 +15,7 @@ constexpr double kStepS = ToSeconds(Traffic::kStep);
 constexpr double kDecelMax = 8;                  // What tyres give, m/s².
 constexpr double kPlanTimeS = 8;
 constexpr double kPlanLengthM = 60;
-constexpr double kClearOfJunctionM = kHalfLengthM + 1;
+constexpr double kClearOfJunctionM = 1;           // Behind its tail.
 // Work on the next step is through a little before it begins.
 constexpr double kAheadFactor = 1.1;
 constexpr std::int64_t kRefreshSteps = 4;        // From one place's routes to the next one's.
@@ -23,6 +23,12 @@ constexpr std::int64_t kRefreshSteps = 4;        // From one place's routes to t
 const TrafficConfig& Checked(const TrafficConfig& config) {
   STARLING_CHECK(config.Validate().ok());
   return config;
+}
+
+// How far along a lane one is clear of the junction before it.  A lane that is hardly longer than
+// a vehicle is left before its tail is clear.
+double ClearM(const Vehicle& me, double length_m) {
+  return std::min<double>(me.half_length_m + kClearOfJunctionM, std::max(0.0, length_m - me.half_length_m - 1.5));
 }
 
 }  // namespace
@@ -128,8 +134,6 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
     if (vehicles.empty()) continue;
     const double length_m = city_.track(track).length_m;
     const bool lane = city_.IsLane(track);
-    // A lane that is hardly longer than a vehicle is left before its tail is clear.
-    const double clear_m = std::min(kClearOfJunctionM, std::max(0.0, length_m - kHalfLengthM - 1.5));
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
       if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
       Vehicle& me = vehicles_[vehicles[i]];
@@ -145,7 +149,7 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       me.waited_s = me.speed_mps < 0.1f ? me.waited_s + static_cast<float>(kStepS) : 0;
       if (me.along_m >= length_m) {
         tally->leavers.push_back(vehicles[i]);
-      } else if (lane && me.turn_number != 0 && me.along_m > clear_m &&
+      } else if (lane && me.turn_number != 0 && me.along_m > ClearM(me, length_m) &&
                  track == city_.connection(me.committed).to_lane) {
         me.turn_number = 0;
         me.hidden = false;

@@ -164,6 +164,8 @@ class Traffic {
   static const std::array<Phase, kPhases> kStepPhases;
   static constexpr std::uint32_t kPortions = 64;  // Of a phase.
 
+  const VehicleKind& KindOf(const Vehicle& vehicle) const { return kinds_[vehicle.kind]; }
+
   // placement.cc
   void Place();
 
@@ -233,7 +235,7 @@ class Traffic {
   // At the end of the step that is being worked on; green without a signal.
   LightState LightOf(ConnectionIndex connection) const;
   bool SignalAllows(const Vehicle& me, double to_line_m) const;
-  bool HasRoom(LaneIndex exit, bool reserved) const;
+  bool HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const;
   bool ClearOfMembers(const Vehicle& me, double to_line_m) const;
   bool ClearOfApproaching(const Vehicle& me, double to_line_m) const;
   bool ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
@@ -259,7 +261,7 @@ class Traffic {
   const TrafficConfig config_;
   Router router_;
   std::vector<float> waits_s_;            // By lane, for the router.
-  const CarFollowing following_;
+  std::vector<VehicleKind> kinds_{VehicleKind()};
   Workers workers_;
   Random random_;
   std::vector<Vehicle> vehicles_;

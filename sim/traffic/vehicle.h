@@ -9,6 +9,7 @@
 #include "sim/city/city.h"
 #include "sim/city/random.h"
 #include "sim/city/router.h"
+#include "sim/traffic/car_following.h"
 
 namespace starling::sim {
 
@@ -20,7 +21,14 @@ inline constexpr VehicleIndex kNobody = ~VehicleIndex{0};
 inline constexpr std::size_t kTouchingMax = 4;
 inline constexpr double kVehicleLengthM = 4.6;
 inline constexpr double kVehicleWidthM = 1.8;
-inline constexpr double kHalfLengthM = kVehicleLengthM / 2;
+
+// What vehicles of one kind have in common.
+struct VehicleKind {
+  double length_m = kVehicleLengthM;
+  double width_m = kVehicleWidthM;
+  double speed_max_mps = 1e9;
+  CarFollowing following;
+};
 
 // What a vehicle is doing; the names of the telemetry's intents.
 enum class Intent : std::uint8_t { kIdle, kToPickup, kWithPassenger, kRerouting };
@@ -62,8 +70,15 @@ struct alignas(64) Vehicle {
 
   // Between two lanes: its track is the one that it goes to; see LaneChange.
   bool changing = false;
+  std::uint8_t kind = 0;
+  float half_length_m = static_cast<float>(kVehicleLengthM / 2);
 };
 static_assert(sizeof(Vehicle) == 64);
+
+// From centre to centre of two that touch, one behind the other.
+inline double LengthsM(const Vehicle& a, const Vehicle& b) {
+  return double{a.half_length_m} + double{b.half_length_m};
+}
 
 // A vehicle's way from one lane to the one beside it: two arcs, of which the second turns back.
 // It is the way's geometry, whatever the speed.  Until its end the vehicle is in both lanes'
