@@ -20,6 +20,7 @@
 #include "sim/city/city.h"
 #include "sim/city/street_city.h"
 #include "sim/demand_command.h"
+#include "sim/drive_command.h"
 #include "sim/fleet/fleet.h"
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/observer.h"
@@ -281,6 +282,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim --certs certs --vehicles 200 --cut-at 10 --cut-vehicles 50\n"
       "  starling-sim --certs certs --vehicles 300 --network bologna.net.xml.gz\n"
       "  starling-sim demand --network city.net.xml.gz --routes cars.rou.xml.gz\n"
+      "  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz --trips trips.xml\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
@@ -318,12 +320,14 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   app.add_option("--drain-timeout", drain_timeout_s, "seconds for what is in flight at the end")
       ->capture_default_str();
   const DemandCommand demand = AddDemandCommand(&app);
+  const DriveCommand drive = AddDriveCommand(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : kExitUsage;  // 0: help was asked for
   }
   if (demand.command->parsed()) return demand.run();
+  if (drive.command->parsed()) return drive.run();
   fleet.obey = !no_obey;
   fleet.certificates = certificates;
   fleet.connect_timeout = seconds(connect_timeout_s);

@@ -71,11 +71,12 @@ struct Track {
 inline constexpr double kLateralAccelMps2 = 2.2;
 
 inline constexpr LaneIndex kNoLane = ~LaneIndex{0};
+inline constexpr std::uint32_t kNoStreet = ~std::uint32_t{0};
 
 struct Lane {
   JunctionIndex from_junction = 0;
   JunctionIndex to_junction = 0;
-  ConnectionIndex connection_first = 0;  // The ways on from its end; at least one.
+  ConnectionIndex connection_first = 0;  // The ways on from its end; none where the city ends.
   std::uint32_t connection_count = 0;
   std::uint8_t from_centre = 0;          // 0 is next to the centre line.
   std::uint8_t approach = 0;             // Number of its street at `to_junction`.
@@ -83,6 +84,7 @@ struct Lane {
   // Beside it in the same direction, to change to; kNoLane where there is none, or no room for it.
   LaneIndex left = kNoLane;
   LaneIndex right = kNoLane;
+  std::uint32_t street = kNoStreet;      // The network's edge that it is a lane of.
 };
 
 // Shorter lanes are not changed from.

@@ -59,16 +59,9 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
   STARLING_CHECK(places > 0);
   Random random(seed);
   DrawPlaces(places, random);
-  std::vector<Passage> passages;
-  for (ConnectionIndex i = 0; i < city.connections().size(); ++i) {
-    passages.push_back(PassageOf(city, i));
-    drive_s_.push_back(passages[i].drive_s);
-    delay_s_.push_back(passages[i].delay_s);
-  }
-  observed_s_.resize(lane_count_, 0);
-  table_.resize(places * lane_count_);
+  ExpectTimes();
   noise_ = random.Next();
-  std::vector<double> load(passages.size(), 0);
+  std::vector<double> load(delay_s_.size(), 0);
   for (int round = 1;; ++round) {
     for (PlaceIndex place = 0; place < places; ++place) FillTable(place);
     if (round == kRounds) break;
@@ -78,16 +71,45 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
     for (const Lane& lane : city.lanes()) {
       double used = 0;
       for (std::uint32_t k = 0; k < lane.connection_count; ++k) {
-        used += volume[lane.connection_first + k] / passages[lane.connection_first + k].capacity;
+        used += volume[lane.connection_first + k] / PassageOf(city, lane.connection_first + k).capacity;
       }
       for (std::uint32_t k = 0; k < lane.connection_count; ++k) {
         const ConnectionIndex i = lane.connection_first + k;
         load[i] += (used - load[i]) / round;
         const double over = std::min(load[i], kOverloadMax);
-        delay_s_[i] = (passages[i].delay_s + 4) * (1 + 2 * over * over * over * over) - 4;
+        delay_s_[i] = (PassageOf(city, i).delay_s + 4) * (1 + 2 * over * over * over * over) - 4;
       }
     }
   }
+}
+
+Router::Router(const City& city, std::vector<LaneIndex> places, std::uint64_t seed)
+    : city_(city), lane_count_(city.lanes().size()), lanes_(std::move(places)), noise_(seed) {
+  for (const LaneIndex lane : lanes_) {
+    positions_.push_back(city.PoseAt(lane, city.track(lane).length_m / 2).position);
+  }
+  ExpectTimes();
+}
+
+void Router::ExpectTimes() {
+  for (ConnectionIndex i = 0; i < city_.connections().size(); ++i) {
+    const Passage passage = PassageOf(city_, i);
+    drive_s_.push_back(passage.drive_s);
+    delay_s_.push_back(passage.delay_s);
+  }
+  observed_s_.resize(lane_count_, 0);
+  table_.resize(places() * lane_count_);
+  found_.resize(places(), false);
+}
+
+PlaceIndex Router::PlaceOf(LaneIndex lane) const {
+  const auto at = std::lower_bound(lanes_.begin(), lanes_.end(), lane);
+  STARLING_CHECK(at != lanes_.end() && *at == lane);
+  return static_cast<PlaceIndex>(at - lanes_.begin());
+}
+
+void Router::Find(PlaceIndex place) {
+  if (!found_[place]) FillTable(place);
 }
 
 void Router::DrawPlaces(std::uint32_t places, Random& random) {
@@ -157,6 +179,7 @@ std::vector<double> Router::Volumes(std::uint32_t vehicles) const {
 }
 
 void Router::FillTable(PlaceIndex place) {
+  found_[place] = true;
   const std::uint64_t seed = MixHash(noise_, place);
   // Dijkstra from the place backwards: from the start of a lane on, with changes of lanes
   // and without one on this lane.

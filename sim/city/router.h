@@ -25,7 +25,15 @@ class Router {
   // REQUIRES: places > 0.
   Router(const City& city, std::uint32_t places, std::uint32_t vehicles, std::uint64_t seed);
 
+  // To these lanes, with the expected times alone; nothing is known before Find.
+  Router(const City& city, std::vector<LaneIndex> places, std::uint64_t seed);
+
+  // Finds the ways to a place, once.
+  void Find(PlaceIndex place);
+
   std::uint32_t places() const { return static_cast<std::uint32_t>(lanes_.size()); }
+  // REQUIRES: there is a place at `lane`; the constructor was given them in order.
+  PlaceIndex PlaceOf(LaneIndex lane) const;
   LaneIndex LaneOf(PlaceIndex place) const { return lanes_[place]; }
   Vec2 PositionOf(PlaceIndex place) const { return positions_[place]; }
 
@@ -60,6 +68,7 @@ class Router {
   static constexpr std::uint8_t kRight = 128;
   static constexpr float kObservedWeight = 0.2f;
 
+  void ExpectTimes();
   void DrawPlaces(std::uint32_t places, Random& random);
   void FillTable(PlaceIndex place);
   double LeastDelayS(LaneIndex lane) const;
@@ -73,6 +82,7 @@ class Router {
   std::vector<double> drive_s_;      // Through the junction, by connection.
   std::vector<double> delay_s_;      // To be expected before it.
   std::vector<float> observed_s_;    // On the lane, waiting at its end included, by lane.
+  std::vector<bool> found_;          // By place.
   std::uint64_t noise_ = 0;
   PlaceIndex next_refreshed_ = 0;
   // By place and lane: the number among the lane's connections, and kLeft or kRight.

@@ -191,7 +191,7 @@ RoundedLine RoundCorners(std::span<const Vec2> points, double off_max_m) {
 
 class StreetCityBuilder {
  public:
-  explicit StreetCityBuilder(const StreetNetwork& network) : network_(network) {}
+  StreetCityBuilder(const StreetNetwork& network, StreetPart part) : network_(network), part_(part) {}
 
   Result<StreetCity> Build() {
     if (network_.left_hand()) {
@@ -271,6 +271,47 @@ class StreetCityBuilder {
       all_m += metres[lane];
       ++all;
     }
+    if (part_ == StreetPart::kAll) {
+      ChooseAll(ways);
+    } else {
+      ChooseForEver(ways, metres);
+    }
+    number_.assign(lanes, kNone);
+    for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
+      if (!chosen_[lane]) continue;
+      number_[lane] = static_cast<LaneIndex>(made_.lane_of.size());
+      made_.lane_of.push_back(lane);
+      all_m -= metres[lane];
+      made_.metres += metres[lane];
+    }
+    made_.lanes_left_out = all - made_.lane_of.size();
+    made_.metres_left_out = all_m;
+  }
+
+  // From each lane one comes on, or its street ends as a whole.
+  void ChooseAll(const std::vector<std::vector<std::uint32_t>>& ways) {
+    chosen_.assign(ways.size(), false);
+    for (cloud::LaneIndex lane = 0; lane < ways.size(); ++lane) chosen_[lane] = ForCars(lane);
+    const auto leads = [&](cloud::LaneIndex lane) {
+      return chosen_[lane] && std::ranges::any_of(ways[lane], [&](std::uint32_t to) { return chosen_[to]; });
+    };
+    for (bool again = true; again;) {
+      again = false;
+      for (const cloud::StreetEdge& edge : network_.edges()) {
+        bool ends = true;
+        for (std::uint32_t i = 0; i < edge.lane_count; ++i) ends = ends && !leads(edge.lane_first + i);
+        for (std::uint32_t i = 0; i < edge.lane_count && !ends; ++i) {
+          const cloud::LaneIndex lane = edge.lane_first + i;
+          if (!chosen_[lane] || leads(lane)) continue;
+          chosen_[lane] = false;
+          again = true;
+        }
+      }
+    }
+  }
+
+  void ChooseForEver(const std::vector<std::vector<std::uint32_t>>& ways, const std::vector<double>& metres) {
+    const std::size_t lanes = ways.size();
     // Of each lane one can drive on, whether or not there is a gap to change lanes: lanes that
     // only end are left out, and then perhaps others.
     chosen_.assign(lanes, true);
@@ -295,15 +336,6 @@ class StreetCityBuilder {
         chosen_[lane] = leads;
       }
     }
-    number_.assign(lanes, kNone);
-    for (cloud::LaneIndex lane = 0; lane < lanes; ++lane) {
-      if (!chosen_[lane]) continue;
-      number_[lane] = static_cast<LaneIndex>(made_.lane_of.size());
-      made_.lane_of.push_back(lane);
-      all_m -= metres[lane];
-    }
-    made_.lanes_left_out = all - made_.lane_of.size();
-    made_.metres_left_out = all_m;
   }
 
   LaneIndex NumberOf(cloud::LaneIndex lane) const {
@@ -337,6 +369,7 @@ class StreetCityBuilder {
       SlowAtCorners(&city().tracks_.back(), std::max(of.speed_mps, kSpeedMinMps));
       Lane added;
       added.arterial = of.speed_mps > kArterialMps || network_.edges()[of.edge].lane_count > 1;
+      added.street = of.edge;
       added.left = NumberOf(Beside(lane, 1));
       added.right = NumberOf(Beside(lane, -1));
       city().lanes_.push_back(added);
@@ -490,6 +523,7 @@ class StreetCityBuilder {
   }
 
   const StreetNetwork& network_;
+  const StreetPart part_;
   StreetCity made_;
   std::vector<bool> chosen_;                          // By the network's lane.
   std::vector<LaneIndex> number_;                     // The city's, by the network's lane.
@@ -497,6 +531,8 @@ class StreetCityBuilder {
   std::map<std::pair<cloud::SignalIndex, std::uint32_t>, SignalIndex> signals_;
 };
 
-Result<StreetCity> MakeStreetCity(const StreetNetwork& network) { return StreetCityBuilder(network).Build(); }
+Result<StreetCity> MakeStreetCity(const StreetNetwork& network, StreetPart part) {
+  return StreetCityBuilder(network, part).Build();
+}
 
 }  // namespace starling::sim

@@ -18,14 +18,20 @@ struct StreetCity {
   std::vector<cloud::LaneIndex> lane_of;             // Of the network, by the city's lane.
   // Lanes for cars that are not driven on: from there one cannot come back, or not get there, or
   // they only end.
+  double metres = 0;                                 // Of the lanes that are driven.
   std::uint64_t lanes_left_out = 0;
   double metres_left_out = 0;
   // Turn-arounds, left out but where a lane has no other way on.
   std::uint64_t turnarounds_left_out = 0;
 };
 
+enum class StreetPart : std::uint8_t {
+  kForEver,   // The largest part of which each lane can be reached from each other one.
+  kAll,       // With streets that only begin or only end, too.
+};
+
 // Takes the lanes that passenger cars may use, with their connections, rules of precedence
-// and signals: the largest part of which each lane can be reached from each other one.
+// and signals.  Lanes that end while others of their street go on are left out.
 //
 // Lanes follow their shapes within 0.5 m, with corners rounded and taken slowly; a way through a junction is the
 // smoothest one from lane to lane.  Who gives way is what the network says; where two ways come
@@ -33,7 +39,7 @@ struct StreetCity {
 //
 // Errors: kInvalidArgument if the network has no such part, drives on the left, or has a
 //         junction that is too large.
-Result<StreetCity> MakeStreetCity(const cloud::StreetNetwork& network);
+Result<StreetCity> MakeStreetCity(const cloud::StreetNetwork& network, StreetPart part = StreetPart::kForEver);
 
 // The arcs along a line of points, without a corner: straight, and around each corner an arc
 // that leaves it by at most `off_max_m`.  Starts at points[0] with the heading that is returned.

@@ -93,6 +93,7 @@ double Traffic::LimitedJerk(const Vehicle& me, double wanted) const {
 
 double Traffic::ForSpeedsAhead(const Vehicle& me) const {
   const double corners = ForCornersAhead(me);
+  if (me.leaving) return corners;
   const double left_m = city_.track(me.track).length_m - me.along_m;
   TrackIndex next;
   if (city_.IsLane(me.track)) {
@@ -115,6 +116,7 @@ double Traffic::ForCornersAhead(const Vehicle& me) const {
     }
   };
   look(me.track, -me.along_m);
+  if (me.leaving) return accel;
   double left_m = city_.track(me.track).length_m - me.along_m;
   if (city_.IsLane(me.track)) left_m += city_.track(city_.TrackOf(me.through)).length_m;
   if (left_m < kCornerLookaheadM) look(city_.connection(me.through).to_lane, left_m);
@@ -134,6 +136,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
   };
   if (leader != kNobody) return behind(leader, me.track, 0);
   double accel = kNoLimitMps2;
+  if (me.leaving) return accel;
   double start_m = city_.track(me.track).length_m;  // Of the next track.
   TrackIndex track = me.track;
   ConnectionIndex through = me.through;
@@ -162,7 +165,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     }
   }
   // On from the end of the connection.
-  Route route = drivers_[vehicle].route;
+  Goals route = drivers_[vehicle].route;
   track = city_.connection(through).to_lane;
   while (start_m - me.along_m < lookahead_m) {
     if (!queues_[track].vehicles.empty()) {
@@ -171,7 +174,8 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     start_m += city_.track(track).length_m;
     if (start_m - me.along_m > lookahead_m) break;
     if (city_.IsLane(track)) {
-      through = Follow(&route, track);
+      if (city_.lane(track).connection_count == 0) break;
+      through = Follow(vehicle, &route, track);
       const VehicleIndex departed = queues_[track].departed;
       if (departed != kNobody && departed != vehicle && TailIsOn(departed, track, through)) {
         accel = std::min(accel, behind_departed(departed, start_m));

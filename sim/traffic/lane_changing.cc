@@ -113,7 +113,7 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
 void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
   const Vehicle& me = vehicles_[vehicle];
   const Connection& planned = city_.connection(me.through);
-  if (me.waited_s < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing ||
+  if (me.waited_s < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing || me.leaving ||
       !city_.IsLane(me.track) || HasRoom(me, planned.to_lane, false)) {
     return;
   }
@@ -131,7 +131,7 @@ void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
 LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const {
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex lane = me.track;
-  const LaneIndex wanted = router_.Better(drivers_[vehicle].route.goal, lane);
+  const LaneIndex wanted = Better(vehicle, lane);
   const double to_line_m = city_.track(lane).length_m - me.along_m - me.half_length_m;
   const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - LengthsM(me, vehicles_[leader]);
   const double now = ModelAccel(vehicle, leader, gap_m);
@@ -146,7 +146,7 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleInd
     if (to == kNoLane) continue;
     const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
     const double bias = to == wanted                                                   ? kThresholdMps2 + urgency
-                        : router_.Better(drivers_[vehicle].route.goal, to) == kNoLane ? 0
+                        : Better(vehicle, to) == kNoLane ? 0
                                                                                       : -kThresholdMps2 - urgency;
     const std::optional<Room> room = RoomOn(vehicle, to, to == wanted ? kUrgentSafeMps2 : kSafeMps2);
     if (!room) continue;

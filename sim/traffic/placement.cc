@@ -92,9 +92,6 @@ void Traffic::Place() {
   for (VehicleIndex i = static_cast<VehicleIndex>(order.size()); i > 1; --i) {
     std::swap(order[i - 1], order[random_.Below(i)]);
   }
-  vehicles_.resize(config_.vehicles);
-  drivers_.resize(config_.vehicles);
-  changes_.resize(config_.vehicles);
   std::size_t next = 0;
   for (LaneIndex lane = 0; lane < placed.size(); ++lane) {
     double room_m = city_.track(lane).length_m - kToLineM;
@@ -127,8 +124,8 @@ void Traffic::Place() {
       driver.intent = static_cast<Intent>(random.Below(3));
       driver.since_step = step_;
       Insert(vehicle, lane);
-      Route route = driver.route;
-      me.through = Follow(&route, lane);
+      Goals route = driver.route;
+      me.through = Follow(vehicle, &route, lane);
       for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step);
     }
   }

@@ -123,7 +123,7 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
     if (to_line_m > kDecideMaxM) return;
     if (IsCommitted(me)) {
       if (to_line_m > 0 && MustGiveUp(me, leader, to_line_m)) GiveUp(vehicle);
-    } else if (me.turn_number == 0 && !me.changing) {  // Otherwise its tail is still in the last junction.
+    } else if (me.turn_number == 0 && !me.changing && !me.leaving) {  // Otherwise its tail is still in the last junction.
       const bool yields = city_.connection(me.through).yields && !me.looks_away;
       const double decide_m = yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
       if (to_line_m < decide_m && MayCommit(me, leader, to_line_m)) Commit(vehicle);
@@ -135,6 +135,7 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
 double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   double accel = kNoLimitMps2;
+  if (me.leaving) return me.turn_number != 0 ? ForOthersCrossing(vehicle, tally) : accel;
   if (city_.IsLane(me.track) && (me.turn_number == 0 || me.committed == me.through)) {
     const double to_line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
     if (to_line_m < 0 && !me.over_line) {
@@ -156,13 +157,14 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
   double line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
   if (city_.IsLane(me.track)) line_m += city_.track(city_.TrackOf(me.through)).length_m;
   ConnectionIndex through = me.through;
-  Route route = drivers_[vehicle].route;
+  Goals route = drivers_[vehicle].route;
   double accel = kNoLimitMps2;
   while (line_m < see_m) {
     const LaneIndex lane = city_.connection(through).to_lane;
     line_m += city_.track(lane).length_m;
     if (line_m >= see_m) break;
-    through = Follow(&route, lane);
+    if (city_.lane(lane).connection_count == 0) break;
+    through = Follow(vehicle, &route, lane);
     if (city_.connection(through).yields || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
       accel = std::min(accel, StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2));
       break;
@@ -323,11 +325,12 @@ bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incomin
 
 // The connection that it will take at the end of `lane`, if it comes there soon.
 std::optional<ConnectionIndex> Traffic::WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const {
-  Route route = drivers_[vehicle].route;
+  Goals route = drivers_[vehicle].route;
   ConnectionIndex through = vehicles_[vehicle].through;
   for (int i = 0; i <= kStreetsMax; ++i) {
     const LaneIndex next = city_.connection(through).to_lane;
-    through = Follow(&route, next);
+    if (city_.lane(next).connection_count == 0) return std::nullopt;
+    through = Follow(vehicle, &route, next);
     if (next == lane) return through;
   }
   return std::nullopt;
@@ -341,8 +344,10 @@ double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) c
   const double rest_m = track.length_m - leave_m - 2 * me.half_length_m + city_.track(exit).length_m;
   const double free_mps = track.speed_limit_mps;
   if (rest_m > free_mps * free_mps / (2 * kBeginStopMps2)) return free_mps;
-  Route route = drivers_[static_cast<std::size_t>(&me - vehicles_.data())].route;
-  const ConnectionIndex next = Follow(&route, exit);
+  if (city_.lane(exit).connection_count == 0) return free_mps;
+  const auto vehicle = static_cast<VehicleIndex>(&me - vehicles_.data());
+  Goals route = drivers_[vehicle].route;
+  const ConnectionIndex next = Follow(vehicle, &route, exit);
   if (!city_.connection(next).yields && LightOf(next).light == Light::kGreen) return free_mps;
   return std::min(free_mps, std::max(kCrawlMps, std::sqrt(2 * kBeginStopMps2 * std::max(rest_m, 0.0))));
 }

@@ -48,14 +48,22 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
       router_(city, config.places, config.vehicles, MixHash(config.seed, 1)),
       workers_(config.threads),
       random_(MixHash(config.seed, 2)) {
-  queues_.resize(city.tracks().size());
-  waits_s_.resize(city.lanes().size());
-  crossings_.resize(city.junctions().size());
-  moments_.resize(static_cast<std::size_t>(kMoments) * config.vehicles);
+  Allocate();
+  on_road_ = config.vehicles;
   step_ = -std::llround(config.warm_up_s / kStepS);
   Place();
   AdvanceTo(SimTime());
   counters_ = {};
+}
+
+void Traffic::Allocate() {
+  queues_.resize(city_.tracks().size());
+  waits_s_.resize(city_.lanes().size());
+  crossings_.resize(city_.junctions().size());
+  vehicles_.resize(config_.vehicles);
+  drivers_.resize(config_.vehicles);
+  changes_.resize(config_.vehicles);
+  moments_.resize(static_cast<std::size_t>(kMoments) * config_.vehicles);
 }
 
 void Traffic::AdvanceTo(SimTime now) {
@@ -114,7 +122,11 @@ void Traffic::EndStep() {
   counters_.detours += pending_.detours;
   pending_ = {};
   ++step_;
-  if (step_ % kRefreshSteps == 0) RefreshRoutes();
+  if (entrance_ != nullptr) {
+    Enter();
+  } else if (step_ % kRefreshSteps == 0) {
+    RefreshRoutes();
+  }
 }
 
 // By the time that vehicles take at present.
@@ -146,7 +158,12 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
         me.along_m += travel.distance_m;
       }
       me.speed_mps = static_cast<float>(travel.speed_mps);
-      me.waited_s = me.speed_mps < 0.1f ? me.waited_s + static_cast<float>(kStepS) : 0;
+      if (me.speed_mps < 0.1f) {
+        me.waited_s += static_cast<float>(kStepS);
+        ++drivers_[vehicles[i]].stood_steps;
+      } else {
+        me.waited_s = 0;
+      }
       if (me.along_m >= length_m) {
         tally->leavers.push_back(vehicles[i]);
       } else if (lane && me.turn_number != 0 && me.along_m > ClearM(me, length_m) &&
@@ -168,7 +185,12 @@ void Traffic::Exchange() {
     for (const VehicleIndex vehicle : tally.leavers) {
       Vehicle& me = vehicles_[vehicle];
       if (me.changing) EndChange(vehicle);
-      while (me.along_m >= city_.track(me.track).length_m) {
+      while (me.track != kOffRoad && me.along_m >= city_.track(me.track).length_m) {
+        if (me.leaving) {
+          Leave(vehicle);
+          break;
+        }
+        if (entrance_ != nullptr) CountLane(vehicle);
         const double length_m = city_.track(me.track).length_m;
         const bool from_lane = city_.IsLane(me.track);
         me.along_m -= length_m;
@@ -177,9 +199,8 @@ void Traffic::Exchange() {
                                       : city_.connection(me.through).to_lane);
         if (from_lane) {
           const LaneIndex lane = city_.connection(me.through).from_lane;
-          const Driver& driver = drivers_[vehicle];
-          if (router_.Better(driver.route.goal, lane) != kNoLane) ++pending_.turns_missed;
-          router_.Observe(lane, kStepS * static_cast<double>(step_ - driver.since_step));
+          if (Better(vehicle, lane) != kNoLane) ++pending_.turns_missed;
+          router_.Observe(lane, kStepS * static_cast<double>(step_ - drivers_[vehicle].since_step));
           if (!IsCommitted(me)) Commit(vehicle);  // It slid over the line.
           me.committed_offset_m = 0;
         } else {
@@ -210,18 +231,43 @@ void Traffic::Insert(VehicleIndex vehicle, TrackIndex track) {
   vehicles.insert(at, vehicle);
 }
 
-// The way on from `lane`, for one who comes there.
-ConnectionIndex Traffic::Follow(Route* route, LaneIndex lane) const {
+// The way on from `lane`, for one who comes there; any number where there is none.
+ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex lane) const {
+  if (city_.lane(lane).connection_count == 0) return 0;
+  if (route->goal == kOwnWay) {
+    const std::span<const StreetIndex> way = entrance_->trips[vehicle].way;
+    const StreetIndex street = city_.lane(lane).street;
+    const std::size_t at = route->goal_after;
+    if (way[at] != street && at + 1 < way.size() && way[at + 1] == street) ++route->goal_after;
+    return entrance_->ways.Next(way, route->goal_after, lane);
+  }
   if (lane == router_.LaneOf(route->goal)) route->goal = route->goal_after;
   return router_.Next(route->goal, lane);
+}
+
+// The lane beside it that it had better be in.
+LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
+  const Goals& route = drivers_[vehicle].route;
+  if (route.goal != kOwnWay) return router_.Better(route.goal, lane);
+  return entrance_->ways.Better(entrance_->trips[vehicle].way, route.goal_after, lane);
 }
 
 void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   Vehicle& me = vehicles_[vehicle];
   Driver& driver = drivers_[vehicle];
-  const bool arrived = lane == router_.LaneOf(driver.route.goal);
-  me.through = Follow(&driver.route, lane);
+  const bool arrived = entrance_ == nullptr && lane == router_.LaneOf(driver.route.goal);
+  me.through = Follow(vehicle, &driver.route, lane);
   me.over_line = false;
+  if (entrance_ != nullptr) {
+    const bool off_way = driver.route.goal == kOwnWay &&
+                         entrance_->trips[vehicle].way[driver.route.goal_after] != city_.lane(lane).street;
+    if (off_way) {
+      FindWayBack(vehicle);
+      me.through = Follow(vehicle, &driver.route, lane);
+    }
+    me.leaving = EndsOn(vehicle, lane);
+    if (city_.lane(lane).connection_count == 0) return;
+  }
   const Vec2 here = city_.arcs(lane)[0].start;
   if (arrived) {
     ++pending_.trips;
@@ -231,7 +277,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
     } else {
       driver.intent = driver.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
     }
-  } else if (driver.random.Chance(config_.reroute_chance)) {
+  } else if (entrance_ == nullptr && driver.random.Chance(config_.reroute_chance)) {
     // The way through the next junction is planned already; the goal is from there on.
     driver.route.goal = DrawGoal(&driver.random, here);
     if (driver.intent == Intent::kWithPassenger) driver.intent = Intent::kRerouting;
@@ -271,7 +317,7 @@ void Traffic::SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps,
 // Where it is `dt_s` later, on whatever track that is.
 Traffic::Moment Traffic::Later(VehicleIndex vehicle, const Moment& moment, double dt_s) const {
   Moment later = moment;
-  Route route{moment.goal, moment.goal_after};
+  Goals route{moment.goal, moment.goal_after};
   const Travel travel = TravelAfter(moment.speed_mps, moment.accel_mps2, dt_s);
   if (moment.changing && changes_[vehicle].to == moment.track) {
     later.along_m = changes_[vehicle].After(moment.along_m, travel.distance_m);
@@ -280,12 +326,16 @@ Traffic::Moment Traffic::Later(VehicleIndex vehicle, const Moment& moment, doubl
   }
   later.speed_mps = static_cast<float>(travel.speed_mps);
   while (later.along_m >= city_.track(later.track).length_m) {
+    if (city_.IsLane(later.track) && city_.lane(later.track).connection_count == 0) {
+      later.along_m = city_.track(later.track).length_m;  // It is about to leave the city.
+      break;
+    }
     later.along_m -= city_.track(later.track).length_m;
     if (city_.IsLane(later.track)) {
       later.track = city_.TrackOf(later.through);
     } else {
       later.track = city_.connection(later.through).to_lane;
-      later.through = Follow(&route, later.track);
+      later.through = Follow(vehicle, &route, later.track);
     }
   }
   later.goal = static_cast<std::uint16_t>(route.goal);
@@ -324,7 +374,7 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
   };
   TrackIndex track = moment.track;
   ConnectionIndex through = moment.through;
-  Route route{moment.goal, moment.goal_after};
+  Goals route{moment.goal, moment.goal_after};
   double from_m = moment.along_m;
   bool goes_on = true;
   if (moment.changing && changes_[vehicle].to == track && from_m < changes_[vehicle].end_m()) {
@@ -346,11 +396,16 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
       if (!goes_on) break;
     }
     from_m = 0;
+    if (!goes_on) break;
     if (city_.IsLane(track)) {
+      if (city_.lane(track).connection_count == 0) {
+        add(wanted_m, 0);  // The city ends: as if it went straight on.
+        break;
+      }
       track = city_.TrackOf(through);
     } else {
       track = city_.connection(through).to_lane;
-      through = Follow(&route, track);
+      through = Follow(vehicle, &route, track);
     }
   }
   truth.path.Append(pending);
@@ -375,19 +430,26 @@ Pose Traffic::TruthAt(VehicleIndex vehicle, SimTime at) const {
 
 std::uint32_t Traffic::StoppedVehicles() const {
   std::uint32_t stopped = 0;
-  for (VehicleIndex i = 0; i < size(); ++i) stopped += MomentAt(i, step_).speed_mps < 0.1f;
+  for (VehicleIndex i = 0; i < size(); ++i) stopped += OnRoad(i) && MomentAt(i, step_).speed_mps < 0.1f;
   return stopped;
+}
+
+std::uint32_t Traffic::StandingVehicles(double seconds) const {
+  return static_cast<std::uint32_t>(std::ranges::count_if(vehicles_, [&](const Vehicle& vehicle) {
+    return vehicle.track != kOffRoad && vehicle.waited_s > seconds;
+  }));
 }
 
 double Traffic::MeanSpeed() const {
   double sum = 0;
-  for (VehicleIndex i = 0; i < size(); ++i) sum += MomentAt(i, step_).speed_mps;
-  return sum / size();
+  for (VehicleIndex i = 0; i < size(); ++i) sum += OnRoad(i) ? double{MomentAt(i, step_).speed_mps} : 0;
+  return on_road_ > 0 ? sum / on_road_ : 0;
 }
 
 std::uint64_t Traffic::Digest() const {
   std::uint64_t digest = counters_.updates;
   for (VehicleIndex i = 0; i < size(); ++i) {
+    if (!OnRoad(i)) continue;
     const Moment& moment = MomentAt(i, step_);
     digest = MixHash(digest, moment.track);
     digest = MixHash(digest, std::bit_cast<std::uint64_t>(moment.along_m));

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "sim/city/city.h"
 #include "sim/city/router.h"
 #include "sim/traffic/car_following.h"
+#include "sim/traffic/entrance.h"
 #include "sim/traffic/sim_time.h"
 #include "sim/traffic/traffic_config.h"
 #include "sim/traffic/vehicle.h"
@@ -74,10 +76,30 @@ class Traffic {
   // REQUIRES: config.Validate().ok(); config.vehicles <= RoomIn(city)
   Traffic(const City& city, const TrafficConfig& config);
 
+  // An empty city, which the demand's vehicles enter and leave: at the end of the last street of
+  // their way, or, `strayed`, where the city ends.  Who misses a turn goes by the way that was
+  // expected to be the fastest from there.  `config.vehicles` is how many there are at once at
+  // most, the others wait; places, warm_up_s and reroute_chance are not used.  City and demand,
+  // which is of the city's network, must outlive it.
+  // REQUIRES: config.Validate().ok(); demand.types.size() <= kKindsMax
+  Traffic(const City& city, const Demand& demand, const TrafficConfig& config);
+  static constexpr std::size_t kKindsMax = 256;
+
+  // With a demand only:
+  std::vector<TripRecord> TakeFinished();
+  std::uint32_t Waiting() const;           // Whose time has come, but there was no room.
+  std::uint64_t NotDriven() const { return entrance_->not_driven; }  // Their streets are not for cars.
+  bool Finished() const;                   // Nobody is there and nobody will come.
+  const std::string& IdOf(VehicleIndex vehicle) const { return entrance_->trips[vehicle].record.id; }
+
   // How many vehicles find a place in it at the start, at most.
   static std::uint32_t RoomIn(const City& city);
 
+  // Vehicle numbers are below this one; with a demand not all are on the road at a time.
   VehicleIndex size() const { return static_cast<VehicleIndex>(vehicles_.size()); }
+
+  bool OnRoad(VehicleIndex vehicle) const { return vehicles_[vehicle].track != kOffRoad; }
+  std::uint32_t on_road() const { return on_road_; }
 
   // The beginning of the present step.
   SimTime time() const { return SimTime(step_ * kStep); }
@@ -94,7 +116,7 @@ class Traffic {
   void SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps, double decel_mps2);
 
   // The vehicle at `at`.
-  // REQUIRES: time() <= at <= time() + kStep
+  // REQUIRES: it is on the road; time() <= at <= time() + kStep
   VehicleTruth Truth(VehicleIndex vehicle, SimTime at) const;
 
   // Where it is at `at`: exact in the last 3 s and in the present step, after that by constant
@@ -106,6 +128,7 @@ class Traffic {
   // At the beginning of the present step, by a walk over all vehicles.
   std::uint32_t StoppedVehicles() const;  // Slower than 0.1 m/s.
   double MeanSpeed() const;               // m/s
+  std::uint32_t StandingVehicles(double seconds) const;  // For longer than that.
 
   // A hash of every vehicle's motion, for replay tests.
   std::uint64_t Digest() const;
@@ -169,7 +192,17 @@ class Traffic {
   // placement.cc
   void Place();
 
+  // entering.cc
+  void Enter();
+  bool TryEnter(StreetIndex street, const Departing& departing);
+  bool EnterAt(const Departing& departing, LaneIndex lane, double along_m, double speed_mps);
+  void FindWayBack(VehicleIndex vehicle);
+  bool EndsOn(VehicleIndex vehicle, LaneIndex lane) const;
+  void CountLane(VehicleIndex vehicle);
+  void Leave(VehicleIndex vehicle);
+
   // traffic.cc
+  void Allocate();
   void Work(std::uint32_t until);
   void RunPortion(const Phase& phase, std::uint32_t portion);
   void RunPhase(const Phase& phase);
@@ -181,7 +214,8 @@ class Traffic {
   void Insert(VehicleIndex vehicle, TrackIndex track);
   void ArriveOnLane(VehicleIndex vehicle, LaneIndex lane);
   PlaceIndex DrawGoal(Random* random, Vec2 from) const;
-  ConnectionIndex Follow(Route* route, LaneIndex lane) const;
+  ConnectionIndex Follow(VehicleIndex vehicle, Goals* route, LaneIndex lane) const;
+  LaneIndex Better(VehicleIndex vehicle, LaneIndex lane) const;
   const Moment& MomentAt(VehicleIndex vehicle, std::int64_t step) const {
     return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
   }
@@ -264,6 +298,8 @@ class Traffic {
   std::vector<VehicleKind> kinds_{VehicleKind()};
   Workers workers_;
   Random random_;
+  std::unique_ptr<Entrance> entrance_;    // Null without a demand.
+  std::uint32_t on_road_ = 0;
   std::vector<Vehicle> vehicles_;
   std::vector<Driver> drivers_;
   std::vector<LaneChange> changes_;       // By vehicle: the last one.

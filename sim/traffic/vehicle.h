@@ -15,6 +15,7 @@ namespace starling::sim {
 
 using VehicleIndex = std::uint32_t;
 
+inline constexpr TrackIndex kOffRoad = ~TrackIndex{0};
 inline constexpr VehicleIndex kNobody = ~VehicleIndex{0};
 
 // Contacts of one vehicle at one time; a further one is neither counted nor felt.
@@ -67,6 +68,7 @@ struct alignas(64) Vehicle {
   bool following_counted : 1 = false;
   bool emergency : 1 = false;
   bool held : 1 = false;                     // Stands because of a contact.
+  bool leaving : 1 = false;                  // The city, at the end of its lane.
 
   // Between two lanes: its track is the one that it goes to; see LaneChange.
   bool changing = false;
@@ -111,20 +113,23 @@ struct LaneChange {
   double end_m() const { return begin_m + length_m; }
 };
 
-// Where it goes, and where from there.
-struct Route {
+// Where it goes, and where from there.  With a way of its own `goal` is kOwnWay and `goal_after`
+// the place in it.
+struct Goals {
   PlaceIndex goal = 0;
   PlaceIndex goal_after = 0;
 };
+inline constexpr PlaceIndex kOwnWay = 0xffff;
 
 // What changes when it comes to another street, or into contact.
 struct Driver {
-  Route route;
+  Goals route;
   Intent intent = Intent::kIdle;
   bool inattentive = false;
   bool late_braker = false;
   Random random{0};
   std::int64_t since_step = 0;               // On its lane.
+  std::uint32_t stood_steps = 0;             // In all.
 
   // Whom it touches, and until when it stands because of that.  A contact is one from
   // the first overlap until they are apart, however many are in a heap.

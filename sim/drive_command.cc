@@ -1,0 +1,253 @@
+#include "sim/drive_command.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "cloud/streets/sumo_network.h"
+#include "sim/city/street_city.h"
+#include "sim/demand/sumo_routes.h"
+#include "sim/traffic/traffic.h"
+
+namespace starling::sim {
+namespace {
+
+constexpr int kExitFailed = 1;
+constexpr int kExitInterrupted = 130;
+constexpr double kJammedS = 300;
+
+constexpr const char* kExamples = R"(Examples:
+  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz,types.add.xml --trips trips.xml
+  starling-sim drive --network city.net.xml --routes cars.rou.xml --end 3600 --mistakes --json | jq .mean_speed_mps
+
+Vehicles set off when the routes say, wait where there is no room, and leave at the end of their
+way.  Those whose streets are not for passenger cars (buses on lanes of their own) are counted
+and do not drive.  Ctrl-C ends it early; what was written is kept.
+
+Exit codes: 0 driven, 1 an input cannot be read or an output not be written, 2 wrong usage,
+130 ended early.)";
+
+struct DriveOptions {
+  std::string network;
+  std::vector<std::string> routes;
+  std::vector<std::string> signals;
+  DemandOptions reading;
+  TrafficConfig traffic;
+  double end_s = 24 * 3600;
+  bool mistakes = false;
+  std::string trips;
+  bool json = false;
+};
+
+volatile std::sig_atomic_t interrupted = 0;
+void OnSignal(int) { interrupted = 1; }
+
+int Fail(std::string_view message) {
+  std::fprintf(stderr, "starling-sim: %.*s\n", static_cast<int>(message.size()), message.data());
+  return kExitFailed;
+}
+
+struct Sums {
+  std::uint64_t trips = 0;
+  std::uint64_t strayed = 0;
+  double duration_s = 0;
+  double route_m = 0;
+  double lost_s = 0;
+  double waited_s = 0;
+  double delay_s = 0;
+
+  void Add(const TripRecord& trip) {
+    ++trips;
+    strayed += trip.strayed;
+    const double took_s = trip.arrival_s - trip.depart_s;
+    duration_s += took_s;
+    route_m += trip.route_m;
+    lost_s += std::max(0.0, took_s - trip.free_s);
+    waited_s += trip.waited_s;
+    delay_s += trip.depart_s - trip.planned_s;
+  }
+  double Mean(double sum) const { return trips > 0 ? sum / static_cast<double>(trips) : 0; }
+};
+
+// SUMO's tripinfo.  Source: https://sumo.dlr.de/docs/Simulation/Output/TripInfo.html
+class TripWriter {
+ public:
+  explicit TripWriter(const std::string& path) : file_(path.empty() ? nullptr : std::fopen(path.c_str(), "w"), &Close) {
+    if (file_ != nullptr) std::fputs("<tripinfos>\n", file_.get());
+  }
+  bool ok() const { return file_ != nullptr; }
+  void Write(const TripRecord& trip) {
+    if (file_ == nullptr) return;
+    const double took_s = trip.arrival_s - trip.depart_s;
+    std::string id;
+    for (const char letter : trip.id) {
+      switch (letter) {
+        case '&': id += "&amp;"; break;
+        case '<': id += "&lt;"; break;
+        case '"': id += "&quot;"; break;
+        default: id += letter;
+      }
+    }
+    std::fprintf(file_.get(),
+                 "    <tripinfo id=\"%s\" depart=\"%.2f\" departDelay=\"%.2f\" arrival=\"%.2f\" duration=\"%.2f\" "
+                 "routeLength=\"%.2f\" waitingTime=\"%.2f\" timeLoss=\"%.2f\"/>\n",
+                 id.c_str(), trip.depart_s, trip.depart_s - trip.planned_s, trip.arrival_s, took_s, trip.route_m,
+                 trip.waited_s, std::max(0.0, took_s - trip.free_s));
+  }
+  // False if not everything could be written.
+  bool Finish() {
+    if (file_ == nullptr) return true;
+    std::fputs("</tripinfos>\n", file_.get());
+    const bool failed = std::ferror(file_.get()) != 0;
+    return std::fclose(file_.release()) == 0 && !failed;
+  }
+
+ private:
+  static void Close(std::FILE* file) { (void)std::fclose(file); }
+  std::unique_ptr<std::FILE, void (*)(std::FILE*)> file_;
+};
+
+unsigned long long Wide(std::uint64_t count) { return count; }
+
+std::string Summary(const Traffic& traffic, const Sums& sums, double wall_s, bool json) {
+  const double now_s = SecondsOf(traffic.time());
+  const TrafficCounters& counters = traffic.counters();
+  const std::uint32_t jammed = traffic.StandingVehicles(kJammedS);
+  const double speed_mps = sums.duration_s > 0 ? sums.route_m / sums.duration_s : 0;
+  if (json) {
+    const boost::json::object report = {
+        {"simulated_s", now_s},
+        {"wall_s", wall_s},
+        {"vehicle_updates", counters.updates},
+        {"updates_per_s", static_cast<double>(counters.updates) / wall_s},
+        {"trips", sums.trips},
+        {"on_road", traffic.on_road()},
+        {"waiting_to_enter", traffic.Waiting()},
+        {"not_for_cars", traffic.NotDriven()},
+        {"strayed", sums.strayed},
+        {"mean_travel_time_s", sums.Mean(sums.duration_s)},
+        {"mean_speed_mps", speed_mps},
+        {"mean_route_m", sums.Mean(sums.route_m)},
+        {"mean_time_loss_s", sums.Mean(sums.lost_s)},
+        {"mean_waiting_s", sums.Mean(sums.waited_s)},
+        {"mean_depart_delay_s", sums.Mean(sums.delay_s)},
+        {"lane_changes", counters.lane_changes},
+        {"turns_missed", counters.turns_missed},
+        {"detours", counters.detours},
+        {"collisions", counters.collisions},
+        {"red_light_runs", counters.red_light_runs},
+        {"emergency_brakings", counters.emergency_brakings},
+        {"jammed", jammed},
+    };
+    return boost::json::serialize(report) + "\n";
+  }
+  char text[2048];
+  std::snprintf(text, sizeof text,
+                "%.0f s simulated in %.1f s (%.0f times real time, %.2f million updates/s)\n"
+                "trips finished        %10llu\n"
+                "on the road           %10u\n"
+                "waiting to enter      %10u\n"
+                "not for cars          %10llu\n"
+                "mean travel time      %10.1f s\n"
+                "mean speed            %10.2f m/s\n"
+                "mean way              %10.0f m\n"
+                "mean time lost        %10.1f s, of which standing %.1f s\n"
+                "mean delay of entry   %10.1f s\n"
+                "changes of lanes      %10llu; turns missed %llu, detours %llu, strayed %llu\n"
+                "collisions            %10llu; red lights run %llu, emergency brakings %llu\n"
+                "standing for > 5 min  %10u%s\n",
+                now_s, wall_s, now_s / wall_s, static_cast<double>(counters.updates) / wall_s * 1e-6, Wide(sums.trips),
+                traffic.on_road(), traffic.Waiting(), Wide(traffic.NotDriven()), sums.Mean(sums.duration_s), speed_mps,
+                sums.Mean(sums.route_m), sums.Mean(sums.lost_s), sums.Mean(sums.waited_s), sums.Mean(sums.delay_s),
+                Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
+                Wide(counters.collisions), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
+                jammed > 0 ? ": a jam that does not dissolve" : "");
+  return text;
+}
+
+int Drive(const DriveOptions& options) {
+  Result<cloud::StreetNetwork> network = cloud::ReadSumoNetwork(options.network);
+  if (!network.ok()) return Fail(network.status().message());
+  for (const std::string& path : options.signals) {
+    if (const Status status = cloud::AddSumoSignals(path, &network.value()); !status.ok()) return Fail(status.message());
+  }
+  const Result<Demand> demand = ReadSumoDemand(options.routes, network.value(), options.reading);
+  if (!demand.ok()) return Fail(demand.status().message());
+  const Result<StreetCity> made = MakeStreetCity(network.value(), StreetPart::kAll);
+  if (!made.ok()) return Fail(made.status().message());
+  if (demand.value().types.size() > Traffic::kKindsMax) {
+    return Fail("the routes have " + std::to_string(demand.value().types.size()) + " types of vehicles; at most " +
+                std::to_string(Traffic::kKindsMax) + " are driven");
+  }
+  TrafficConfig config = options.mistakes ? TrafficConfig() : TrafficConfig::PerfectDrivers();
+  config.seed = options.traffic.seed;
+  config.vehicles = options.traffic.vehicles;
+  config.threads = options.traffic.threads;
+  if (const Status status = config.Validate(); !status.ok()) return Fail(status.message());
+  TripWriter trips(options.trips);
+  if (!options.trips.empty() && !trips.ok()) return Fail("cannot write " + options.trips);
+  std::fprintf(stderr, "starling-sim: %s: %zu lanes, %.1f km; %llu lanes for cars left out, because they only end\n",
+               options.network.c_str(), made.value().lane_of.size(), made.value().metres / 1000,
+               Wide(made.value().lanes_left_out));
+  Traffic traffic(made.value().city, demand.value(), config);
+
+  struct sigaction action {};
+  action.sa_handler = OnSignal;
+  ::sigaction(SIGINT, &action, nullptr);
+  ::sigaction(SIGTERM, &action, nullptr);
+  using Clock = std::chrono::steady_clock;
+  const auto begun = Clock::now();
+  auto shown = begun;
+  Sums sums;
+  const auto take = [&] {
+    for (const TripRecord& trip : traffic.TakeFinished()) {
+      sums.Add(trip);
+      trips.Write(trip);
+    }
+  };
+  while (interrupted == 0 && SecondsOf(traffic.time()) < options.end_s && !traffic.Finished()) {
+    traffic.AdvanceTo(traffic.time() + Traffic::kStep);
+    take();
+    const auto now = Clock::now();
+    if (now - shown < std::chrono::seconds(5)) continue;
+    shown = now;
+    std::fprintf(stderr, "starling-sim: %.0f s simulated, %.0f times real time; %u vehicles, %u wait to enter, %llu trips\n",
+                 SecondsOf(traffic.time()), SecondsOf(traffic.time()) / std::chrono::duration<double>(now - begun).count(),
+                 traffic.on_road(), traffic.Waiting(), Wide(sums.trips));
+  }
+  const double wall_s = std::chrono::duration<double>(Clock::now() - begun).count();
+  if (!trips.Finish()) return Fail(options.trips + " could not be written");
+  const std::string summary = Summary(traffic, sums, wall_s, options.json);
+  (void)std::fwrite(summary.data(), 1, summary.size(), stdout);
+  return interrupted != 0 ? kExitInterrupted : 0;
+}
+
+}  // namespace
+
+DriveCommand AddDriveCommand(CLI::App* program) {
+  CLI::App* const drive = program->add_subcommand("drive", "Drives a network's traffic from SUMO's route files");
+  drive->footer(kExamples);
+  const auto options = std::make_shared<DriveOptions>();
+  options->traffic.vehicles = 20'000;
+  drive->add_option("--network", options->network, "the streets: .net.xml or .net.xml.gz")->required();
+  drive->add_option("--routes", options->routes, "FILE[,FILE]: .rou.xml, .rou.xml.gz, .add.xml")->required()->delimiter(',');
+  drive->add_option("--signals", options->signals, "FILE[,FILE]: other programmes of signals")->delimiter(',');
+  drive->add_option("--end", options->end_s, "at this second; before, when all have arrived")->capture_default_str();
+  drive->add_option("--vehicles", options->traffic.vehicles, "at once at most; the others wait")->capture_default_str();
+  drive->add_option("--seed", options->traffic.seed, "of what is drawn")->capture_default_str();
+  drive->add_option("--threads", options->traffic.threads, "the same traffic with any number")->capture_default_str();
+  drive->add_flag("--mistakes", options->mistakes, "some drivers run lights, look away, brake late");
+  drive->add_flag("--skip-broken", options->reading.leave_out_broken, "leave out who would have a gap in his route");
+  drive->add_option("--trips", options->trips, "FILE: each trip, as SUMO's tripinfo");
+  drive->add_flag("--json", options->json, "the summary as JSON");
+  return {drive, [options] { return Drive(*options); }};
+}
+
+}  // namespace starling::sim

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "sim/demand/departure_stream.h"
+#include "sim/traffic/own_ways.h"
+#include "sim/traffic/vehicle.h"
+
+namespace starling::sim {
+
+// A trip from where it was to begin to where it ended.
+struct TripRecord {
+  std::string id;
+  double planned_s = 0;       // When it was to set off,
+  double depart_s = 0;        // when there was room for it,
+  double arrival_s = 0;       // and when it left the city.
+  double route_m = 0;
+  double free_s = 0;          // What the lanes take, empty, at the driver's own speed.
+  double waited_s = 0;        // Slower than 0.1 m/s.
+  bool strayed = false;       // It left the city elsewhere than it had to.
+};
+
+// Who waits to enter the city, who has left it, and which vehicles are free for others.
+struct Entrance {
+  Entrance(const City& city, const Demand& of, std::uint64_t seed, std::uint32_t vehicles)
+      : demand(of), stream(of, seed), ways(city), trips(vehicles) {
+    for (VehicleIndex i = vehicles; i-- > 0;) free.push_back(i);
+  }
+
+  struct Trip {
+    Departing departing;
+    TripRecord record;
+    std::span<const StreetIndex> way;
+  };
+
+  const Demand& demand;
+  DepartureStream stream;
+  const OwnWays ways;
+  std::optional<Departing> next;                                // Of the stream.
+  std::map<StreetIndex, std::deque<Departing>> waiting;         // By the street on which they begin.
+  std::vector<VehicleIndex> free;
+  std::vector<Trip> trips;                                      // By vehicle.
+  std::vector<TripRecord> finished;                             // Since they were taken.
+  std::uint64_t not_driven = 0;                                 // Vehicles whose streets are not for cars.
+  std::uint64_t entered = 0;
+};
+
+}  // namespace starling::sim
