@@ -30,6 +30,7 @@ constexpr double kTimeMaxS = 1e7;
 constexpr double kFlowSeconds = 86'400;   // SUMO's, where neither a flow nor the simulation says
 constexpr double kNumberMax = 1e9;        // of a flow's vehicles
 constexpr double kGapMinS = 1e-3;         // and so 1,000 vehicles in a second
+constexpr double kChanceMin = 1e-6;       // in a second; each second is tried
 constexpr double kMetresMax = 1e6;
 constexpr double kSpeedMaxMps = 1'000;
 constexpr std::uint32_t kLaneNumberMax = 65'535;
@@ -504,7 +505,7 @@ class SumoRoutesReader {
     std::string_view period = Attribute(node, "period");
     if (node.attribute("probability")) {
       flow.gaps = Gaps::kChance;
-      flow.probability = xml_->Number(node, "probability", 1e-9, 1);
+      flow.probability = xml_->Number(node, "probability", kChanceMin, 1);
     } else if (node.attribute(per_hour)) {
       flow.gap_s = 3'600 / xml_->Number(node, per_hour, 1e-6, 3'600 / kGapMinS);
     } else if (period.starts_with("exp(") && period.ends_with(')')) {
