@@ -70,7 +70,7 @@ Pose City::PoseAt(TrackIndex track, double distance_m) const {
 }
 
 void City::AddTrack(const Pose& start, std::span<const PathArc> arcs,
-                           double speed_limit_mps) {
+                   double speed_limit_mps, double lateral_mps2) {
   Track track{static_cast<std::uint32_t>(arcs_.size()),
               static_cast<std::uint32_t>(arcs.size()), 0, speed_limit_mps};
   Pose pose = start;
@@ -82,7 +82,7 @@ void City::AddTrack(const Pose& start, std::span<const PathArc> arcs,
     const double curvature = std::abs(arc.curvature_per_m);
     if (curvature > 0) {
       track.speed_limit_mps =
-          std::min(track.speed_limit_mps, std::sqrt(kLateralAccelMps2 / curvature));
+          std::min(track.speed_limit_mps, std::sqrt(lateral_mps2 / curvature));
     }
   }
   tracks_.push_back(track);

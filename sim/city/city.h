@@ -239,7 +239,9 @@ class City {
   using GivesWayRule = std::function<bool(ConnectionIndex mine, ConnectionIndex theirs)>;
 
   const TrackArc& ArcAt(TrackIndex track, double distance_m) const;
-  void AddTrack(const Pose& start, std::span<const PathArc> arcs, double speed_limit_mps);
+  // A connection's limit is also what its arcs allow at that lateral acceleration.
+  void AddTrack(const Pose& start, std::span<const PathArc> arcs, double speed_limit_mps,
+                double lateral_mps2 = kLateralAccelMps2);
   // Once all connections of the junction have their tracks.
   void FindZones(JunctionIndex junction, const GivesWayRule& gives_way);
   // What is derived from the rest, once that is there.

@@ -128,11 +128,15 @@ std::vector<bool> LargestPart(const std::vector<std::vector<std::uint32_t>>& nex
   return in;
 }
 
-// With the lateral acceleration that people accept, and turning no faster than a car does.
+// With the lateral acceleration that people accept, and turning no faster than a car does.  A
+// course from lane to lane is tighter than what is driven, which cuts corners, so it is taken
+// faster; netconvert allows 5.5 m/s² there (--junctions.limit-turn-speed).
+constexpr double kLateralInJunctionMps2 = 3.5;
+
 double SpeedAround(double curvature_per_m) {
   const double curvature = std::abs(curvature_per_m);
   if (curvature == 0) return 1e9;
-  return std::max(kSpeedMinMps, std::min(std::sqrt(kLateralAccelMps2 / curvature), kYawRateMaxRadps / curvature));
+  return std::max(kSpeedMinMps, std::min(std::sqrt(kLateralInJunctionMps2 / curvature), kYawRateMaxRadps / curvature));
 }
 
 Light LightOf(char letter) {
@@ -473,7 +477,7 @@ class StreetCityBuilder {
         drivable = drivable && std::abs(arc.curvature_per_m) < 1 / kTurningRadiusMinM;
       }
       if (drivable && Norm(there.position - end.position) < kJoinedM) {
-        return city().AddTrack(start, {fit.arcs, fit.count}, limit_mps);
+        return city().AddTrack(start, {fit.arcs, fit.count}, limit_mps, kLateralInJunctionMps2);
       }
     }
     std::vector<Vec2> points{start.position};
@@ -483,7 +487,7 @@ class StreetCityBuilder {
     }
     points.push_back(end.position);
     const RoundedLine line = RoundCorners(points, kCornerInJunctionOffMaxM);
-    city().AddTrack({start.position, line.heading_rad, 0}, line.arcs, limit_mps);
+    city().AddTrack({start.position, line.heading_rad, 0}, line.arcs, limit_mps, kLateralInJunctionMps2);
     Track& track = city().tracks_.back();
     for (const PathArc& arc : line.arcs) {
       track.speed_limit_mps = std::min(track.speed_limit_mps, SpeedAround(arc.curvature_per_m));

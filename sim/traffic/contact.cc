@@ -56,13 +56,16 @@ void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tall
   }
 }
 
-void Traffic::FindContactsCrossing(const Crossing& crossing, Tally* tally) const {
+void Traffic::FindContactsCrossing(JunctionIndex junction, Tally* tally) const {
+  const Crossing& crossing = crossings_[junction];
+  const auto far_before = [&](VehicleIndex vehicle) {
+    const Vehicle& me = vehicles_[vehicle];
+    return me.along_m + CommitmentOf(vehicle, junction).offset_m + me.half_length_m < -2;
+  };
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
-    const Vehicle& me = vehicles_[crossing.members[i]];
-    if (me.along_m + me.committed_offset_m + me.half_length_m < -2) continue;  // Far before the line.
+    if (far_before(crossing.members[i])) continue;
     for (std::uint32_t k = i + 1; k < crossing.count; ++k) {
-      const Vehicle& other = vehicles_[crossing.members[k]];
-      if (other.along_m + other.committed_offset_m + other.half_length_m < -2) continue;
+      if (far_before(crossing.members[k])) continue;
       if (Overlap(crossing.members[i], crossing.members[k])) tally->touches.emplace_back(crossing.members[i], crossing.members[k]);
     }
   }

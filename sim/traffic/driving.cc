@@ -67,7 +67,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   wanted = std::min(wanted, ForSpeedsAhead(me));
   const double free = wanted;
   wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, free, tally));
-  if (me.changing) wanted = std::min(wanted, ForLaneLeft(vehicle, free, tally));
+  if (me.changing && changes_[vehicle].in_both) wanted = std::min(wanted, ForLaneLeft(vehicle, free, tally));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
   double accel = LimitedJerk(me, wanted);
   // A command is not a matter of comfort: it holds from this step on.

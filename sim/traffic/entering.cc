@@ -209,10 +209,11 @@ void Traffic::FindWayBack(VehicleIndex vehicle) {
   drivers_[vehicle].route = {place, place};
 }
 
-bool Traffic::EndsOn(VehicleIndex vehicle, LaneIndex lane) const {
+// Whether it leaves the city on `lane`, when it has come there by `route`.
+bool Traffic::LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane) const {
+  if (entrance_ == nullptr) return false;
   if (city_.lane(lane).connection_count == 0) return true;
   const Entrance::Trip& trip = entrance_->trips[vehicle];
-  const Goals& route = drivers_[vehicle].route;
   return city_.lane(lane).street == trip.way.back() && (route.goal != kOwnWay || route.goal_after + 1 == trip.way.size());
 }
 
@@ -228,6 +229,7 @@ void Traffic::Leave(VehicleIndex vehicle) {
   Vehicle& me = vehicles_[vehicle];
   CountLane(vehicle);
   if (me.turn_number != 0) LeaveJunction(vehicle);
+  if (drivers_[vehicle].ahead.turn_number != 0) GiveUpAhead(vehicle);
   std::vector<VehicleIndex>& queue = queues_[me.track].vehicles;
   queue.erase(std::ranges::find(queue, vehicle));
   queues_[me.track].departed = kNobody;

@@ -31,6 +31,8 @@ constexpr double kBesideLineM = 8;           // Before the line and behind it no
 constexpr double kStopMps2 = 1.8;
 constexpr double kReactS = 0.7;
 constexpr double kGapMinM = 1.0;
+constexpr double kMovingMps = 3;             // A leader that is slower may stop before the change is over;
+constexpr double kMovingGapM = 6;            // one as near as this, on the lane that is left, too.
 constexpr float kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
 
@@ -134,6 +136,7 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleInd
   const LaneIndex wanted = Better(vehicle, lane);
   const double to_line_m = city_.track(lane).length_m - me.along_m - me.half_length_m;
   const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - LengthsM(me, vehicles_[leader]);
+  if (gap_m < kMovingGapM && vehicles_[leader].speed_mps < kMovingMps) return kNoLane;
   const double now = ModelAccel(vehicle, leader, gap_m);
   double followed = 0;  // What the one behind gains.
   if (behind != kNobody) {
@@ -195,6 +198,8 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
     const VehicleIndex leader = vehicles[place - 1];
     const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
     if (gap_m < kGapMinM + 0.3 * speed) return std::nullopt;
+    // Who cannot end it stands in the way on two lanes.
+    if (vehicles_[leader].speed_mps < kMovingMps && gap_m < LaneChange::kInBoth * change_m) return std::nullopt;
     room.accel_mps2 = ModelAccel(vehicle, leader, gap_m);
     if (room.accel_mps2 < -safe_mps2) return std::nullopt;
   } else {
@@ -264,6 +269,7 @@ void Traffic::BeginChange(VehicleIndex vehicle, LaneIndex to) {
   change.width_m = static_cast<float>(width_m);
   change.from_offset_m = static_cast<float>(me.along_m - along_m);
   change.last_step = step_;
+  change.in_both = true;
   me.changing = true;
   me.along_m = along_m;
   Insert(vehicle, to);
@@ -271,10 +277,18 @@ void Traffic::BeginChange(VehicleIndex vehicle, LaneIndex to) {
   ++pending_.lane_changes;
 }
 
-void Traffic::EndChange(VehicleIndex vehicle) {
-  vehicles_[vehicle].changing = false;
-  std::vector<VehicleIndex>& left = queues_[changes_[vehicle].from].vehicles;
+// The one that it changes from.
+void Traffic::LeaveLane(VehicleIndex vehicle) {
+  LaneChange& change = changes_[vehicle];
+  if (!change.in_both) return;
+  change.in_both = false;
+  std::vector<VehicleIndex>& left = queues_[change.from].vehicles;
   left.erase(std::ranges::find(left, vehicle));
+}
+
+void Traffic::EndChange(VehicleIndex vehicle) {
+  LeaveLane(vehicle);
+  vehicles_[vehicle].changing = false;
   changes_[vehicle].last_step = step_;
 }
 

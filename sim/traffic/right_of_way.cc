@@ -15,12 +15,15 @@ namespace {
 constexpr double kLineMarginM = 1.0;          // Stops this far before the line.
 constexpr double kBeginStopMps2 = 1.5;        // Where braking for the line begins.
 constexpr double kStopMps2 = 3.5;             // Harder than that, a driver goes on.
+constexpr double kGoesOnS = 2;                // What one who moves now is trusted to.
 constexpr double kGapM = 2.4;                 // In a queue, as it may be.
 constexpr double kNeverS = 1e6;
 constexpr double kRunnerRedS = 1.3;
 constexpr double kStuckS = 7;
+constexpr double kShortLaneM = 12;            // One cannot be relied on to stop on it.
 constexpr int kStreetsMax = 6;                // Looked back for those who come.
 constexpr double kDecideMaxM = 250;          // Nobody decides farther from the line.
+constexpr double kFollowMps2 = 2;             // Asked of one who has to follow somebody who joins.
 constexpr double kCrawlMps = 0.8;
 constexpr double kSlowMps = 4;
 constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
@@ -81,6 +84,17 @@ double Traffic::GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) con
   return LatestS(rest_m, v, limit_mps);
 }
 
+// What it has committed itself to there, if anything.
+Commitment Traffic::CommitmentOf(VehicleIndex vehicle, JunctionIndex junction) const {
+  const Vehicle& me = vehicles_[vehicle];
+  if (me.turn_number != 0 && city_.connection(me.committed).junction == junction) {
+    return {me.committed, me.turn_number, me.committed_offset_m};
+  }
+  const Commitment& ahead = drivers_[vehicle].ahead;
+  if (ahead.turn_number != 0 && city_.connection(ahead.way).junction == junction) return ahead;
+  return {};
+}
+
 // Vehicles that came clear of the junction are its members no more.
 void Traffic::LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   for (JunctionIndex junction = begin; junction < end; ++junction) {
@@ -88,14 +102,11 @@ void Traffic::LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally) {
     if (crossing.count == 0) continue;
     std::uint32_t kept = 0;
     for (std::uint32_t i = 0; i < crossing.count; ++i) {
-      const Vehicle& member = vehicles_[crossing.members[i]];
-      if (member.turn_number == 0 || city_.connection(member.committed).junction != junction) {
-        continue;
-      }
+      if (CommitmentOf(crossing.members[i], junction).turn_number == 0) continue;
       crossing.members[kept++] = crossing.members[i];
     }
     crossing.count = kept;
-    FindContactsCrossing(crossing, tally);
+    FindContactsCrossing(junction, tally);
   }
 }
 
@@ -126,16 +137,49 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
     } else if (me.turn_number == 0 && !me.changing && !me.leaving) {  // Otherwise its tail is still in the last junction.
       const bool yields = city_.connection(me.through).yields && !me.looks_away;
       const double decide_m = yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
-      if (to_line_m < decide_m && MayCommit(me, leader, to_line_m)) Commit(vehicle);
+      if (to_line_m < decide_m && MayCommit(me, me.through, leader, to_line_m)) Commit(vehicle);
     }
     leader = vehicle;
+  }
+  if (length_m < kShortLaneM) ArbitrateBefore(lane, leader);
+}
+
+// Those who will come to a lane on which they might not be able to stop, from the junction
+// before it; `last` is behind the others on the lane.
+void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
+  if (city_.lane(lane).connection_count == 0) return;
+  const bool goes_on = last == kNobody || IsCommitted(vehicles_[last]);
+  for (const ConnectionIndex arriving : city_.arriving(lane)) {
+    const TrackIndex track = city_.TrackOf(arriving);
+    if (queues_[track].vehicles.empty()) continue;
+    const VehicleIndex vehicle = queues_[track].vehicles.front();
+    const Vehicle& me = vehicles_[vehicle];
+    const double to_start_m = city_.track(track).length_m - me.along_m + city_.track(lane).length_m;
+    const double to_line_m = to_start_m - me.half_length_m;
+    const Commitment& ahead = drivers_[vehicle].ahead;
+    if (ahead.turn_number != 0) {
+      const bool can_stop = NeededToStop(me, to_line_m) <= kStopMps2;
+      if (can_stop && (!SignalAllows(me, ahead.way, to_line_m) ||
+                       !HasRoom(me, city_.connection(ahead.way).to_lane, true))) {
+        GiveUpAhead(vehicle);
+      }
+      continue;
+    }
+    Goals route = drivers_[vehicle].route;
+    const ConnectionIndex way = Follow(vehicle, &route, lane);
+    if (!goes_on || LeavesOn(vehicle, route, lane)) continue;
+    const double decide_m = city_.connection(way).yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
+    if (to_line_m < decide_m && MayCommit(me, way, kNobody, to_line_m)) CommitAhead(vehicle, way, to_start_m);
   }
 }
 
 double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   double accel = kNoLimitMps2;
-  if (me.leaving) return me.turn_number != 0 ? ForOthersCrossing(vehicle, tally) : accel;
+  const auto for_others = [&] {
+    return ForOthersCrossing(vehicle, {me.committed, me.turn_number, me.committed_offset_m}, tally);
+  };
+  if (me.leaving) return me.turn_number != 0 ? for_others() : accel;
   if (city_.IsLane(me.track) && (me.turn_number == 0 || me.committed == me.through)) {
     const double to_line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
     if (to_line_m < 0 && !me.over_line) {
@@ -146,7 +190,11 @@ double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
       accel = StopIn(me.speed_mps, to_line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
     }
   }
-  if (me.turn_number != 0) accel = std::min(accel, ForOthersCrossing(vehicle, tally));
+  if (me.turn_number != 0) {
+    accel = std::min(accel, for_others());
+    const Commitment& ahead = drivers_[vehicle].ahead;
+    if (ahead.turn_number != 0) accel = std::min(accel, ForOthersCrossing(vehicle, ahead, tally));
+  }
   return std::min(accel, ForJunctionsAhead(vehicle));
 }
 
@@ -165,7 +213,12 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
     if (line_m >= see_m) break;
     if (city_.lane(lane).connection_count == 0) break;
     through = Follow(vehicle, &route, lane);
-    if (city_.connection(through).yields || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
+    if (LeavesOn(vehicle, route, lane)) break;
+    const Commitment& ahead = drivers_[vehicle].ahead;
+    const bool committed = ahead.turn_number != 0 && ahead.way == through;
+    if (committed) {
+      // As for the one that it is committed to.
+    } else if (city_.connection(through).yields || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
       accel = std::min(accel, StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2));
       break;
     }
@@ -180,8 +233,9 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
 bool Traffic::IsObstructed(ConnectionIndex way) const {
   const Crossing& crossing = crossings_[city_.connection(way).junction];
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
-    const Vehicle& member = vehicles_[crossing.members[i]];
-    if (member.speed_mps < kSlowMps && city_.Zone(way, member.committed) != nullptr) return true;
+    if (vehicles_[crossing.members[i]].speed_mps >= kSlowMps) continue;
+    const Commitment member = CommitmentOf(crossing.members[i], city_.connection(way).junction);
+    if (member.turn_number != 0 && city_.Zone(way, member.way) != nullptr) return true;
   }
   return false;
 }
@@ -192,8 +246,8 @@ LightState Traffic::LightOf(ConnectionIndex number) const {
   return LightAt(city_.signal(signal), static_cast<double>(step_ + 1) * ToSeconds(kStep));
 }
 
-bool Traffic::SignalAllows(const Vehicle& me, double to_line_m) const {
-  const LightState state = LightOf(me.through);
+bool Traffic::SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
+  const LightState state = LightOf(way);
   if (state.light == Light::kGreen) return true;
   const double needed = NeededToStop(me, to_line_m);
   // Decided once: who has begun to brake for the yellow does not think again.
@@ -210,45 +264,49 @@ bool Traffic::HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const {
   if (queue.vehicles.empty()) return queue.reserved < 8;
   const Vehicle& last = vehicles_[queue.vehicles.back()];
   const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
-  const double room_m = AlongOn(queue.vehicles.back(), exit) - last.half_length_m + 2.0 * last.speed_mps;
+  const double room_m = AlongOn(queue.vehicles.back(), exit) - last.half_length_m + kGoesOnS * last.speed_mps +
+                        last.speed_mps * last.speed_mps / (2 * kStopMps2);
   // Those that are to come are taken for cars.
   return room_m > 2 * me.half_length_m + kGapM + (kVehicleLengthM + kGapM) * others;
 }
 
 // `leader` is in front of it on its lane; nobody behind goes before him.
-bool Traffic::MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
+bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m) const {
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return false;
-  const Connection& connection = city_.connection(me.through);
+  const Connection& connection = city_.connection(way);
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
-  if (!SignalAllows(me, to_line_m) || !HasRoom(me, connection.to_lane, false)) return false;
+  if (!SignalAllows(me, way, to_line_m) || !HasRoom(me, connection.to_lane, false)) return false;
   if (me.looks_away) return true;
-  return ClearOfMembers(me, to_line_m) &&
-         (!connection.yields || ClearOfApproaching(me, to_line_m));
+  return ClearOfMembers(me, way, to_line_m) &&
+         (!connection.yields || ClearOfApproaching(me, way, to_line_m));
 }
 
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
   if (NeededToStop(me, to_line_m) > kStopMps2) return false;
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return true;
-  return !SignalAllows(me, to_line_m) || !HasRoom(me, city_.connection(me.through).to_lane, true);
+  return !SignalAllows(me, me.through, to_line_m) || !HasRoom(me, city_.connection(me.through).to_lane, true);
 }
 
-bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
-  const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
-  const Crossing& crossing = crossings_[city_.connection(me.through).junction];
+bool Traffic::ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
+  const double my_limit = city_.track(city_.TrackOf(way)).speed_limit_mps;
+  const JunctionIndex junction = city_.connection(way).junction;
+  const Crossing& crossing = crossings_[junction];
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
     const Vehicle& other = vehicles_[crossing.members[i]];
-    const ConflictZone* mine = city_.Zone(me.through, other.committed);
+    const Commitment member = CommitmentOf(crossing.members[i], junction);
+    if (member.turn_number == 0) continue;
+    const ConflictZone* mine = city_.Zone(way, member.way);
     if (mine == nullptr) continue;
-    const double centre_m = other.along_m + other.committed_offset_m;
+    const double centre_m = other.along_m + member.offset_m;
     if (other.hidden && centre_m + other.half_length_m < 0) continue;
-    const ConflictZone* theirs = city_.Zone(other.committed, me.through);
+    const ConflictZone* theirs = city_.Zone(member.way, way);
     const double rest_m = theirs->leave_m - (centre_m - other.half_length_m);
     if (rest_m <= 0) continue;
-    const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
+    const double their_limit = city_.track(city_.TrackOf(member.way)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
     if (GoneS(crossing.members[i], rest_m, their_limit) + 0.3 < my_enter_s) continue;
     const double my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
-                                      PaceAt(me, me.through, mine->leave_m));
+                                      PaceAt(me, way, mine->leave_m));
     const double their_enter_s =
         SoonestS(theirs->enter_m - centre_m - other.half_length_m, other.speed_mps, their_limit);
     if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s) < their_enter_s) continue;
@@ -257,18 +315,18 @@ bool Traffic::ClearOfMembers(const Vehicle& me, double to_line_m) const {
   return true;
 }
 
-bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
-  const Connection& connection = city_.connection(me.through);
+bool Traffic::ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
+  const Connection& connection = city_.connection(way);
   // Four who all have someone to their right take turns.
   if (city_.junction(connection.junction).control == Control::kPriorityToRight &&
       me.waited_s > 2.5f) {
     return true;
   }
-  const double length_m = city_.track(city_.TrackOf(me.through)).length_m;
-  const double my_limit = city_.track(city_.TrackOf(me.through)).speed_limit_mps;
+  const double length_m = city_.track(city_.TrackOf(way)).length_m;
+  const double my_limit = city_.track(city_.TrackOf(way)).speed_limit_mps;
   const double through_s = LatestS(to_line_m + length_m + 2 * me.half_length_m, me.speed_mps, my_limit);
   for (const LaneIndex lane : city_.incoming(connection.junction)) {
-    if (lane == me.track) continue;
+    if (lane == connection.from_lane) continue;
     const double lane_m = city_.track(lane).length_m;
     int looked = 0;
     for (const VehicleIndex number : queues_[lane].vehicles) {
@@ -280,25 +338,25 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, double to_line_m) const {
         continue;
       }
       if (LightOf(other.through).light == Light::kRed) break;
-      if (ComesTooSoon(me, to_line_m, other, other.through, lane_m - other.along_m - other.half_length_m)) {
+      if (ComesTooSoon(me, way, to_line_m, other, other.through, lane_m - other.along_m - other.half_length_m)) {
         return false;
       }
     }
     // Streets may be shorter than what those drive on them in that time.
     const double far_m = city_.track(lane).speed_limit_mps * (through_s + 1.2);
-    if (lane_m < far_m && !ClearBefore(me, to_line_m, lane, lane, lane_m, far_m, 1)) return false;
+    if (lane_m < far_m && !ClearBefore(me, way, to_line_m, lane, lane, lane_m, far_m, 1)) return false;
   }
   return true;
 }
 
 // Whether nobody comes too soon who has still to come to `lane`, which begins `to_start_m` before
 // the line of `incoming`; looks `far_m` before that line, and at so many streets.
-bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
+bool Traffic::ClearBefore(const Vehicle& me, ConnectionIndex mine, double to_line_m, LaneIndex incoming, LaneIndex lane,
                           double to_start_m, double far_m, int streets) const {
   const auto comes = [&](VehicleIndex number, double their_line_m) {
     const std::optional<ConnectionIndex> way = WayOnFrom(number, incoming);
     return way && LightOf(*way).light != Light::kRed &&
-           ComesTooSoon(me, to_line_m, vehicles_[number], *way, their_line_m);
+           ComesTooSoon(me, mine, to_line_m, vehicles_[number], *way, their_line_m);
   };
   for (const ConnectionIndex connection : city_.arriving(lane)) {
     const TrackIndex track = city_.TrackOf(connection);
@@ -316,7 +374,7 @@ bool Traffic::ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incomin
       if (vehicles_[number].through == connection && comes(number, their_line_m)) return false;
     }
     if (lane_m < far_m && streets < kStreetsMax &&
-        !ClearBefore(me, to_line_m, incoming, before, lane_m, far_m, streets + 1)) {
+        !ClearBefore(me, mine, to_line_m, incoming, before, lane_m, far_m, streets + 1)) {
       return false;
     }
   }
@@ -353,36 +411,47 @@ double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) c
 }
 
 // Whether `other`, who will take `their_way` and goes first, is there before I am through.
-bool Traffic::ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
+bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_line_m, const Vehicle& other,
                            ConnectionIndex their_way, double their_line_m) const {
-  const ConflictZone* mine = city_.Zone(me.through, their_way);
+  const ConflictZone* mine = city_.Zone(way, their_way);
   if (mine == nullptr || !mine->yields) return false;
   if (other.speed_mps < 0.5 && other.waited_s > 1.5f) return false;  // It waits for something else.
   const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
   // Until just before the junction it may drive as fast as its street allows.
   const double their_limit = other.eagerness * std::max(city_.track(city_.TrackOf(their_way)).speed_limit_mps,
                                                         city_.track(city_.connection(their_way).from_lane).speed_limit_mps);
-  const double my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
-                                    PaceAt(me, me.through, mine->leave_m));
+  double my_leave_s = 0;
+  if (city_.connection(way).to_lane == city_.connection(their_way).to_lane) {
+    // It will follow me: it is enough that I am in front, and that it need not brake hard.
+    const double my_mps = city_.track(city_.TrackOf(way)).speed_limit_mps;
+    my_leave_s = LatestS(to_line_m + mine->enter_m + 2 * me.half_length_m, me.speed_mps, my_mps) +
+                 std::max(0.0, other.speed_mps - 0.85 * my_mps) / (2 * kFollowMps2);
+  } else {
+    my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
+                         PaceAt(me, way, mine->leave_m));
+  }
   const double their_enter_s = SoonestS(
-      their_line_m + city_.Zone(their_way, me.through)->enter_m, other.speed_mps, their_limit);
+      their_line_m + city_.Zone(their_way, way)->enter_m, other.speed_mps, their_limit);
   return my_leave_s + margin_s > their_enter_s;
 }
 
-double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
+double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
-  const Crossing& crossing = crossings_[city_.connection(me.committed).junction];
-  const double my_front_m = me.along_m + me.committed_offset_m + me.half_length_m;
-  const double my_limit = city_.track(city_.TrackOf(me.committed)).speed_limit_mps;
+  const JunctionIndex junction = city_.connection(my.way).junction;
+  const Crossing& crossing = crossings_[junction];
+  const double my_front_m = me.along_m + my.offset_m + me.half_length_m;
+  const double my_limit = city_.track(city_.TrackOf(my.way)).speed_limit_mps;
   double accel = kNoLimitMps2;
   for (std::uint32_t i = 0; i < crossing.count; ++i) {
     if (crossing.members[i] == vehicle) continue;
     const Vehicle& other = vehicles_[crossing.members[i]];
-    accel = std::min(accel, ForOneBeside(vehicle, crossing.members[i], tally));
-    const ConflictZone* mine = city_.Zone(me.committed, other.committed);
+    const Commitment member = CommitmentOf(crossing.members[i], junction);
+    if (member.turn_number == 0) continue;
+    accel = std::min(accel, ForOneBeside(vehicle, my, crossing.members[i], member, tally));
+    const ConflictZone* mine = city_.Zone(my.way, member.way);
     if (mine == nullptr || my_front_m > mine->enter_m) continue;
-    const ConflictZone* theirs = city_.Zone(other.committed, me.committed);
-    const double their_front_m = other.along_m + other.committed_offset_m + other.half_length_m;
+    const ConflictZone* theirs = city_.Zone(member.way, my.way);
+    const double their_front_m = other.along_m + member.offset_m + other.half_length_m;
     const double rest_m = theirs->leave_m + 2 * other.half_length_m - their_front_m;
     if (rest_m <= 0) continue;
     const bool inside = their_front_m > theirs->enter_m;
@@ -402,12 +471,12 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
       ++tally->counters.near_misses_crossing;
     }
     const bool expected = !other.hidden || their_front_m > 0;
-    bool first = inside || (other.turn_number < me.turn_number && expected);
+    bool first = inside || (member.turn_number < my.turn_number && expected);
     if (!inside && first && expected) {
       // Unless I am through well before it comes.
-      const double their_limit = city_.track(city_.TrackOf(other.committed)).speed_limit_mps;
+      const double their_limit = city_.track(city_.TrackOf(member.way)).speed_limit_mps;
       first = LatestS(mine->leave_m + 2 * me.half_length_m - my_front_m, v,
-                      PaceAt(me, me.committed, mine->leave_m)) + 0.5 >
+                      PaceAt(me, my.way, mine->leave_m)) + 0.5 >
               SoonestS(theirs->enter_m - their_front_m, other.speed_mps, their_limit);
     }
     if (me.looks_away) {
@@ -431,26 +500,27 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, Tally* tally) {
 
 // Two that come from one lane, or go to one, follow each other while there is no room for
 // both beside each other.
-double Traffic::ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* tally) {
+double Traffic::ForOneBeside(VehicleIndex vehicle, const Commitment& my, VehicleIndex beside, const Commitment& member,
+                             Tally* tally) {
   const Vehicle& me = vehicles_[vehicle];
   const Vehicle& other = vehicles_[beside];
-  if (me.committed == other.committed) return kNoLimitMps2;
-  const double here_m = me.along_m + me.committed_offset_m;
-  const double there_m = other.along_m + other.committed_offset_m;
-  const ConflictZone* mine = city_.Beside(me.committed, other.committed);
+  if (my.way == member.way) return kNoLimitMps2;
+  const double here_m = me.along_m + my.offset_m;
+  const double there_m = other.along_m + member.offset_m;
+  const ConflictZone* mine = city_.Beside(my.way, member.way);
   if (mine == nullptr) return kNoLimitMps2;
   double gap_m = 0;
   if (mine->from_one_lane) {
-    const ConflictZone* theirs = city_.Beside(other.committed, me.committed);
+    const ConflictZone* theirs = city_.Beside(member.way, my.way);
     if (there_m <= here_m || there_m - other.half_length_m > theirs->leave_m) return kNoLimitMps2;
     gap_m = there_m - here_m;
   } else {
-    if (city_.connection(me.committed).to_lane != city_.connection(other.committed).to_lane ||
+    if (city_.connection(my.way).to_lane != city_.connection(member.way).to_lane ||
         here_m + me.half_length_m <= mine->enter_m) {
       return kNoLimitMps2;
     }
-    const double my_rest_m = city_.track(city_.TrackOf(me.committed)).length_m - here_m;
-    const double their_rest_m = city_.track(city_.TrackOf(other.committed)).length_m - there_m;
+    const double my_rest_m = city_.track(city_.TrackOf(my.way)).length_m - here_m;
+    const double their_rest_m = city_.track(city_.TrackOf(member.way)).length_m - there_m;
     if (their_rest_m > my_rest_m || (their_rest_m == my_rest_m && beside > vehicle)) return kNoLimitMps2;
     gap_m = my_rest_m - their_rest_m;
   }
@@ -460,6 +530,10 @@ double Traffic::ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* t
 void Traffic::Commit(VehicleIndex vehicle) {
   Vehicle& me = vehicles_[vehicle];
   if (me.turn_number != 0) LeaveJunction(vehicle);
+  if (drivers_[vehicle].ahead.turn_number != 0) {
+    if (drivers_[vehicle].ahead.way == me.through) return TakeUpAhead(vehicle);
+    GiveUpAhead(vehicle);
+  }
   const Connection& connection = city_.connection(me.through);
   Crossing& crossing = crossings_[connection.junction];
   if (crossing.count == Crossing::kMembersMax) return;
@@ -471,6 +545,40 @@ void Traffic::Commit(VehicleIndex vehicle) {
   me.hidden = me.looks_away;
   me.crossing_counted = false;
   ++queues_[connection.to_lane].reserved;
+}
+
+// The next junction's commitment is the present one from now on.
+void Traffic::TakeUpAhead(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  Commitment& ahead = drivers_[vehicle].ahead;
+  me.committed = ahead.way;
+  me.turn_number = ahead.turn_number;
+  me.committed_offset_m = ahead.offset_m;
+  me.hidden = false;
+  me.crossing_counted = false;
+  ahead.turn_number = 0;
+}
+
+// It is `to_start_m` before the start of `way`.
+void Traffic::CommitAhead(VehicleIndex vehicle, ConnectionIndex way, double to_start_m) {
+  const Connection& connection = city_.connection(way);
+  Crossing& crossing = crossings_[connection.junction];
+  crossing.members[crossing.count++] = vehicle;  // MayCommit has seen that there is room.
+  drivers_[vehicle].ahead = {way, ++crossing.turn_number,
+                             static_cast<float>(-to_start_m - vehicles_[vehicle].along_m)};
+  ++queues_[connection.to_lane].reserved;
+}
+
+void Traffic::GiveUpAhead(VehicleIndex vehicle) {
+  Commitment& ahead = drivers_[vehicle].ahead;
+  const Connection& connection = city_.connection(ahead.way);
+  Queue& queue = queues_[connection.to_lane];
+  if (queue.reserved > 0) --queue.reserved;
+  Crossing& crossing = crossings_[connection.junction];
+  auto* const end = crossing.members.data() + crossing.count;
+  auto* const at = std::find(crossing.members.data(), end, vehicle);
+  if (at != end) *at = crossing.members[--crossing.count];
+  ahead.turn_number = 0;
 }
 
 void Traffic::GiveUp(VehicleIndex vehicle) {

@@ -31,6 +31,12 @@ double ClearM(const Vehicle& me, double length_m) {
   return std::min<double>(me.half_length_m + kClearOfJunctionM, std::max(0.0, length_m - me.half_length_m - 1.5));
 }
 
+// Whether it has come clear of the other lane, or to the end.
+bool IsPastPart(const LaneChange& change, double along_m) {
+  return along_m >= change.end_m() ||
+         (change.in_both && along_m >= change.begin_m + LaneChange::kInBoth * change.length_m);
+}
+
 }  // namespace
 
 const std::array<Traffic::Phase, Traffic::kPhases> Traffic::kStepPhases{{
@@ -170,7 +176,8 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
                  track == city_.connection(me.committed).to_lane) {
         me.turn_number = 0;
         me.hidden = false;
-      } else if (me.changing && me.along_m >= changes_[vehicles[i]].end_m()) {
+        if (drivers_[vehicles[i]].ahead.turn_number != 0) TakeUpAhead(vehicles[i]);
+      } else if (me.changing && IsPastPart(changes_[vehicles[i]], me.along_m)) {
         tally->changed.push_back(vehicles[i]);
       }
     }
@@ -180,7 +187,10 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
 // Those that came to the end of their track, or of a change of lanes.
 void Traffic::Exchange() {
   for (Tally& tally : tallies_) {
-    for (const VehicleIndex vehicle : tally.changed) EndChange(vehicle);
+    for (const VehicleIndex vehicle : tally.changed) {
+      LeaveLane(vehicle);
+      if (vehicles_[vehicle].along_m >= changes_[vehicle].end_m()) EndChange(vehicle);
+    }
     tally.changed.clear();
     for (const VehicleIndex vehicle : tally.leavers) {
       Vehicle& me = vehicles_[vehicle];
@@ -195,6 +205,7 @@ void Traffic::Exchange() {
         const bool from_lane = city_.IsLane(me.track);
         me.along_m -= length_m;
         me.committed_offset_m += static_cast<float>(length_m);
+        drivers_[vehicle].ahead.offset_m += static_cast<float>(length_m);
         EnterTrack(vehicle, from_lane ? city_.TrackOf(me.through)
                                       : city_.connection(me.through).to_lane);
         if (from_lane) {
@@ -202,7 +213,7 @@ void Traffic::Exchange() {
           if (Better(vehicle, lane) != kNoLane) ++pending_.turns_missed;
           router_.Observe(lane, kStepS * static_cast<double>(step_ - drivers_[vehicle].since_step));
           if (!IsCommitted(me)) Commit(vehicle);  // It slid over the line.
-          me.committed_offset_m = 0;
+          if (me.committed == me.through) me.committed_offset_m = 0;
         } else {
           ArriveOnLane(vehicle, me.track);
           drivers_[vehicle].since_step = step_;
@@ -265,7 +276,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
       FindWayBack(vehicle);
       me.through = Follow(vehicle, &driver.route, lane);
     }
-    me.leaving = EndsOn(vehicle, lane);
+    me.leaving = LeavesOn(vehicle, driver.route, lane);
     if (city_.lane(lane).connection_count == 0) return;
   }
   const Vec2 here = city_.arcs(lane)[0].start;
@@ -283,6 +294,9 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
     if (driver.intent == Intent::kWithPassenger) driver.intent = Intent::kRerouting;
   } else if (driver.intent == Intent::kRerouting) {
     driver.intent = Intent::kWithPassenger;
+  }
+  if (driver.ahead.turn_number != 0 && city_.connection(driver.ahead.way).from_lane == lane) {
+    me.through = driver.ahead.way;  // Others rely on it.
   }
   const Connection& ahead = city_.connection(me.through);
   me.looks_away = driver.inattentive && ahead.yields && ahead.signal == kNoSignal &&

@@ -197,7 +197,7 @@ class Traffic {
   bool TryEnter(StreetIndex street, const Departing& departing);
   bool EnterAt(const Departing& departing, LaneIndex lane, double along_m, double speed_mps);
   void FindWayBack(VehicleIndex vehicle);
-  bool EndsOn(VehicleIndex vehicle, LaneIndex lane) const;
+  bool LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane) const;
   void CountLane(VehicleIndex vehicle);
   void Leave(VehicleIndex vehicle);
 
@@ -251,6 +251,7 @@ class Traffic {
   static double ChangeLengthM(double speed_mps, double width_m);
   void ChangeLanes();
   void BeginChange(VehicleIndex vehicle, LaneIndex to);
+  void LeaveLane(VehicleIndex vehicle);
   void EndChange(VehicleIndex vehicle);
   double ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally);
 
@@ -261,31 +262,37 @@ class Traffic {
   double ForJunction(VehicleIndex vehicle, Tally* tally);
   double ForJunctionsAhead(VehicleIndex vehicle) const;
   bool IsObstructed(ConnectionIndex way) const;
-  double ForOthersCrossing(VehicleIndex vehicle, Tally* tally);
-  double ForOneBeside(VehicleIndex vehicle, VehicleIndex beside, Tally* tally);
+  double ForOthersCrossing(VehicleIndex vehicle, const Commitment& mine, Tally* tally);
+  double ForOneBeside(VehicleIndex vehicle, const Commitment& mine, VehicleIndex beside, const Commitment& theirs,
+                      Tally* tally);
   bool IsCommitted(const Vehicle& me) const { return me.committed == me.through && me.turn_number != 0; }
-  bool MayCommit(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
+  Commitment CommitmentOf(VehicleIndex vehicle, JunctionIndex junction) const;
+  void ArbitrateBefore(LaneIndex lane, VehicleIndex leader);
+  bool MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m) const;
   bool MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
   // At the end of the step that is being worked on; green without a signal.
   LightState LightOf(ConnectionIndex connection) const;
-  bool SignalAllows(const Vehicle& me, double to_line_m) const;
+  bool SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
   bool HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const;
-  bool ClearOfMembers(const Vehicle& me, double to_line_m) const;
-  bool ClearOfApproaching(const Vehicle& me, double to_line_m) const;
-  bool ClearBefore(const Vehicle& me, double to_line_m, LaneIndex incoming, LaneIndex lane,
+  bool ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
+  bool ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
+  bool ClearBefore(const Vehicle& me, ConnectionIndex mine, double to_line_m, LaneIndex incoming, LaneIndex lane,
                    double to_start_m, double far_m, int streets) const;
   std::optional<ConnectionIndex> WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const;
   double GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) const;
   double PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const;
-  bool ComesTooSoon(const Vehicle& me, double to_line_m, const Vehicle& other,
+  bool ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_line_m, const Vehicle& other,
                     ConnectionIndex their_way, double their_line_m) const;
   void Commit(VehicleIndex vehicle);
+  void CommitAhead(VehicleIndex vehicle, ConnectionIndex way, double to_start_m);
+  void GiveUpAhead(VehicleIndex vehicle);
+  void TakeUpAhead(VehicleIndex vehicle);
   void GiveUp(VehicleIndex vehicle);
   void LeaveJunction(VehicleIndex vehicle);
 
   // contact.cc
   void FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tally* tally);
-  void FindContactsCrossing(const Crossing& crossing, Tally* tally) const;
+  void FindContactsCrossing(JunctionIndex junction, Tally* tally) const;
   void TakeTouches();
   bool Overlap(VehicleIndex a, VehicleIndex b) const;
   void PartFrom(VehicleIndex vehicle);

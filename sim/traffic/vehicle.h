@@ -83,9 +83,11 @@ inline double LengthsM(const Vehicle& a, const Vehicle& b) {
 }
 
 // A vehicle's way from one lane to the one beside it: two arcs, of which the second turns back.
-// It is the way's geometry, whatever the speed.  Until its end the vehicle is in both lanes'
-// queues.
+// It is the way's geometry, whatever the speed.  Until its tail is clear of the lane that it
+// leaves, most of the way, the vehicle is in both lanes' queues.
 struct LaneChange {
+  static constexpr double kInBoth = 0.7;     // Of its length.
+
   TrackIndex from = 0;
   TrackIndex to = 0;
   float begin_m = 0;                         // Along `to`.
@@ -111,6 +113,7 @@ struct LaneChange {
     return radius_m() * std::asin(length_m / (2 * radius_m()));
   }
   double end_m() const { return begin_m + length_m; }
+  bool in_both = false;
 };
 
 // Where it goes, and where from there.  With a way of its own `goal` is kOwnWay and `goal_after`
@@ -121,8 +124,17 @@ struct Goals {
 };
 inline constexpr PlaceIndex kOwnWay = 0xffff;
 
+// To one movement through a junction, until the tail has left it.
+struct Commitment {
+  ConnectionIndex way = 0;
+  std::uint32_t turn_number = 0;             // Order of commitment there; 0 is none.
+  float offset_m = 0;                        // Distance along `way` minus that along its own track.
+};
+
 // What changes when it comes to another street, or into contact.
 struct Driver {
+  // To the junction after the one that it is committed to, if it could not stop between them.
+  Commitment ahead;
   Goals route;
   Intent intent = Intent::kIdle;
   bool inattentive = false;
