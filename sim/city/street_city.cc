@@ -130,8 +130,8 @@ std::vector<bool> LargestPart(const std::vector<std::vector<std::uint32_t>>& nex
 
 // With the lateral acceleration that people accept, and turning no faster than a car does.  A
 // course from lane to lane is tighter than what is driven, which cuts corners, so it is taken
-// faster; netconvert allows 5.5 m/s² there (--junctions.limit-turn-speed).
-constexpr double kLateralInJunctionMps2 = 3.5;
+// faster: as netconvert allows (--junctions.limit-turn-speed).
+constexpr double kLateralInJunctionMps2 = 5.5;
 
 double SpeedAround(double curvature_per_m) {
   const double curvature = std::abs(curvature_per_m);

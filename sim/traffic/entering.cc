@@ -44,7 +44,7 @@ std::vector<LaneIndex> LastLanes(const OwnWays& ways, const Demand& demand) {
 Traffic::Traffic(const City& city, const Demand& demand, const TrafficConfig& config)
     : city_(city),
       config_(config),
-      router_(city, LastLanes(OwnWays(city), demand), MixHash(config.seed, 1)),
+      router_(city, LastLanes(OwnWays(city, demand), demand), MixHash(config.seed, 1)),
       workers_(config.threads),
       random_(MixHash(config.seed, 2)),
       entrance_(std::make_unique<Entrance>(city, demand, MixHash(config.seed, 3), config.vehicles)) {
@@ -87,7 +87,6 @@ void Traffic::Enter() {
 
 bool Traffic::TryEnter(StreetIndex street, const Departing& departing) {
   const Ends& ends = departing.departure->ends;
-  const auto way = entrance_->demand.edges(departing.route);
   std::vector<LaneIndex> lanes;
   for (const LaneIndex lane : entrance_->ways.LanesOf(street)) lanes.push_back(lane);
   if (ends.lane == DepartLane::kNumber) {
@@ -95,7 +94,7 @@ bool Traffic::TryEnter(StreetIndex street, const Departing& departing) {
   } else {
     // The one that leads on, and of those the emptiest.
     std::ranges::stable_sort(lanes, {}, [&](LaneIndex lane) {
-      return std::pair(entrance_->ways.Better(way, 0, lane) != kNoLane, queues_[lane].vehicles.size());
+      return std::pair(entrance_->ways.Better(departing.route, 0, lane) != kNoLane, queues_[lane].vehicles.size());
     });
     if (ends.lane != DepartLane::kRandom && ends.lane != DepartLane::kFree) lanes.resize(1);
   }

@@ -29,7 +29,7 @@ struct TripRecord {
 // Who waits to enter the city, who has left it, and which vehicles are free for others.
 struct Entrance {
   Entrance(const City& city, const Demand& of, std::uint64_t seed, std::uint32_t vehicles)
-      : demand(of), stream(of, seed), ways(city), trips(vehicles) {
+      : demand(of), stream(of, seed), ways(city, of), trips(vehicles) {
     for (VehicleIndex i = vehicles; i-- > 0;) free.push_back(i);
   }
 

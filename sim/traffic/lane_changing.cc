@@ -33,7 +33,13 @@ constexpr double kReactS = 0.7;
 constexpr double kGapMinM = 1.0;
 constexpr double kMovingMps = 3;             // A leader that is slower may stop before the change is over;
 constexpr double kMovingGapM = 6;            // one as near as this, on the lane that is left, too.
-constexpr float kDetourAfterS = 20;
+constexpr double kAskM = 150;                // From the line; farther from it nobody asks,
+constexpr double kAskedM = 60;               // nor is asked who is farther behind.
+constexpr double kCourtesyMps2 = 1.5;
+constexpr double kWaitBeforeM = 1;           // The last place for a change.
+constexpr double kBrakeForGapMps2 = 1;
+constexpr double kWaitForGapS = 0.05;
+constexpr double kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
 
 Vec2 RightOf(Vec2 direction) { return {direction.y, -direction.x}; }
@@ -99,14 +105,21 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
     if (here.left == kNoLane && here.right == kNoLane) continue;
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
       const VehicleIndex vehicle = vehicles[i];
-      const Vehicle& me = vehicles_[vehicle];
+      Vehicle& me = vehicles_[vehicle];
       if ((step_ + vehicle) % kThinkSteps != 0 || me.track != lane || me.changing || me.turn_number != 0 || me.held ||
           step_ < changes_[vehicle].last_step + kPauseSteps) {
         continue;
       }
       const VehicleIndex leader = i > 0 ? vehicles[i - 1] : kNobody;
       const VehicleIndex behind = i + 1 < vehicles.size() ? vehicles[i + 1] : kNobody;
-      if (const LaneIndex to = LaneFor(vehicle, leader, behind); to != kNoLane) tally->changes.emplace_back(vehicle, to);
+      const LaneIndex wanted = Better(vehicle, lane);
+      me.wants_left = wanted != kNoLane && wanted == here.left;
+      me.wants_right = wanted != kNoLane && wanted == here.right;
+      if (const LaneIndex to = LaneFor(vehicle, wanted, leader, behind); to != kNoLane) {
+        tally->changes.emplace_back(vehicle, to);
+      } else if (wanted != kNoLane && city_.track(lane).length_m - me.along_m < kAskM && HasWayToChange(me, wanted)) {
+        tally->asked.emplace_back(vehicle, wanted);
+      }
     }
   }
 }
@@ -115,7 +128,7 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
 void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
   const Vehicle& me = vehicles_[vehicle];
   const Connection& planned = city_.connection(me.through);
-  if (me.waited_s < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing || me.leaving ||
+  if (me.waited_s() < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing || me.leaving ||
       !city_.IsLane(me.track) || HasRoom(me, planned.to_lane, false)) {
     return;
   }
@@ -130,10 +143,9 @@ void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
 }
 
 // The lane that it changes to now.
-LaneIndex Traffic::LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const {
+LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const {
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex lane = me.track;
-  const LaneIndex wanted = Better(vehicle, lane);
   const double to_line_m = city_.track(lane).length_m - me.along_m - me.half_length_m;
   const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - LengthsM(me, vehicles_[leader]);
   if (gap_m < kMovingGapM && vehicles_[leader].speed_mps < kMovingMps) return kNoLane;
@@ -178,19 +190,23 @@ double Traffic::ChangeLengthM(double speed_mps, double width_m) {
   return std::sqrt(std::max(4 * std::abs(width_m) * radius - width_m * width_m, width_m * width_m));
 }
 
+// Whether there is enough of the lane left to change to the one beside it.
+bool Traffic::HasWayToChange(const Vehicle& me, LaneIndex to) const {
+  const double speed = me.speed_mps;
+  const double length_m = city_.track(me.track).length_m;
+  const double along_m = std::max(me.along_m, me.along_m * city_.track(to).length_m / length_m);
+  if (along_m < kBesideLineM + me.half_length_m + speed) return false;
+  const double needed_m = std::max(ChangeLengthM(speed, kLaneWidthM), kReactS * speed + speed * speed / (2 * kStopMps2));
+  return along_m + me.half_length_m + kBesideLineM + needed_m <= std::min(city_.track(to).length_m, length_m);
+}
+
 // Whether there is a gap on the lane beside it, and what it would mean.
 std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to, double safe_mps2) const {
   const Vehicle& me = vehicles_[vehicle];
+  if (!HasWayToChange(me, to)) return std::nullopt;
   const double speed = me.speed_mps;
-  const double length_m = city_.track(to).length_m;
-  const double here_length_m = city_.track(me.track).length_m;
-  const double along_m = me.along_m * length_m / here_length_m;
+  const double along_m = me.along_m * city_.track(to).length_m / city_.track(me.track).length_m;
   const double change_m = ChangeLengthM(speed, kLaneWidthM);
-  if (along_m < kBesideLineM + me.half_length_m + speed ||
-      along_m + me.half_length_m + kBesideLineM + std::max(change_m, kReactS * speed + speed * speed / (2 * kStopMps2)) >
-          std::min(length_m, here_length_m)) {
-    return std::nullopt;
-  }
   const std::vector<VehicleIndex>& vehicles = queues_[to].vehicles;
   const std::size_t place = PlaceIn(to, along_m);
   Room room;
@@ -238,6 +254,8 @@ void Traffic::ChangeLanes() {
       if (RoomOn(vehicle, to, kUrgentSafeMps2)) BeginChange(vehicle, to);
     }
     tally.changes.clear();
+    for (const auto& [vehicle, to] : tally.asked) AskToBeLetIn(vehicle, to);
+    tally.asked.clear();
     for (const auto& [vehicle, way] : tally.detours) vehicles_[vehicle].through = way;
     pending_.detours += tally.detours.size();
     tally.detours.clear();
@@ -290,6 +308,62 @@ void Traffic::EndChange(VehicleIndex vehicle) {
   LeaveLane(vehicle);
   vehicles_[vehicle].changing = false;
   changes_[vehicle].last_step = step_;
+}
+
+// The one who would be behind it there leaves a gap for some time.
+void Traffic::AskToBeLetIn(VehicleIndex vehicle, LaneIndex to) {
+  const Vehicle& me = vehicles_[vehicle];
+  const double along_m = me.along_m * city_.track(to).length_m / city_.track(me.track).length_m;
+  const std::vector<VehicleIndex>& vehicles = queues_[to].vehicles;
+  const std::size_t place = PlaceIn(to, along_m);
+  if (place == vehicles.size()) return;
+  const VehicleIndex behind = vehicles[place];
+  if (vehicles_[behind].track != to || along_m - AlongOn(behind, to) > kAskedM) return;
+  drivers_[behind].lets_in = vehicle;
+  drivers_[behind].lets_in_until = step_ + 2 * kThinkSteps;
+  vehicles_[behind].courteous = true;
+}
+
+// Somebody beside it who asks.
+double Traffic::ForOneLetIn(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  const Driver& driver = drivers_[vehicle];
+  const Vehicle& other = vehicles_[driver.lets_in];
+  const bool beside = city_.IsLane(me.track) && other.track != kOffRoad &&
+                      (other.track == city_.lane(me.track).left || other.track == city_.lane(me.track).right);
+  if (driver.lets_in_until < step_ || !beside) {
+    me.courteous = false;
+    return kNoLimitMps2;
+  }
+  const double gap_m = other.along_m * city_.track(me.track).length_m / city_.track(other.track).length_m - me.along_m -
+                       LengthsM(me, other);
+  if (gap_m < 0) return kNoLimitMps2;
+  return std::max(-kCourtesyMps2, ModelAccel(vehicle, driver.lets_in, gap_m));
+}
+
+// In the wrong lane one keeps behind those on the right one, and rather waits for a gap than
+// misses his turn.
+double Traffic::ForLaneWanted(VehicleIndex vehicle) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const LaneIndex to = me.wants_left ? city_.lane(me.track).left : city_.lane(me.track).right;
+  const double length_m = city_.track(me.track).length_m;
+  if (length_m - me.along_m > kAskM) return kNoLimitMps2;
+  // From here on it is too late.
+  const double last_m = length_m - me.half_length_m - kBesideLineM - ChangeLengthM(0, kLaneWidthM) - kWaitBeforeM;
+  if (me.along_m > last_m + kWaitBeforeM || last_m < kBesideLineM + 2 * me.half_length_m || me.waited_s() > kWaitForGapS) {
+    return kNoLimitMps2;
+  }
+  const double room_m = last_m - me.along_m;
+  const double needed = me.speed_mps * me.speed_mps / (2 * std::max(room_m, 0.1));
+  double accel = room_m <= 0.1 ? -kCourtesyMps2 : needed > kBrakeForGapMps2 ? -std::min(needed, 3.0) : kNoLimitMps2;
+  const double along_m = me.along_m * city_.track(to).length_m / length_m;
+  const std::size_t place = PlaceIn(to, along_m);
+  if (place > 0) {
+    const VehicleIndex leader = queues_[to].vehicles[place - 1];
+    const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
+    if (gap_m > 0) accel = std::min(accel, std::max(-kCourtesyMps2, ModelAccel(vehicle, leader, gap_m)));
+  }
+  return accel;
 }
 
 // For those in front of it on the lane that it leaves.

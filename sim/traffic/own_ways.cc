@@ -5,8 +5,14 @@
 #include "common/check.h"
 
 namespace starling::sim {
+namespace {
 
-OwnWays::OwnWays(const City& city) : city_(city) {
+// What a change of lanes costs: the shorter the lane, the less likely is a gap in time.
+float ChangeEffort(double length_m) { return static_cast<float>(1 + 50 / length_m); }
+
+}  // namespace
+
+OwnWays::OwnWays(const City& city, const Demand& demand) : city_(city), demand_(demand) {
   StreetIndex streets = 0;
   for (const Lane& lane : city.lanes()) {
     if (lane.street != kNoStreet) streets = std::max(streets, lane.street + 1);
@@ -17,10 +23,22 @@ OwnWays::OwnWays(const City& city) : city_(city) {
   }
   for (std::size_t i = 0; i < streets; ++i) first_[i + 1] += first_[i];
   lanes_.resize(first_.back());
+  number_.resize(city.lanes().size());
   std::vector<std::uint32_t> at = first_;
   for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) {
-    if (city.lane(lane).street != kNoStreet) lanes_[at[city.lane(lane).street]++] = lane;
+    const StreetIndex street = city.lane(lane).street;
+    if (street == kNoStreet) continue;
+    number_[lane] = static_cast<std::uint8_t>(at[street] - first_[street]);
+    lanes_[at[street]++] = lane;
   }
+  effort_first_.reserve(demand.route_edges.size());
+  std::uint64_t entries = 0;
+  for (const cloud::EdgeIndex street : demand.route_edges) {
+    effort_first_.push_back(entries);
+    entries += LanesOf(street).size();
+  }
+  efforts_.resize(entries, kNever);
+  for (RouteIndex route = 0; route < demand.routes.size(); ++route) FindEfforts(route);
 }
 
 std::span<const LaneIndex> OwnWays::LanesOf(StreetIndex street) const {
@@ -28,71 +46,74 @@ std::span<const LaneIndex> OwnWays::LanesOf(StreetIndex street) const {
   return {lanes_.data() + first_[street], first_[street + 1] - first_[street]};
 }
 
-bool OwnWays::Leads(LaneIndex lane, StreetIndex next) const {
-  const Lane& from = city_.lane(lane);
-  for (std::uint32_t i = 0; i < from.connection_count; ++i) {
-    if (city_.lane(city_.connection(from.connection_first + i).to_lane).street == next) return true;
-  }
-  return false;
-}
-
-// How many changes of lanes it takes to come from it to a lane that leads to `next`.
-int OwnWays::ChangesBefore(LaneIndex lane, StreetIndex next) const {
-  if (Leads(lane, next)) return 0;
-  int least = kNever;
-  for (const auto beside : {&Lane::left, &Lane::right}) {
-    int changes = 1;
-    for (LaneIndex other = city_.lane(lane).*beside; other != kNoLane; other = city_.lane(other).*beside) {
-      if (Leads(other, next)) least = std::min(least, changes);
-      ++changes;
+void OwnWays::FindEfforts(RouteIndex route) {
+  const std::span<const StreetIndex> way = StreetsOf(route);
+  const std::uint64_t first = demand_.routes[route].edge_first;
+  for (std::size_t at = way.size(); at-- > 0;) {
+    const std::span<const LaneIndex> lanes = LanesOf(way[at]);
+    for (std::size_t i = 0; i < lanes.size(); ++i) {
+      float least = EffortFrom(route, at, lanes[i]);
+      for (const auto beside : {&Lane::left, &Lane::right}) {
+        float changes = 0;
+        for (LaneIndex other = city_.lane(lanes[i]).*beside; other != kNoLane; other = city_.lane(other).*beside) {
+          changes += ChangeEffort(city_.track(other).length_m);
+          least = std::min(least, changes + EffortFrom(route, at, other));
+        }
+      }
+      efforts_[effort_first_[first + at] + i] = least;
     }
   }
-  return least;
 }
 
-// The changes on the next street, of who comes there from this lane.
-int OwnWays::Effort(std::span<const StreetIndex> way, std::size_t at, LaneIndex lane) const {
+float OwnWays::EffortOn(std::uint64_t place, LaneIndex lane) const {
+  return efforts_[effort_first_[place] + number_[lane]];
+}
+
+// Of one who stays on the lane.
+float OwnWays::EffortFrom(RouteIndex route, std::size_t at, LaneIndex lane) const {
+  const std::span<const StreetIndex> way = StreetsOf(route);
+  if (at + 1 == way.size()) return 0;
   const Lane& from = city_.lane(lane);
-  int least = kNever;
+  float least = kNever;
   for (std::uint32_t i = 0; i < from.connection_count; ++i) {
     const LaneIndex to = city_.connection(from.connection_first + i).to_lane;
     if (city_.lane(to).street != way[at + 1]) continue;
-    least = std::min(least, at + 2 < way.size() ? ChangesBefore(to, way[at + 2]) : 0);
+    least = std::min(least, EffortOn(demand_.routes[route].edge_first + at + 1, to));
   }
   return least;
 }
 
-ConnectionIndex OwnWays::Next(std::span<const StreetIndex> way, std::size_t at, LaneIndex lane) const {
+ConnectionIndex OwnWays::Next(RouteIndex route, std::size_t at, LaneIndex lane) const {
+  const std::span<const StreetIndex> way = StreetsOf(route);
   const Lane& from = city_.lane(lane);
   STARLING_CHECK(from.connection_count > 0);
   ConnectionIndex best = from.connection_first;
   if (at + 1 >= way.size()) return best;
-  int least = 2 * kNever;
+  float least = 2 * kNever;
   for (std::uint32_t i = 0; i < from.connection_count; ++i) {
     const LaneIndex to = city_.connection(from.connection_first + i).to_lane;
     if (city_.lane(to).street != way[at + 1]) continue;
-    const int changes = at + 2 < way.size() ? ChangesBefore(to, way[at + 2]) : 0;
-    if (changes >= least) continue;
-    least = changes;
+    const float effort = EffortOn(demand_.routes[route].edge_first + at + 1, to);
+    if (effort >= least) continue;
+    least = effort;
     best = from.connection_first + i;
   }
   return best;
 }
 
-LaneIndex OwnWays::Better(std::span<const StreetIndex> way, std::size_t at, LaneIndex lane) const {
-  if (at + 1 >= way.size()) return kNoLane;
-  int least = Effort(way, at, lane);
+LaneIndex OwnWays::Better(RouteIndex route, std::size_t at, LaneIndex lane) const {
+  // Off the route there is no better lane.
+  if (at + 1 >= StreetsOf(route).size() || city_.lane(lane).street != StreetsOf(route)[at]) return kNoLane;
+  float least = EffortFrom(route, at, lane);
   LaneIndex better = kNoLane;
-  if (least == 0) return better;
   for (const auto beside : {&Lane::left, &Lane::right}) {
-    int changes = 1;
+    float changes = 0;
     for (LaneIndex other = city_.lane(lane).*beside; other != kNoLane; other = city_.lane(other).*beside) {
-      const int effort = changes + Effort(way, at, other);
-      if (effort < least) {
-        least = effort;
-        better = city_.lane(lane).*beside;
-      }
-      ++changes;
+      changes += ChangeEffort(city_.track(other).length_m);
+      const float effort = changes + EffortFrom(route, at, other);
+      if (effort >= least) continue;
+      least = effort;
+      better = city_.lane(lane).*beside;
     }
   }
   return better;

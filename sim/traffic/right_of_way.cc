@@ -309,7 +309,7 @@ bool Traffic::ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_l
                                       PaceAt(me, way, mine->leave_m));
     const double their_enter_s =
         SoonestS(theirs->enter_m - centre_m - other.half_length_m, other.speed_mps, their_limit);
-    if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s) < their_enter_s) continue;
+    if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s()) < their_enter_s) continue;
     return false;
   }
   return true;
@@ -319,7 +319,7 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double 
   const Connection& connection = city_.connection(way);
   // Four who all have someone to their right take turns.
   if (city_.junction(connection.junction).control == Control::kPriorityToRight &&
-      me.waited_s > 2.5f) {
+      me.waited_s() > 2.5) {
     return true;
   }
   const double length_m = city_.track(city_.TrackOf(way)).length_m;
@@ -415,8 +415,8 @@ bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_lin
                            ConnectionIndex their_way, double their_line_m) const {
   const ConflictZone* mine = city_.Zone(way, their_way);
   if (mine == nullptr || !mine->yields) return false;
-  if (other.speed_mps < 0.5 && other.waited_s > 1.5f) return false;  // It waits for something else.
-  const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s);
+  if (other.speed_mps < 0.5 && other.waited_s() > 1.5) return false;  // It waits for something else.
+  const double margin_s = std::max(0.2, 1.2 - 0.06 * me.waited_s());
   // Until just before the junction it may drive as fast as its street allows.
   const double their_limit = other.eagerness * std::max(city_.track(city_.TrackOf(their_way)).speed_limit_mps,
                                                         city_.track(city_.connection(their_way).from_lane).speed_limit_mps);
@@ -486,7 +486,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Ta
       first = true;  // The other one should have waited, and does not.
     }
     if (!first) continue;
-    if (me.waited_s > kStuckS && !inside) continue;  // Someone has to begin.
+    if (me.waited_s() > kStuckS && !inside) continue;  // Someone has to begin.
     if (v > 0.5 && other.speed_mps > 1 &&
         GoneS(crossing.members[i], rest_m, std::max<double>(other.speed_mps, 3)) + 0.2 <
             SoonestS(to_zone_m, v, my_limit)) {

@@ -165,10 +165,10 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       }
       me.speed_mps = static_cast<float>(travel.speed_mps);
       if (me.speed_mps < 0.1f) {
-        me.waited_s += static_cast<float>(kStepS);
+        if (me.waited_steps < UINT16_MAX) ++me.waited_steps;
         ++drivers_[vehicles[i]].stood_steps;
       } else {
-        me.waited_s = 0;
+        me.waited_steps = 0;
       }
       if (me.along_m >= length_m) {
         tally->leavers.push_back(vehicles[i]);
@@ -250,7 +250,7 @@ ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex la
     const StreetIndex street = city_.lane(lane).street;
     const std::size_t at = route->goal_after;
     if (way[at] != street && at + 1 < way.size() && way[at + 1] == street) ++route->goal_after;
-    return entrance_->ways.Next(way, route->goal_after, lane);
+    return entrance_->ways.Next(entrance_->trips[vehicle].departing.route, route->goal_after, lane);
   }
   if (lane == router_.LaneOf(route->goal)) route->goal = route->goal_after;
   return router_.Next(route->goal, lane);
@@ -260,7 +260,7 @@ ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex la
 LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
   const Goals& route = drivers_[vehicle].route;
   if (route.goal != kOwnWay) return router_.Better(route.goal, lane);
-  return entrance_->ways.Better(entrance_->trips[vehicle].way, route.goal_after, lane);
+  return entrance_->ways.Better(entrance_->trips[vehicle].departing.route, route.goal_after, lane);
 }
 
 void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
@@ -269,6 +269,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   const bool arrived = entrance_ == nullptr && lane == router_.LaneOf(driver.route.goal);
   me.through = Follow(vehicle, &driver.route, lane);
   me.over_line = false;
+  me.wants_left = me.wants_right = false;
   if (entrance_ != nullptr) {
     const bool off_way = driver.route.goal == kOwnWay &&
                          entrance_->trips[vehicle].way[driver.route.goal_after] != city_.lane(lane).street;
@@ -450,7 +451,7 @@ std::uint32_t Traffic::StoppedVehicles() const {
 
 std::uint32_t Traffic::StandingVehicles(double seconds) const {
   return static_cast<std::uint32_t>(std::ranges::count_if(vehicles_, [&](const Vehicle& vehicle) {
-    return vehicle.track != kOffRoad && vehicle.waited_s > seconds;
+    return vehicle.track != kOffRoad && vehicle.waited_s() > seconds;
   }));
 }
 

@@ -175,6 +175,7 @@ class Traffic {
     std::vector<VehicleIndex> changed;                           // Lanes: they have left the other one.
     std::vector<std::pair<VehicleIndex, VehicleIndex>> touches;
     std::vector<std::pair<VehicleIndex, LaneIndex>> changes;     // Wanted.
+    std::vector<std::pair<VehicleIndex, LaneIndex>> asked;       // To be let in.
     std::vector<std::pair<VehicleIndex, ConnectionIndex>> detours;
   };
 
@@ -245,7 +246,7 @@ class Traffic {
   std::size_t PlaceIn(LaneIndex lane, double along_m) const;
   void ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void ConsiderDetour(VehicleIndex vehicle, Tally* tally) const;
-  LaneIndex LaneFor(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const;
+  LaneIndex LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const;
   double ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const;
   std::optional<Room> RoomOn(VehicleIndex vehicle, LaneIndex to, double safe_mps2) const;
   static double ChangeLengthM(double speed_mps, double width_m);
@@ -254,6 +255,10 @@ class Traffic {
   void LeaveLane(VehicleIndex vehicle);
   void EndChange(VehicleIndex vehicle);
   double ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally);
+  bool HasWayToChange(const Vehicle& me, LaneIndex to) const;
+  void AskToBeLetIn(VehicleIndex vehicle, LaneIndex to);
+  double ForLaneWanted(VehicleIndex vehicle) const;
+  double ForOneLetIn(VehicleIndex vehicle);
 
   // right_of_way.cc
   void Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally);

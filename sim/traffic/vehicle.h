@@ -52,7 +52,10 @@ struct alignas(64) Vehicle {
   // Driver.
   float eagerness = 1;                       // Desired speed over the limit.
   float late_brake_mps2 = 0;                 // Brakes only when this much is needed; 0 is in time.
-  float waited_s = 0;                        // Standing time.
+  std::uint16_t waited_steps = 0;            // Since when it stands.
+  bool wants_left : 1 = false;               // Its way goes on from there.
+  bool wants_right : 1 = false;
+  bool courteous : 1 = false;                // Lets somebody in: Driver::lets_in.
 
   // Commands.
   float ceiling_mps = 1e9f;
@@ -69,6 +72,8 @@ struct alignas(64) Vehicle {
   bool emergency : 1 = false;
   bool held : 1 = false;                     // Stands because of a contact.
   bool leaving : 1 = false;                  // The city, at the end of its lane.
+
+  double waited_s() const { return 0.1 * waited_steps; }
 
   // Between two lanes: its track is the one that it goes to; see LaneChange.
   bool changing = false;
@@ -142,6 +147,8 @@ struct Driver {
   Random random{0};
   std::int64_t since_step = 0;               // On its lane.
   std::uint32_t stood_steps = 0;             // In all.
+  VehicleIndex lets_in = kNobody;
+  std::int64_t lets_in_until = INT64_MIN;    // Step.
 
   // Whom it touches, and until when it stands because of that.  A contact is one from
   // the first overlap until they are apart, however many are in a heap.
