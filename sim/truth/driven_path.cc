@@ -13,6 +13,7 @@ namespace {
 constexpr double kStandingM = 0.01;
 constexpr double kTogetherM = 6;        // Less is a crossing.
 constexpr double kWalkM = 12;
+constexpr std::int32_t kBeyond = 16;    // Points after those that are looked at, to see what becomes of a run.
 constexpr double kSinAngleMin = 0.5;
 constexpr double kCosAlong = 0.866;     // 30 degrees.
 constexpr std::int32_t kDropAtOnce = 64;
@@ -33,7 +34,7 @@ struct Run {
   double b_from_m = 0;
   double a_to_m = 0;
   double b_to_m = 0;
-  bool open = false;      // One of them is not known or not looked at farther on.
+  bool open = false;      // It was not followed to its end.
   double a_closest_m = 0;
   double b_closest_m = 0;
 };
@@ -64,11 +65,11 @@ class RunFinder {
     if (run.a_from_m == 0) run.a_from_m = later.number, run.b_from_m = later.foot.along_m;
     Step last{i, here};
     run.open = true;
-    while (last.number + 1 < a_.to && last.number - run.a_from_m < kWalkM) {
+    while (last.number - run.a_from_m < kWalkM) {
       const Step next{last.number + 1, Foot(last.number + 1, Near(last.foot))};
       if (!Common(next.foot)) {
         Edge(last, next, &run.a_to_m, &run.b_to_m);
-        run.open = next.foot.before || next.foot.along_m >= b_.to - 1;
+        run.open = false;
         NoteClosest(last, next, &run, &closest_m, &crossed);
         return run;
       }
@@ -87,7 +88,7 @@ class RunFinder {
   };
 
   DrivenPath::Foot Foot(std::int32_t i, std::int32_t near) const {
-    return b_.path->Project(a_.path->At(i), near, b_.to - 1);
+    return b_.path->Project(a_.path->At(i), near, b_.to + kBeyond);
   }
   static std::int32_t Near(const DrivenPath::Foot& foot) { return static_cast<std::int32_t>(std::lround(foot.along_m)); }
   bool Common(const DrivenPath::Foot& foot) const { return !foot.before && foot.distance_m <= tolerance_m_; }
@@ -95,9 +96,12 @@ class RunFinder {
   // Where between a step inside and one outside it ends.
   void Edge(const Step& inside, const Step& outside, double* a_m, double* b_m) const {
     double part = 0;
-    if (outside.foot.before) {
-      part = std::min(inside.foot.along_m - b_.path->first(), 1.0);
-    } else if (outside.foot.distance_m > inside.foot.distance_m) {
+    if (outside.foot.before) {  // b's path begins here.
+      *a_m = inside.number - std::min(inside.foot.along_m - b_.path->first(), 1.0);
+      *b_m = b_.path->first();
+      return;
+    }
+    if (outside.foot.distance_m > inside.foot.distance_m) {
       part = (tolerance_m_ - inside.foot.distance_m) / (outside.foot.distance_m - inside.foot.distance_m);
     }
     *a_m = inside.number + part * (outside.number - inside.number);
@@ -132,7 +136,7 @@ Meeting::Kind KindOf(const Run& run, const PathView& a, const PathView& b) {
     const double b_m = run.b_to_m - run.b_from_m;
     if (std::abs(b_m) > (run.a_to_m - run.a_from_m) / 2) return b_m > 0 ? Meeting::Kind::kSame : Meeting::Kind::kOncoming;
   }
-  if (run.open) {
+  if (run.open) {  // And is short: where b's path begins.
     const double along = Dot(a.path->DirectionAt(run.a_to_m), b.path->DirectionAt(run.b_to_m));
     if (along > kCosAlong) return Meeting::Kind::kSame;
     if (along < -kCosAlong) return Meeting::Kind::kOncoming;
@@ -344,7 +348,9 @@ std::optional<Meeting> FindMeeting(const PathView& a, const PathView& b, double 
           const std::optional<Run> run = finder.Around(i, j);
           if (!run) break;
           const Meeting meeting = MeetingOf(*run, a, b);
-          if (LiesAhead(meeting, a, b, tolerance_m)) return meeting;
+          // Nobody goes straight on into those who come towards him.
+          const bool believable = !meeting.guessed || meeting.kind != Meeting::Kind::kOncoming;
+          if (believable && LiesAhead(meeting, a, b, tolerance_m)) return meeting;
           done_m = run->a_to_m;
           break;
         }

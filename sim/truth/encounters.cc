@@ -61,8 +61,7 @@ struct Encounters::Pair {
   std::optional<Meeting> meeting;
   std::int32_t a_seen = 0;               // Chunks.
   std::int32_t b_seen = 0;
-  std::int32_t a_end = 0;                // Of the paths when a guess was made.
-  std::int32_t b_end = 0;
+  std::array<std::int32_t, 4> sought{};  // Where the views and what is known in them ended at the last search.
   bool passed = false;                   // Both have left a crossing; what comes is another encounter.
   std::array<std::optional<SimTime>, 2> entry{};
   std::array<std::optional<SimTime>, 2> exit{};
@@ -281,7 +280,8 @@ PathView Encounters::ViewOf(const Now& now) const {
   view.length_m = track.length_m;
   view.width_m = std::max<double>(track.width_m, config_.ground_width_m);
   view.from = std::max(track.path.first(), static_cast<std::int32_t>(front_m - track.length_m - config_.range_m));
-  view.to = static_cast<std::int32_t>(front_m + config_.range_m) + 1;
+  // Up to a chunk's end, so that there is something new only now and then.
+  view.to = (static_cast<std::int32_t>(front_m + config_.range_m) / DrivenPath::kChunk + 1) * DrivenPath::kChunk;
   return view;
 }
 
@@ -319,7 +319,9 @@ void Encounters::Update(Pair* pair, const Now& a, const Now& b) {
 // A place that was found stays, unless it was guessed and more is known.
 void Encounters::Seek(Pair* pair, const PathView& a, const PathView& b) {
   std::optional<Meeting>& meeting = pair->meeting;
-  if (meeting && (!meeting->guessed || (pair->a_end == a.path->end() && pair->b_end == b.path->end()))) return;
+  if (meeting && !meeting->guessed) return;
+  const std::array<std::int32_t, 4> present{a.to, b.to, std::min(a.to, a.path->end()), std::min(b.to, b.path->end())};
+  if (std::exchange(pair->sought, present) == present) return;
   const std::optional<Meeting> guess = std::exchange(meeting, std::nullopt);
   PathView a_view = a;
   PathView b_view = b;
@@ -327,14 +329,18 @@ void Encounters::Seek(Pair* pair, const PathView& a, const PathView& b) {
   b_view.seen = pair->b_seen;
   ++counters_.searches;
   meeting = FindMeeting(a_view, b_view, config_.tolerance_m);
-  pair->a_seen = meeting ? 0 : std::min(a.to, a.path->end()) / DrivenPath::kChunk;
-  pair->b_seen = meeting ? 0 : std::min(b.to, b.path->end()) / DrivenPath::kChunk;
-  pair->a_end = a.path->end();
-  pair->b_end = b.path->end();
+  pair->a_seen = meeting ? 0 : present[2] / DrivenPath::kChunk;
+  pair->b_seen = meeting ? 0 : present[3] / DrivenPath::kChunk;
   const bool same_place = meeting && guess && meeting->kind == guess->kind &&
                           std::abs(meeting->a.in_m - guess->a.in_m) < kOtherPlaceM &&
                           std::abs(meeting->b.in_m - guess->b.in_m) < kOtherPlaceM;
   if (!same_place) pair->entry = pair->exit = {};
+}
+
+// What was found is over; there may be another place.
+void Encounters::Drop(Pair* pair) {
+  pair->meeting.reset();
+  pair->sought = {};
 }
 
 Encounters::Facts Encounters::Judge(Pair* pair, const Now& a, const Now& b, const PathView& a_view,
@@ -346,7 +352,7 @@ Encounters::Facts Encounters::Judge(Pair* pair, const Now& a, const Now& b, cons
     case Meeting::Kind::kOncoming: {
       const double gap_m = OncomingGap(*pair->meeting, a_view, b_view);
       if (gap_m <= 0) {
-        pair->meeting.reset();
+        Drop(pair);
         return facts;
       }
       facts.type = EncounterType::kOncoming;
@@ -365,7 +371,7 @@ Encounters::Facts Encounters::JudgeSame(Pair* pair, const Now& a, const Now& b, 
   if (a_view.front_m >= meeting.a.in_m || b_view.front_m >= meeting.b.in_m) {
     const std::optional<Following> following = FollowingAt(meeting, a_view, b_view, config_.tolerance_m);
     if (!following) {
-      pair->meeting.reset();
+      Drop(pair);
       return facts;
     }
     const Now& leader = following->a_follows ? b : a;
@@ -415,16 +421,20 @@ Encounters::Facts Encounters::JudgeCrossing(Pair* pair, const Now& a, const Now&
   const bool a_left = comes[0].exit_m <= 0;
   const bool b_left = comes[1].exit_m <= 0;
   const bool a_first = a_in != b_in ? a_in : comes[0].entry_s < comes[1].entry_s;
-  facts.position = a_first ? b_view.path->Point(std::max<double>(meeting.b.in_m, b_view.path->first()))
-                           : a_view.path->Point(std::max<double>(meeting.a.in_m, a_view.path->first()));
+  const auto entry_at = [&](bool of_b) {
+    return of_b ? b_view.path->Point(std::max<double>(meeting.b.in_m, b_view.path->first()))
+                : a_view.path->Point(std::max<double>(meeting.a.in_m, a_view.path->first()));
+  };
+  facts.position = entry_at(a_first);
   if (a_left && b_left) {
     facts.type = EncounterType::kBothLeft;
     const std::size_t second = pair->entry[0] > pair->entry[1] ? 0 : 1;  // Nothing is before any time.
     if (pair->entry[second] && pair->exit[1 - second]) {
+      facts.position = entry_at(second == 1);
       facts.pet_time = *pair->entry[second];
       facts.pet_s = std::max(ToSeconds(*pair->entry[second] - *pair->exit[1 - second]), 0.0);
     }
-    pair->meeting.reset();
+    Drop(pair);
     pair->passed = true;
     return facts;
   }

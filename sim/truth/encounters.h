@@ -24,9 +24,9 @@ struct EncounterConfig {
   double delay_s = 10;
   // m between two paths that are one.  Less than half of what lies between lanes.  0.2 to 1.6.
   double tolerance_m = 1;
-  // m that a vehicle takes of a crossing's ground at least.  SUMO takes the lane's width, 3.2 m unless the network
-  // says otherwise; 0 is the vehicle's own width.  0 to 10.
-  double ground_width_m = 3.2;
+  // m that a vehicle takes of a crossing's ground at least; 0: its own width.  SUMO takes the lane's, 3.2 m unless
+  // the network says otherwise, so that two may be on an area at once and far from touching.  0 to 10.
+  double ground_width_m = 0;
   // m in one step after which it is taken for another vehicle (SUMO teleports).  1 to 1000.
   double jump_m = 20;
 
@@ -107,6 +107,7 @@ class Encounters {
   void Pairs(std::uint32_t slot);
   void Update(Pair* pair, const Now& a, const Now& b);
   void Seek(Pair* pair, const PathView& a, const PathView& b);
+  static void Drop(Pair* pair);
   Facts Judge(Pair* pair, const Now& a, const Now& b, const PathView& a_view, const PathView& b_view);
   Facts JudgeSame(Pair* pair, const Now& a, const Now& b, const PathView& a_view, const PathView& b_view);
   Facts JudgeCrossing(Pair* pair, const Now& a, const Now& b, const PathView& a_view, const PathView& b_view);

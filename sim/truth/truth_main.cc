@@ -60,7 +60,8 @@ int Main(int argc, char** argv) {
   app.add_option("--range", options.encounters.range_m, "m within which two meet")->capture_default_str();
   app.add_option("--extra-time", options.encounters.extra_time_s, "s that an encounter goes on")->capture_default_str();
   app.add_option("--delay", options.encounters.delay_s, "s for which a path is known ahead")->capture_default_str();
-  app.add_option("--ground-width", options.encounters.ground_width_m, "m of a crossing; 0: the vehicle's width")
+  app.add_option("--tolerance", options.encounters.tolerance_m, "m between two paths that are one")->capture_default_str();
+  app.add_option("--ground-width", options.encounters.ground_width_m, "m of a crossing; 0: the vehicle's width; SUMO: 3.2")
       ->capture_default_str();
   app.add_option("--ttc", options.ttc_s, "s; the log holds what is at most that,")->capture_default_str();
   app.add_option("--drac", options.drac_mps2, "m/s2; or at least that,")->capture_default_str();
