@@ -41,7 +41,8 @@ std::size_t BucketOf(GridCell cell, std::size_t buckets) {
 
 }  // namespace
 
-// Two vehicles that are near each other; `a` is the one whose track holds it.
+// Two vehicles that are near each other, held by one's track; `a` is the one with the smaller number, so that the order
+// of vehicles in a step means nothing.
 struct Encounters::Pair {
   // Of an encounter that goes on.
   struct Open {
@@ -54,9 +55,9 @@ struct Encounters::Pair {
     std::optional<Extreme> max_drac;
     std::optional<Extreme> pet;
   };
-  std::uint32_t other = kNone;           // b's slot.
+  std::uint32_t other = kNone;           // The slot of the one whose track does not hold it.
   std::uint64_t other_serial = 0;
-  std::array<std::uint32_t, 2> vehicles{};
+  std::pair<std::uint32_t, std::uint32_t> vehicles;  // Of a and b.
   std::int64_t near = 0;                 // The last step within range.
   std::optional<Meeting> meeting;
   std::int32_t a_seen = 0;               // Chunks.
@@ -255,7 +256,7 @@ void Encounters::Pairs(std::uint32_t slot) {
         pair = pairs.emplace(pairs.end());
         pair->other = other;
         pair->other_serial = near.serial;
-        pair->vehicles = {me.track->vehicle, near.track->vehicle};
+        pair->vehicles = std::minmax(me.track->vehicle, near.track->vehicle);
       }
       pair->near = step_;
     }
@@ -266,7 +267,8 @@ void Encounters::Pairs(std::uint32_t slot) {
       return true;
     }
     if (pair.near != step_ && !pair.open) return true;
-    Update(&pair, me, now_[pair.other]);
+    const bool is_first = me.track->vehicle == pair.vehicles.first;
+    Update(&pair, is_first ? me : now_[pair.other], is_first ? now_[pair.other] : me);
     return false;
   });
 }
@@ -523,9 +525,8 @@ bool Encounters::Touch(Pair* pair, const Now& a, const Now& b) {
     return now.before.speed_mps + *first * (now.known.speed_mps - now.before.speed_mps);
   };
   Collision collision;
-  collision.first = pair->vehicles[0];
-  collision.second = pair->vehicles[1];
-  if (collision.first > collision.second) std::swap(collision.first, collision.second);
+  collision.first = pair->vehicles.first;
+  collision.second = pair->vehicles.second;
   collision.time = begins;
   collision.position = 0.5 * (box.centre + other.centre);
   collision.relative_speed_mps = Norm(speed_at(a) * box.direction - speed_at(b) * other.direction);
@@ -542,8 +543,8 @@ void Encounters::Close(Pair* pair) {
   if (!pair->open) return;
   const Pair::Open open = *std::exchange(pair->open, nullptr);
   Encounter encounter;
-  encounter.ego = pair->vehicles[0];
-  encounter.foe = pair->vehicles[1];
+  encounter.ego = pair->vehicles.first;
+  encounter.foe = pair->vehicles.second;
   encounter.begin = open.begin;
   encounter.end = open.last;
   encounter.min_ttc = open.min_ttc;
@@ -554,13 +555,6 @@ void Encounters::Close(Pair* pair) {
                    : open.pet      ? open.pet->type
                    : open.max_drac ? open.max_drac->type
                                    : open.first;
-  if (encounter.ego > encounter.foe) {
-    std::swap(encounter.ego, encounter.foe);
-    encounter.type = Mirrored(encounter.type);
-    for (std::optional<Extreme>* extreme : {&encounter.min_ttc, &encounter.max_drac, &encounter.pet}) {
-      if (*extreme) (*extreme)->type = Mirrored((*extreme)->type);
-    }
-  }
   ended_.push_back(encounter);
   ++counters_.encounters;
 }

@@ -63,7 +63,7 @@ struct EncounterCounters {
 //
 // Collisions are found between steps as well, at most 0.25 m of relative motion apart, and timed to a millisecond.
 //
-// The same steps give the same results.  Threading: thread-compatible; one thread owns it.
+// The same steps give the same results, in whatever order a step has its vehicles.  Threading: thread-compatible; one thread owns it.
 class Encounters {
  public:
   // REQUIRES: config.Validate().ok()

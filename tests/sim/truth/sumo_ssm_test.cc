@@ -224,15 +224,20 @@ class SumoSsm : public testing::Test {
     const auto merging = [](const Conflict& each) { return IsMerging(*each.ttc); };
     const auto crossing = [](const Conflict& each) { return IsCrossing(*each.ttc) && !IsOneSided(each); };
     const auto one_sided = [](const Conflict& each) { return IsCrossing(*each.ttc) && IsOneSided(each); };
-    const auto nothing = [](const Conflict&) { return false; };
+    // The same approach: a TTC to a place some metres off, or the same DRAC without one, because at our area's edge
+    // the braking one stops in time.
+    const auto alike = [this](const Conflict& each) {
+      return Matches(each, &Encounter::min_ttc, each.ttc->value, 1) ||
+             (each.drac && Matches(each, &Encounter::max_drac, each.drac->value, std::max(0.5, 0.2 * each.drac->value)));
+    };
     Table table;
     table.following_3 = ScoreTtc(3, following, &FollowerChangesLanes);
     table.following_5 = ScoreTtc(5, following, &FollowerChangesLanes);
-    table.merging_3 = ScoreTtc(3, merging, nothing);
-    table.merging_5 = ScoreTtc(5, merging, nothing);
-    table.crossing_1_5 = ScoreTtc(1.5, crossing, nothing);
-    table.crossing_3 = ScoreTtc(3, crossing, nothing);
-    table.crossing_5 = ScoreTtc(5, crossing, nothing);
+    table.merging_3 = ScoreTtc(3, merging, alike);
+    table.merging_5 = ScoreTtc(5, merging, alike);
+    table.crossing_1_5 = ScoreTtc(1.5, crossing, alike);
+    table.crossing_3 = ScoreTtc(3, crossing, alike);
+    table.crossing_5 = ScoreTtc(5, crossing, alike);
     table.one_sided_1_5 = ScoreTtc(1.5, one_sided, &NobodyArrives);
     table.one_sided_3 = ScoreTtc(3, one_sided, &NobodyArrives);
     table.drac = ScoreDrac();
@@ -294,13 +299,25 @@ TEST_F(SumoSsm, MatchesWithSumosAreasAndALongView) {
   config.ground_width_m = 3.2;
   Run(config);
   const Table table = PrintTable();
-  EXPECT_GE(table.following_3.matched, 0);
+  EXPECT_GE(table.following_3.matched, 1'030);
+  EXPECT_GE(table.following_5.matched, 2'370);
+  EXPECT_GE(table.merging_5.matched, 36);
+  EXPECT_GE(table.crossing_3.matched, 20);
+  EXPECT_GE(table.crossing_5.matched, 52);
+  EXPECT_GE(table.one_sided_3.explained, 525);
+  EXPECT_GE(table.drac.matched, 17);
+  EXPECT_GE(table.pet.matched + table.pet.explained, 10);
 }
 
 TEST_F(SumoSsm, MatchesAsItComes) {
   Run({});
   const Table table = PrintTable();
-  EXPECT_GE(table.following_3.matched, 0);
+  EXPECT_GE(table.following_3.matched, 1'050);
+  EXPECT_GE(table.following_5.matched, 2'460);
+  EXPECT_GE(table.crossing_3.matched, 12);
+  EXPECT_GE(table.one_sided_3.explained, 525);
+  EXPECT_GE(table.drac.matched, 17);
+  EXPECT_GE(table.pet.matched + table.pet.explained, 10);
 }
 
 // By rectangles that overlap, found by another program than ours from the same recording.
