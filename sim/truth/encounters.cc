@@ -16,6 +16,7 @@ constexpr std::uint32_t kNone = 0xffff'ffff;
 constexpr double kSubstepM = 0.25;
 constexpr int kBisections = 12;          // 100 ms / 2^12 is far below a millisecond.
 constexpr double kApartS = 1;            // A touch after that is another contact.
+constexpr double kSidestepM = 1;         // In one step, beyond what the speed makes.
 constexpr double kOtherPlaceM = 5;       // A guess that moved by less is the same place.
 constexpr double kBehindM = 10;          // Kept of a path behind what may be asked for.
 constexpr std::size_t kStatesAtOnce = 64;
@@ -480,7 +481,13 @@ bool Encounters::Touch(Pair* pair, const Now& a, const Now& b) {
   const double reach_m = (diagonal_m(*a.track) + diagonal_m(*b.track)) / 2;
   const Vec2 between = (a.known.front - 0.5 * a.track->length_m * a.direction) -
                        (b.known.front - 0.5 * b.track->length_m * b.direction);
-  const bool is_new = a.is_new || b.is_new;
+  const double step_s = a.is_new || b.is_new ? 0 : SecondsBetween(step_ - 1, step_);
+  const auto jumped = [&](const Now& now) {
+    const double fastest_mps = std::max(now.known.speed_mps, now.before.speed_mps);
+    return Distance(now.known.front, now.before.front) > fastest_mps * step_s + kSidestepM;
+  };
+  // Who changes lanes at once, as SUMO's vehicles do, was not in between.
+  const bool is_new = a.is_new || b.is_new || jumped(a) || jumped(b);
   const auto turned_m = [](const Now& now) {
     return std::abs(WrapAngle(now.known.heading_rad - now.before.heading_rad)) * now.track->length_m;
   };
@@ -508,7 +515,8 @@ bool Encounters::Touch(Pair* pair, const Now& a, const Now& b) {
     if (first) continue;
     double low = static_cast<double>(i - 1) / steps;
     double high = part;
-    for (int k = 0; k < kBisections && !is_new; ++k) {
+    if (is_new) low = high;
+    for (int k = 0; k < kBisections && low < high; ++k) {
       const double middle = (low + high) / 2;
       (overlap_at(middle) ? high : low) = middle;
     }

@@ -61,7 +61,8 @@ struct EncounterCounters {
 // - Vehicles side by side on neighbouring lanes have no encounter: their paths are two.
 // Nothing here knows heights: roads on a bridge cross those below it.
 //
-// Collisions are found between steps as well, at most 0.25 m of relative motion apart, and timed to a millisecond.
+// Collisions are found between steps as well, at most 0.25 m of relative motion apart, and timed to a millisecond; but
+// for a step in which one of them moved by 1 m more than its speed makes, as at SUMO's lane changes.
 //
 // The same steps give the same results, in whatever order a step has its vehicles.  Threading: thread-compatible; one thread owns it.
 class Encounters {

@@ -185,6 +185,13 @@ TEST_F(EncountersTest, CrossingCollisionHasSpeedAndAngle) {
   EXPECT_EQ(encounters_[0].type, EncounterType::kCollision);
 }
 
+// From the lane left of the other one to the one right of it, in one step.
+TEST_F(EncountersTest, WhoJumpsOverAnotherOneDoesNotTouchIt) {
+  const Motion jumping = [](double t_s) { return Straight({0, t_s < 1 ? 3.2 : -3.2}, kEast, 10)(t_s); };
+  Drive({Straight({0, 0}, kEast, 10), jumping}, 3);
+  EXPECT_TRUE(collisions_.empty());
+}
+
 // Two that touch, part for less than a second and touch again have one contact.
 TEST_F(EncountersTest, OneContactIsOneCollision) {
   const Motion shaking = [](double t_s) -> std::optional<VehicleState> {
