@@ -47,7 +47,7 @@ enum class EncounterType : std::uint8_t {
   kFoeLeft = 15,
   kBothEntered = 16,
   kBothLeft = 17,
-  kOncoming = 20,          // Head-on on one path; SUMO has it from 1.17 on.
+  kOncoming = 20,          // Head-on on one path; newer releases of SUMO have it.
   kCollision = 111,
 };
 
