@@ -1,10 +1,9 @@
-#include "sim/traffic/contact.h"
-
 #include <algorithm>
 #include <cmath>
 #include <vector>
 
 #include "common/geo/trigonometry.h"
+#include "sim/traffic/box.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -14,22 +13,7 @@ constexpr std::int64_t kHoldSteps = 40;
 constexpr double kReachM = 0.6;                // By which half diagonals are longer than half lengths.
 constexpr double kApartM = 1.4;                // Beyond their lengths.
 
-// Half the extent of `box` along the unit vector `axis`.
-double Extent(const Box& box, Vec2 axis) {
-  return box.half_length_m * std::abs(Dot(box.direction, axis)) +
-         box.half_width_m * std::abs(Cross(box.direction, axis));
-}
-
 }  // namespace
-
-bool BoxesOverlap(const Box& a, const Box& b) {
-  const Vec2 between = b.centre - a.centre;
-  for (const Vec2 axis : {a.direction, Vec2{-a.direction.y, a.direction.x}, b.direction,
-                          Vec2{-b.direction.y, b.direction.x}}) {
-    if (std::abs(Dot(between, axis)) > Extent(a, axis) + Extent(b, axis)) return false;
-  }
-  return true;
-}
 
 bool Traffic::Overlap(VehicleIndex a, VehicleIndex b) const {
   const Vehicle& me = vehicles_[a];

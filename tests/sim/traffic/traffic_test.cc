@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "common/geo/trigonometry.h"
-#include "sim/traffic/contact.h"
+#include "sim/traffic/box.h"
 
 namespace starling::sim {
 namespace {
