@@ -14,6 +14,7 @@
 #include "cloud/streets/sumo_network.h"
 #include "sim/city/street_city.h"
 #include "sim/demand/sumo_routes.h"
+#include "sim/drive_record.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -26,6 +27,7 @@ constexpr double kJammedS = 300;
 constexpr const char* kExamples = R"(Examples:
   starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz,types.add.xml --trips trips.xml
   starling-sim drive --network city.net.xml --routes cars.rou.xml --end 3600 --mistakes --json | jq .mean_speed_mps
+  starling-sim drive --network city.net.xml --routes cars.rou.xml --end 600 --fcd drive.xml.gz --ssm near.xml
 
 Vehicles set off when the routes say, wait where there is no room, and leave at the end of their
 way.  Those whose streets are not for passenger cars (buses on lanes of their own) are counted
@@ -42,7 +44,7 @@ struct DriveOptions {
   TrafficConfig traffic;
   double end_s = 24 * 3600;
   bool mistakes = false;
-  std::string trips;
+  DriveRecordConfig record;
   bool json = false;
 };
 
@@ -66,57 +68,18 @@ struct Sums {
   void Add(const TripRecord& trip) {
     ++trips;
     strayed += trip.strayed;
-    const double took_s = trip.arrival_s - trip.depart_s;
-    duration_s += took_s;
+    duration_s += trip.took_s();
     route_m += trip.route_m;
-    lost_s += std::max(0.0, took_s - trip.free_s);
+    lost_s += trip.lost_s();
     waited_s += trip.waited_s;
     delay_s += trip.depart_s - trip.planned_s;
   }
   double Mean(double sum) const { return trips > 0 ? sum / static_cast<double>(trips) : 0; }
 };
 
-// SUMO's tripinfo.  Source: https://sumo.dlr.de/docs/Simulation/Output/TripInfo.html
-class TripWriter {
- public:
-  explicit TripWriter(const std::string& path) : file_(path.empty() ? nullptr : std::fopen(path.c_str(), "w"), &Close) {
-    if (file_ != nullptr) std::fputs("<tripinfos>\n", file_.get());
-  }
-  bool ok() const { return file_ != nullptr; }
-  void Write(const TripRecord& trip) {
-    if (file_ == nullptr) return;
-    const double took_s = trip.arrival_s - trip.depart_s;
-    std::string id;
-    for (const char letter : trip.id) {
-      switch (letter) {
-        case '&': id += "&amp;"; break;
-        case '<': id += "&lt;"; break;
-        case '"': id += "&quot;"; break;
-        default: id += letter;
-      }
-    }
-    std::fprintf(file_.get(),
-                 "    <tripinfo id=\"%s\" depart=\"%.2f\" departDelay=\"%.2f\" arrival=\"%.2f\" duration=\"%.2f\" "
-                 "routeLength=\"%.2f\" waitingTime=\"%.2f\" timeLoss=\"%.2f\"/>\n",
-                 id.c_str(), trip.depart_s, trip.depart_s - trip.planned_s, trip.arrival_s, took_s, trip.route_m,
-                 trip.waited_s, std::max(0.0, took_s - trip.free_s));
-  }
-  // False if not everything could be written.
-  bool Finish() {
-    if (file_ == nullptr) return true;
-    std::fputs("</tripinfos>\n", file_.get());
-    const bool failed = std::ferror(file_.get()) != 0;
-    return std::fclose(file_.release()) == 0 && !failed;
-  }
-
- private:
-  static void Close(std::FILE* file) { (void)std::fclose(file); }
-  std::unique_ptr<std::FILE, void (*)(std::FILE*)> file_;
-};
-
 unsigned long long Wide(std::uint64_t count) { return count; }
 
-std::string Summary(const Traffic& traffic, const Sums& sums, double wall_s, bool json) {
+std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t contacts, double wall_s, bool json) {
   const double now_s = SecondsOf(traffic.time());
   const TrafficCounters& counters = traffic.counters();
   const std::uint32_t jammed = traffic.StandingVehicles(kJammedS);
@@ -142,6 +105,7 @@ std::string Summary(const Traffic& traffic, const Sums& sums, double wall_s, boo
         {"turns_missed", counters.turns_missed},
         {"detours", counters.detours},
         {"collisions", counters.collisions},
+        {"contacts_in_trajectories", contacts},
         {"red_light_runs", counters.red_light_runs},
         {"emergency_brakings", counters.emergency_brakings},
         {"jammed", jammed},
@@ -161,13 +125,13 @@ std::string Summary(const Traffic& traffic, const Sums& sums, double wall_s, boo
                 "mean time lost        %10.1f s, of which standing %.1f s\n"
                 "mean delay of entry   %10.1f s\n"
                 "changes of lanes      %10llu; turns missed %llu, detours %llu, strayed %llu\n"
-                "collisions            %10llu; red lights run %llu, emergency brakings %llu\n"
+                "collisions            %10llu; in the trajectories %llu (with --ssm); red lights run %llu, emergency brakings %llu\n"
                 "standing for > 5 min  %10u%s\n",
                 now_s, wall_s, now_s / wall_s, static_cast<double>(counters.updates) / wall_s * 1e-6, Wide(sums.trips),
                 traffic.on_road(), traffic.Waiting(), Wide(traffic.NotDriven()), sums.Mean(sums.duration_s), speed_mps,
                 sums.Mean(sums.route_m), sums.Mean(sums.lost_s), sums.Mean(sums.waited_s), sums.Mean(sums.delay_s),
                 Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
-                Wide(counters.collisions), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
+                Wide(counters.collisions), Wide(contacts), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
                 jammed > 0 ? ": a jam that does not dissolve" : "");
   return text;
 }
@@ -191,12 +155,12 @@ int Drive(const DriveOptions& options) {
   config.vehicles = options.traffic.vehicles;
   config.threads = options.traffic.threads;
   if (const Status status = config.Validate(); !status.ok()) return Fail(status.message());
-  TripWriter trips(options.trips);
-  if (!options.trips.empty() && !trips.ok()) return Fail("cannot write " + options.trips);
   std::fprintf(stderr, "starling-sim: %s: %zu lanes, %.1f km; %llu lanes for cars left out, because they only end\n",
                options.network.c_str(), made.value().lane_of.size(), made.value().metres / 1000,
                Wide(made.value().lanes_left_out));
   Traffic traffic(made.value().city, demand.value(), config);
+  const auto record = DriveRecord::Create(options.record, network.value(), made.value(), traffic);
+  if (!record.ok()) return Fail(record.status().message());
 
   struct sigaction action {};
   action.sa_handler = OnSignal;
@@ -206,15 +170,12 @@ int Drive(const DriveOptions& options) {
   const auto begun = Clock::now();
   auto shown = begun;
   Sums sums;
-  const auto take = [&] {
-    for (const TripRecord& trip : traffic.TakeFinished()) {
-      sums.Add(trip);
-      trips.Write(trip);
-    }
-  };
   while (interrupted == 0 && SecondsOf(traffic.time()) < options.end_s && !traffic.Finished()) {
+    if (const Status status = record.value()->AddStep(); !status.ok()) return Fail(status.message());
     traffic.AdvanceTo(traffic.time() + Traffic::kStep);
-    take();
+    const std::vector<TripRecord> trips = traffic.TakeFinished();
+    for (const TripRecord& trip : trips) sums.Add(trip);
+    if (const Status status = record.value()->AddTrips(trips); !status.ok()) return Fail(status.message());
     const auto now = Clock::now();
     if (now - shown < std::chrono::seconds(5)) continue;
     shown = now;
@@ -223,8 +184,8 @@ int Drive(const DriveOptions& options) {
                  traffic.on_road(), traffic.Waiting(), Wide(sums.trips));
   }
   const double wall_s = std::chrono::duration<double>(Clock::now() - begun).count();
-  if (!trips.Finish()) return Fail(options.trips + " could not be written");
-  const std::string summary = Summary(traffic, sums, wall_s, options.json);
+  if (const Status status = record.value()->Finish(); !status.ok()) return Fail(status.message());
+  const std::string summary = Summary(traffic, sums, record.value()->contacts(), wall_s, options.json);
   (void)std::fwrite(summary.data(), 1, summary.size(), stdout);
   return interrupted != 0 ? kExitInterrupted : 0;
 }
@@ -245,7 +206,9 @@ DriveCommand AddDriveCommand(CLI::App* program) {
   drive->add_option("--threads", options->traffic.threads, "the same traffic with any number")->capture_default_str();
   drive->add_flag("--mistakes", options->mistakes, "some drivers run lights, look away, brake late");
   drive->add_flag("--skip-broken", options->reading.leave_out_broken, "leave out who would have a gap in his route");
-  drive->add_option("--trips", options->trips, "FILE: each trip, as SUMO's tripinfo");
+  drive->add_option("--trips", options->record.trips, "FILE: each trip, as SUMO's tripinfo");
+  drive->add_option("--fcd", options->record.fcd, "FILE: all vehicles ten times a second, as SUMO's FCD; .csv, .gz");
+  drive->add_option("--ssm", options->record.ssm, "FILE: encounters with TTC, DRAC and PET, as SUMO's SSM device; .gz");
   drive->add_flag("--json", options->json, "the summary as JSON");
   return {drive, [options] { return Drive(*options); }};
 }

@@ -71,12 +71,11 @@ bool Traffic::Finished() const { return !entrance_->next && on_road_ == 0 && Wai
 void Traffic::Enter() {
   Entrance& entrance = *entrance_;
   for (; entrance.next && entrance.next->time_s <= static_cast<double>(step_) * kStepS; entrance.next = entrance.stream.Next()) {
-    const auto way = entrance.demand.edges(entrance.next->route);
-    if (std::ranges::any_of(way, [&](StreetIndex street) { return entrance.ways.LanesOf(street).empty(); })) {
+    if (!entrance.ways.IsDriven(entrance.next->route)) {
       ++entrance.not_driven;
       continue;
     }
-    entrance.waiting[way.front()].push_back(*entrance.next);
+    entrance.waiting[entrance.demand.edges(entrance.next->route).front()].push_back(*entrance.next);
   }
   for (auto of = entrance.waiting.begin(); of != entrance.waiting.end();) {
     std::deque<Departing>& queue = of->second;
@@ -173,6 +172,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   entrance_->free.pop_back();
   Entrance::Trip& trip = entrance_->trips[vehicle];
   trip.departing = departing;
+  trip.number = entrance_->entered;
   trip.way = entrance_->demand.edges(departing.route);
   trip.record = {departing.id(), departing.time_s, static_cast<double>(step_) * kStepS, 0, 0, 0, 0, false};
   Vehicle& me = vehicles_[vehicle];

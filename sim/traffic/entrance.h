@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -24,6 +25,9 @@ struct TripRecord {
   double free_s = 0;          // What the lanes take, empty, at the driver's own speed.
   double waited_s = 0;        // Slower than 0.1 m/s.
   bool strayed = false;       // It left the city elsewhere than it had to.
+
+  double took_s() const { return arrival_s - depart_s; }
+  double lost_s() const { return std::max(0.0, took_s() - free_s); }
 };
 
 // Who waits to enter the city, who has left it, and which vehicles are free for others.
@@ -36,6 +40,7 @@ struct Entrance {
   struct Trip {
     Departing departing;
     TripRecord record;
+    std::uint32_t number = 0;                                   // Of those that have entered.
     std::span<const StreetIndex> way;
   };
 
@@ -48,7 +53,7 @@ struct Entrance {
   std::vector<Trip> trips;                                      // By vehicle.
   std::vector<TripRecord> finished;                             // Since they were taken.
   std::uint64_t not_driven = 0;                                 // Vehicles whose streets are not for cars.
-  std::uint64_t entered = 0;
+  std::uint32_t entered = 0;
 };
 
 }  // namespace starling::sim

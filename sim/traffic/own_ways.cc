@@ -46,6 +46,14 @@ std::span<const LaneIndex> OwnWays::LanesOf(StreetIndex street) const {
   return {lanes_.data() + first_[street], first_[street + 1] - first_[street]};
 }
 
+bool OwnWays::IsDriven(RouteIndex route) const {
+  const std::uint64_t first = effort_first_[demand_.routes[route].edge_first];
+  const std::size_t lanes = LanesOf(StreetsOf(route).front()).size();
+  return std::any_of(efforts_.begin() + static_cast<std::ptrdiff_t>(first),
+                     efforts_.begin() + static_cast<std::ptrdiff_t>(first + lanes),
+                     [](float effort) { return effort < kNever; });
+}
+
 void OwnWays::FindEfforts(RouteIndex route) {
   const std::span<const StreetIndex> way = StreetsOf(route);
   const std::uint64_t first = demand_.routes[route].edge_first;

@@ -23,6 +23,9 @@ class OwnWays {
 
   std::span<const StreetIndex> StreetsOf(RouteIndex route) const { return demand_.edges(route); }
 
+  // Whether it leads from street to street over lanes that cars drive on.
+  bool IsDriven(RouteIndex route) const;
+
   // The lanes of a street, the outermost first; none if no car drives there.
   std::span<const LaneIndex> LanesOf(StreetIndex street) const;
 

@@ -368,6 +368,8 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
   truth.speed_mps = moment.speed_mps;
   truth.accel_mps2 = moment.accel_mps2;
   truth.intent = moment.intent;
+  truth.length_m = KindOf(vehicles_[vehicle]).length_m;
+  truth.width_m = KindOf(vehicles_[vehicle]).width_m;
 
   const double wanted_m = std::max(kPlanLengthM, kPlanTimeS * truth.speed_mps);
   double covered_m = 0;

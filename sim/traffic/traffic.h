@@ -90,7 +90,13 @@ class Traffic {
   std::uint32_t Waiting() const;           // Whose time has come, but there was no room.
   std::uint64_t NotDriven() const { return entrance_->not_driven; }  // Their streets are not for cars.
   bool Finished() const;                   // Nobody is there and nobody will come.
+  // Of one that is on the road: its vehicle's id and type in the demand, and its number among
+  // those that have entered so far.
   const std::string& IdOf(VehicleIndex vehicle) const { return entrance_->trips[vehicle].record.id; }
+  const std::string& TypeOf(VehicleIndex vehicle) const {
+    return entrance_->demand.types[entrance_->trips[vehicle].departing.type].id;
+  }
+  std::uint32_t TripOf(VehicleIndex vehicle) const { return entrance_->trips[vehicle].number; }
 
   // How many vehicles find a place in it at the start, at most.
   static std::uint32_t RoomIn(const City& city);
@@ -118,6 +124,13 @@ class Traffic {
   // The vehicle at `at`.
   // REQUIRES: it is on the road; time() <= at <= time() + kStep
   VehicleTruth Truth(VehicleIndex vehicle, SimTime at) const;
+
+  // The lane that it is on at the beginning of the present step, when it changes the one that it
+  // goes to; kNoLane within a junction.
+  LaneIndex LaneOf(VehicleIndex vehicle) const {
+    const TrackIndex track = MomentAt(vehicle, step_).track;
+    return city_.IsLane(track) ? track : kNoLane;
+  }
 
   // Where it is at `at`: exact in the last 3 s and in the present step, after that by constant
   // acceleration along its path.  Before that, the oldest pose that is still known.
