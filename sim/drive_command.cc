@@ -43,6 +43,7 @@ struct DriveOptions {
   DemandOptions reading;
   TrafficConfig traffic;
   double end_s = 24 * 3600;
+  double warm_up_s = 0;
   bool mistakes = false;
   DriveRecordConfig record;
   bool json = false;
@@ -79,7 +80,17 @@ struct Sums {
 
 unsigned long long Wide(std::uint64_t count) { return count; }
 
-std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t contacts, double wall_s, bool json) {
+// Since the end of the warm-up.
+struct Measured {
+  double simulated_s = 0;
+  double wall_s = 0;
+  std::uint64_t updates = 0;
+
+  double updates_per_s() const { return wall_s > 0 ? static_cast<double>(updates) / wall_s : 0; }
+  double real_time() const { return wall_s > 0 ? simulated_s / wall_s : 0; }
+};
+
+std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t contacts, const Measured& measured, bool json) {
   const double now_s = SecondsOf(traffic.time());
   const TrafficCounters& counters = traffic.counters();
   const std::uint32_t jammed = traffic.StandingVehicles(kJammedS);
@@ -87,9 +98,10 @@ std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t cont
   if (json) {
     const boost::json::object report = {
         {"simulated_s", now_s},
-        {"wall_s", wall_s},
-        {"vehicle_updates", counters.updates},
-        {"updates_per_s", static_cast<double>(counters.updates) / wall_s},
+        {"wall_s", measured.wall_s},
+        {"vehicle_updates", measured.updates},
+        {"updates_per_s", measured.updates_per_s()},
+        {"mean_speed_now_mps", traffic.MeanSpeed()},
         {"trips", sums.trips},
         {"on_road", traffic.on_road()},
         {"waiting_to_enter", traffic.Waiting()},
@@ -127,7 +139,7 @@ std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t cont
                 "changes of lanes      %10llu; turns missed %llu, detours %llu, strayed %llu\n"
                 "collisions            %10llu; in the trajectories %llu (with --ssm); red lights run %llu, emergency brakings %llu\n"
                 "standing for > 5 min  %10u%s\n",
-                now_s, wall_s, now_s / wall_s, static_cast<double>(counters.updates) / wall_s * 1e-6, Wide(sums.trips),
+                measured.simulated_s, measured.wall_s, measured.real_time(), measured.updates_per_s() * 1e-6, Wide(sums.trips),
                 traffic.on_road(), traffic.Waiting(), Wide(traffic.NotDriven()), sums.Mean(sums.duration_s), speed_mps,
                 sums.Mean(sums.route_m), sums.Mean(sums.lost_s), sums.Mean(sums.waited_s), sums.Mean(sums.delay_s),
                 Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
@@ -167,8 +179,10 @@ int Drive(const DriveOptions& options) {
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
   using Clock = std::chrono::steady_clock;
-  const auto begun = Clock::now();
+  auto begun = Clock::now();
   auto shown = begun;
+  double begun_s = 0;
+  std::uint64_t begun_updates = 0;
   Sums sums;
   while (interrupted == 0 && SecondsOf(traffic.time()) < options.end_s && !traffic.Finished()) {
     if (const Status status = record.value()->AddStep(); !status.ok()) return Fail(status.message());
@@ -177,15 +191,22 @@ int Drive(const DriveOptions& options) {
     for (const TripRecord& trip : trips) sums.Add(trip);
     if (const Status status = record.value()->AddTrips(trips); !status.ok()) return Fail(status.message());
     const auto now = Clock::now();
+    if (begun_s < options.warm_up_s) {
+      begun = now;
+      begun_s = SecondsOf(traffic.time());
+      begun_updates = traffic.counters().updates;
+    }
     if (now - shown < std::chrono::seconds(5)) continue;
     shown = now;
     std::fprintf(stderr, "starling-sim: %.0f s simulated, %.0f times real time; %u vehicles, %u wait to enter, %llu trips\n",
-                 SecondsOf(traffic.time()), SecondsOf(traffic.time()) / std::chrono::duration<double>(now - begun).count(),
+                 SecondsOf(traffic.time()), (SecondsOf(traffic.time()) - begun_s) / std::max(1e-9, std::chrono::duration<double>(now - begun).count()),
                  traffic.on_road(), traffic.Waiting(), Wide(sums.trips));
   }
-  const double wall_s = std::chrono::duration<double>(Clock::now() - begun).count();
+  const Measured measured{SecondsOf(traffic.time()) - begun_s,
+                          std::chrono::duration<double>(Clock::now() - begun).count(),
+                          traffic.counters().updates - begun_updates};
   if (const Status status = record.value()->Finish(); !status.ok()) return Fail(status.message());
-  const std::string summary = Summary(traffic, sums, record.value()->contacts(), wall_s, options.json);
+  const std::string summary = Summary(traffic, sums, record.value()->contacts(), measured, options.json);
   (void)std::fwrite(summary.data(), 1, summary.size(), stdout);
   return interrupted != 0 ? kExitInterrupted : 0;
 }
@@ -201,6 +222,7 @@ DriveCommand AddDriveCommand(CLI::App* program) {
   drive->add_option("--routes", options->routes, "FILE[,FILE]: .rou.xml, .rou.xml.gz, .add.xml")->required()->delimiter(',');
   drive->add_option("--signals", options->signals, "FILE[,FILE]: other programmes of signals")->delimiter(',');
   drive->add_option("--end", options->end_s, "at this second; before, when all have arrived")->capture_default_str();
+  drive->add_option("--warm-up", options->warm_up_s, "seconds that the figures of speed leave out")->capture_default_str();
   drive->add_option("--vehicles", options->traffic.vehicles, "at once at most; the others wait")->capture_default_str();
   drive->add_option("--seed", options->traffic.seed, "of what is drawn")->capture_default_str();
   drive->add_option("--threads", options->traffic.threads, "the same traffic with any number")->capture_default_str();

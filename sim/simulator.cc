@@ -142,8 +142,8 @@ Result<City> MakeCity(const Options& options) {
   Result<StreetCity> made = MakeStreetCity(network.value());
   if (!made.ok()) return made.status();
   const StreetCity& streets = made.value();
-  std::fprintf(stderr, "starling-sim: %s: %zu lanes; left out, because one cannot come back from there without changing "
-               "lanes: %llu with %.1f km; turn-arounds left out: %llu\n", options.network.c_str(), streets.lane_of.size(),
+  std::fprintf(stderr, "starling-sim: %s: %zu lanes; left out, because one cannot come back from there: %llu with %.1f km; "
+               "turn-arounds left out: %llu\n", options.network.c_str(), streets.lane_of.size(),
                static_cast<unsigned long long>(streets.lanes_left_out), streets.metres_left_out / 1000,
                static_cast<unsigned long long>(streets.turnarounds_left_out));
   if (const std::uint32_t room = Traffic::RoomIn(streets.city); room < config.vehicles) {

@@ -236,6 +236,12 @@ class StreetCityBuilder {
       return phase.duration_s > 0 && LightOf(phase.state[way.signal_link]) == Light::kGreen;
     });
   }
+  bool EverShows(const StreetConnection& way, char letter) const {
+    const auto& phases = network_.signals()[way.signal].in_force().phases;
+    return std::ranges::any_of(phases, [&](const cloud::SignalPhase& phase) {
+      return phase.duration_s > 0 && phase.state[way.signal_link] == letter;
+    });
+  }
 
   // The ways on from a lane that are driven: turn-arounds only where there is nothing else.
   std::vector<const StreetConnection*> WaysOn(cloud::LaneIndex lane, std::uint64_t* turnarounds) const {
@@ -522,6 +528,8 @@ class StreetCityBuilder {
 
   bool GivesWay(const StreetConnection& mine, const StreetConnection& theirs) const {
     if (mine.request == kNone || theirs.request == kNone) return false;
+    // G goes first, whatever the junction's own rules say; g gives way by them.
+    if (mine.signal != kNone && !EverShows(mine, 'g')) return false;
     const cloud::StreetJunction& junction = network_.junctions()[mine.junction];
     return network_.requests()[junction.request_first + mine.request].response[theirs.request];
   }

@@ -21,7 +21,8 @@ constexpr double kPoliteness = 0.2;
 constexpr double kThresholdMps2 = 0.2;
 constexpr double kSafeMps2 = 2.0;            // What it may cost the one behind.
 constexpr double kUrgentSafeMps2 = 3.0;
-constexpr double kUrgentMps2 = 4.0;          // What the right lane is worth at the junction,
+constexpr double kWantedMps2 = 1.0;          // What the right lane is worth anywhere,
+constexpr double kUrgentMps2 = 4.0;          // and more of it at the junction,
 constexpr double kUrgentFromM = 300;         // and from where on it is worth something.
 constexpr double kLateralMps2 = 1.2;
 constexpr double kRadiusMinM = 9;
@@ -160,9 +161,9 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
   for (const LaneIndex to : {city_.lane(lane).left, city_.lane(lane).right}) {
     if (to == kNoLane) continue;
     const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
-    const double bias = to == wanted                                                   ? kThresholdMps2 + urgency
+    const double bias = to == wanted                                                   ? kWantedMps2 + urgency
                         : Better(vehicle, to) == kNoLane ? 0
-                                                                                      : -kThresholdMps2 - urgency;
+                                                                                      : -kWantedMps2 - urgency;
     const std::optional<Room> room = RoomOn(vehicle, to, to == wanted ? kUrgentSafeMps2 : kSafeMps2);
     if (!room) continue;
     const double gain = room->accel_mps2 - now + kPoliteness * (followed - room->cost_mps2) + bias;

@@ -26,7 +26,7 @@ constexpr double kDecideMaxM = 250;          // Nobody decides farther from the 
 constexpr double kFollowMps2 = 2;             // Asked of one who has to follow somebody who joins.
 constexpr double kCrawlMps = 0.8;
 constexpr double kSlowMps = 4;
-constexpr double kPullAwayMps2 = 1.25;        // At least, out of a stand.
+constexpr double kPullAway = 0.83;            // Of what the driver can: at least, out of a stand.
 
 // Deceleration that ends in `room_m`; nothing while less than `begin` would do.
 double StopIn(double speed_mps, double room_m, double accel_mps2, double begin_mps2) {
@@ -61,16 +61,17 @@ double SoonestS(double distance_m, double speed_mps, double limit_mps) {
 }
 
 // Seconds until `distance_m` is behind, for a driver who takes the turn with care.
-double LatestS(double distance_m, double speed_mps, double limit_mps) {
+double LatestS(double distance_m, double speed_mps, double limit_mps, double accel_mps2) {
   if (distance_m <= 0) return 0;
   const double top = limit_mps * 0.85;
   const double from = std::min(speed_mps, top);
-  const double ramp_s = (top - from) / kPullAwayMps2;
+  const double pull_mps2 = kPullAway * accel_mps2;
+  const double ramp_s = (top - from) / pull_mps2;
   const double ramp_m = (from + top) / 2 * ramp_s;
   const double start_s = speed_mps < 1 ? 0.4 : 0;
   if (distance_m > ramp_m) return start_s + ramp_s + (distance_m - ramp_m) / top;
   return start_s +
-         (std::sqrt(from * from + 2 * kPullAwayMps2 * distance_m) - from) / kPullAwayMps2;
+         (std::sqrt(from * from + 2 * pull_mps2 * distance_m) - from) / pull_mps2;
 }
 
 }  // namespace
@@ -81,7 +82,7 @@ double Traffic::GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) con
   const double v = vehicles_[vehicle].speed_mps;
   // Not the vehicle's own figure: its driver may be deciding on it now.
   if (v < 4 && MomentAt(vehicle, step_).accel_mps2 < 0.5f) return v > 0.1 ? rest_m / v : kNeverS;
-  return LatestS(rest_m, v, limit_mps);
+  return LatestS(rest_m, v, limit_mps, PullOf(vehicles_[vehicle]));
 }
 
 // What it has committed itself to there, if anything.
@@ -306,7 +307,7 @@ bool Traffic::ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_l
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
     if (GoneS(crossing.members[i], rest_m, their_limit) + 0.3 < my_enter_s) continue;
     const double my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
-                                      PaceAt(me, way, mine->leave_m));
+                                      PaceAt(me, way, mine->leave_m), PullOf(me));
     const double their_enter_s =
         SoonestS(theirs->enter_m - centre_m - other.half_length_m, other.speed_mps, their_limit);
     if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s()) < their_enter_s) continue;
@@ -324,7 +325,7 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double 
   }
   const double length_m = city_.track(city_.TrackOf(way)).length_m;
   const double my_limit = city_.track(city_.TrackOf(way)).speed_limit_mps;
-  const double through_s = LatestS(to_line_m + length_m + 2 * me.half_length_m, me.speed_mps, my_limit);
+  const double through_s = LatestS(to_line_m + length_m + 2 * me.half_length_m, me.speed_mps, my_limit, PullOf(me));
   for (const LaneIndex lane : city_.incoming(connection.junction)) {
     if (lane == connection.from_lane) continue;
     const double lane_m = city_.track(lane).length_m;
@@ -424,11 +425,11 @@ bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_lin
   if (city_.connection(way).to_lane == city_.connection(their_way).to_lane) {
     // It will follow me: it is enough that I am in front, and that it need not brake hard.
     const double my_mps = city_.track(city_.TrackOf(way)).speed_limit_mps;
-    my_leave_s = LatestS(to_line_m + mine->enter_m + 2 * me.half_length_m, me.speed_mps, my_mps) +
+    my_leave_s = LatestS(to_line_m + mine->enter_m + 2 * me.half_length_m, me.speed_mps, my_mps, PullOf(me)) +
                  std::max(0.0, other.speed_mps - 0.85 * my_mps) / (2 * kFollowMps2);
   } else {
     my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
-                         PaceAt(me, way, mine->leave_m));
+                         PaceAt(me, way, mine->leave_m), PullOf(me));
   }
   const double their_enter_s = SoonestS(
       their_line_m + city_.Zone(their_way, way)->enter_m, other.speed_mps, their_limit);
@@ -476,7 +477,7 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Ta
       // Unless I am through well before it comes.
       const double their_limit = city_.track(city_.TrackOf(member.way)).speed_limit_mps;
       first = LatestS(mine->leave_m + 2 * me.half_length_m - my_front_m, v,
-                      PaceAt(me, my.way, mine->leave_m)) + 0.5 >
+                      PaceAt(me, my.way, mine->leave_m), PullOf(me)) + 0.5 >
               SoonestS(theirs->enter_m - their_front_m, other.speed_mps, their_limit);
     }
     if (me.looks_away) {

@@ -297,6 +297,7 @@ class Traffic {
   bool ClearBefore(const Vehicle& me, ConnectionIndex mine, double to_line_m, LaneIndex incoming, LaneIndex lane,
                    double to_start_m, double far_m, int streets) const;
   std::optional<ConnectionIndex> WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const;
+  double PullOf(const Vehicle& me) const { return KindOf(me).following.accel_mps2; }
   double GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) const;
   double PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const;
   bool ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_line_m, const Vehicle& other,
