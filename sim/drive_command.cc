@@ -8,6 +8,7 @@
 #include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -90,7 +91,8 @@ struct Measured {
   double real_time() const { return wall_s > 0 ? simulated_s / wall_s : 0; }
 };
 
-std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t contacts, const Measured& measured, bool json) {
+std::string Summary(const Traffic& traffic, const Sums& sums, std::optional<std::uint64_t> contacts,
+                    const Measured& measured, bool json) {
   const double now_s = SecondsOf(traffic.time());
   const TrafficCounters& counters = traffic.counters();
   const std::uint32_t jammed = traffic.StandingVehicles(kJammedS);
@@ -117,13 +119,14 @@ std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t cont
         {"turns_missed", counters.turns_missed},
         {"detours", counters.detours},
         {"collisions", counters.collisions},
-        {"contacts_in_trajectories", contacts},
+        {"contacts_in_trajectories", contacts ? boost::json::value(*contacts) : boost::json::value(nullptr)},
         {"red_light_runs", counters.red_light_runs},
         {"emergency_brakings", counters.emergency_brakings},
         {"jammed", jammed},
     };
     return boost::json::serialize(report) + "\n";
   }
+  const std::string seen = contacts ? ", in the trajectories " + std::to_string(*contacts) : "";
   char text[2048];
   std::snprintf(text, sizeof text,
                 "%.0f s simulated in %.1f s (%.0f times real time, %.2f million updates/s)\n"
@@ -137,13 +140,13 @@ std::string Summary(const Traffic& traffic, const Sums& sums, std::uint64_t cont
                 "mean time lost        %10.1f s, of which standing %.1f s\n"
                 "mean delay of entry   %10.1f s\n"
                 "changes of lanes      %10llu; turns missed %llu, detours %llu, strayed %llu\n"
-                "collisions            %10llu; in the trajectories %llu (with --ssm); red lights run %llu, emergency brakings %llu\n"
+                "collisions            %10llu%s; red lights run %llu, emergency brakings %llu\n"
                 "standing for > 5 min  %10u%s\n",
                 measured.simulated_s, measured.wall_s, measured.real_time(), measured.updates_per_s() * 1e-6, Wide(sums.trips),
                 traffic.on_road(), traffic.Waiting(), Wide(traffic.NotDriven()), sums.Mean(sums.duration_s), speed_mps,
                 sums.Mean(sums.route_m), sums.Mean(sums.lost_s), sums.Mean(sums.waited_s), sums.Mean(sums.delay_s),
                 Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
-                Wide(counters.collisions), Wide(contacts), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
+                Wide(counters.collisions), seen.c_str(), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
                 jammed > 0 ? ": a jam that does not dissolve" : "");
   return text;
 }

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -41,7 +42,10 @@ class DriveRecord {
 
   // Contacts that the encounters' finder has seen in the true trajectories, which knows nothing of
   // the traffic's own count.  Only with `ssm`.
-  std::uint64_t contacts() const { return encounters_ != nullptr ? encounters_->counters().collisions : 0; }
+  std::optional<std::uint64_t> contacts() const {
+    if (encounters_ == nullptr) return std::nullopt;
+    return encounters_->counters().collisions;
+  }
 
  private:
   DriveRecord(const DriveRecordConfig& config, const cloud::StreetNetwork& network, const StreetCity& streets,

@@ -88,7 +88,7 @@ void City::AddTrack(const Pose& start, std::span<const PathArc> arcs,
   tracks_.push_back(track);
 }
 
-void City::FindZones(JunctionIndex number, const GivesWayRule& gives_way) {
+void City::FindZones(JunctionIndex number, const PairRule& gives_way, const PairRule& foes) {
   Junction& junction = junctions_[number];
   const std::uint32_t count = junction.connection_count;
   junction.zone_table = static_cast<std::uint32_t>(zone_numbers_.size());
@@ -101,7 +101,7 @@ void City::FindZones(JunctionIndex number, const GivesWayRule& gives_way) {
     const ConnectionIndex first = junction.connection_first + a;
     for (std::uint32_t b = a + 1; b < count; ++b) {
       const ConnectionIndex second = junction.connection_first + b;
-      auto zones = TouchingZones(lines[a], lines[b]);
+      auto zones = TouchingZones(lines[a], lines[b], !foes(first, second));
       if (!zones.has_value()) continue;
       if (connections_[first].from_lane == connections_[second].from_lane) {
         zones->first.from_one_lane = zones->second.from_one_lane = true;

@@ -235,15 +235,16 @@ class City {
   friend class CityBuilder;
   friend class StreetCityBuilder;
 
-  // Whether one connection has to give way to another one of its junction.
-  using GivesWayRule = std::function<bool(ConnectionIndex mine, ConnectionIndex theirs)>;
+  // Of two connections of one junction.
+  using PairRule = std::function<bool(ConnectionIndex mine, ConnectionIndex theirs)>;
 
   const TrackArc& ArcAt(TrackIndex track, double distance_m) const;
   // A connection's limit is also what its arcs allow at that lateral acceleration.
   void AddTrack(const Pose& start, std::span<const PathArc> arcs, double speed_limit_mps,
                 double lateral_mps2 = kLateralAccelMps2);
-  // Once all connections of the junction have their tracks.
-  void FindZones(JunctionIndex junction, const GivesWayRule& gives_way);
+  // Once all connections of the junction have their tracks.  Those that are not `foes` are meant to
+  // be driven beside each other: they only conflict if vehicles would touch.
+  void FindZones(JunctionIndex junction, const PairRule& gives_way, const PairRule& foes);
   // What is derived from the rest, once that is there.
   void Finish();
 

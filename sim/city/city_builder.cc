@@ -49,9 +49,12 @@ std::optional<City> CityBuilder::Build() {
   };
   for (JunctionIndex junction = 0; junction < city_.junctions_.size(); ++junction) {
     const Control control = city_.junctions_[junction].control;
-    city_.FindZones(junction, [&](ConnectionIndex mine, ConnectionIndex theirs) {
-      return GivesWay(control, movement(mine), movement(theirs));
-    });
+    city_.FindZones(
+        junction,
+        [&](ConnectionIndex mine, ConnectionIndex theirs) {
+          return GivesWay(control, movement(mine), movement(theirs));
+        },
+        [](ConnectionIndex, ConnectionIndex) { return true; });
   }
   city_.Finish();
   return std::move(city_);

@@ -33,15 +33,18 @@ SampledLine SampledLine::Of(const City& city, TrackIndex track) {
 }
 
 std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const SampledLine& first,
-                                                                   const SampledLine& second) {
+                                                                   const SampledLine& second, bool beside) {
   std::size_t first_low = first.points.size();
   std::size_t first_high = 0;
   std::size_t second_low = second.points.size();
   std::size_t second_high = 0;
+  bool touch = false;
   for (std::size_t i = 0; i < first.points.size(); ++i) {
     for (std::size_t j = 0; j < second.points.size();) {
       const double distance2 = NormSquared(first.points[i] - second.points[j]);
-      const double touch_m = std::max(kTouchM, kBesideM + first.swings_m[i] + second.swings_m[j]);
+      const double beside_m = kBesideM + first.swings_m[i] + second.swings_m[j];
+      const double touch_m = std::max(kTouchM, beside_m);
+      touch = touch || distance2 < beside_m * beside_m;
       if (distance2 < touch_m * touch_m) {
         first_low = std::min(first_low, i);
         first_high = i;
@@ -53,7 +56,7 @@ std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const Sampled
       j += std::max<std::size_t>(1, static_cast<std::size_t>(beyond / kStepM));
     }
   }
-  if (first_low == first.points.size()) return std::nullopt;
+  if (first_low == first.points.size() || (beside && !touch)) return std::nullopt;
   const auto zone = [](const SampledLine& line, std::size_t low, std::size_t high) {
     const double length = line.step_m * static_cast<double>(line.points.size() - 1);
     return ConflictZone{

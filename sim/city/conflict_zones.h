@@ -20,8 +20,9 @@ struct SampledLine {
 
 // Where two centre lines come closer than kTouchM, or a little more in a tight turn, on the first
 // and on the second one; nothing where they do not.
+// `beside`: nothing, too, where vehicles would only be near each other and never touch.
 std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const SampledLine& first,
-                                                                   const SampledLine& second);
+                                                                   const SampledLine& second, bool beside);
 
 // Whether the rule of the junction makes `mine` give way to `theirs`; the
 // headings are those of the lanes that they come from.

@@ -210,9 +210,10 @@ class StreetCityBuilder {
     AddLanes();
     if (Status status = AddJunctions(); !status.ok()) return status;
     for (JunctionIndex junction = 0; junction < city().junctions_.size(); ++junction) {
-      city().FindZones(junction, [this](ConnectionIndex mine, ConnectionIndex theirs) {
-        return GivesWay(*ways_[mine], *ways_[theirs]);
-      });
+      city().FindZones(
+          junction,
+          [this](ConnectionIndex mine, ConnectionIndex theirs) { return GivesWay(*ways_[mine], *ways_[theirs]); },
+          [this](ConnectionIndex mine, ConnectionIndex theirs) { return AreFoes(*ways_[mine], *ways_[theirs]); });
     }
     city().Finish();
     return std::move(made_);
@@ -524,6 +525,12 @@ class StreetCityBuilder {
     known->second = static_cast<SignalIndex>(city().signals_.size());
     city().signals_.push_back(std::move(signal));
     return known->second;
+  }
+
+  bool AreFoes(const StreetConnection& mine, const StreetConnection& theirs) const {
+    if (mine.request == kNone || theirs.request == kNone || mine.from == theirs.from || mine.to == theirs.to) return true;
+    const cloud::StreetJunction& junction = network_.junctions()[mine.junction];
+    return network_.requests()[junction.request_first + mine.request].foes[theirs.request];
   }
 
   bool GivesWay(const StreetConnection& mine, const StreetConnection& theirs) const {

@@ -20,7 +20,6 @@ constexpr std::int64_t kPauseSteps = 40;     // After a change; what is past is 
 constexpr double kPoliteness = 0.2;
 constexpr double kThresholdMps2 = 0.2;
 constexpr double kSafeMps2 = 2.0;            // What it may cost the one behind.
-constexpr double kUrgentSafeMps2 = 3.0;
 constexpr double kWantedMps2 = 1.0;          // What the right lane is worth anywhere,
 constexpr double kUrgentMps2 = 4.0;          // and more of it at the junction,
 constexpr double kUrgentFromM = 300;         // and from where on it is worth something.
@@ -31,7 +30,8 @@ constexpr double kBesideLineM = 8;           // Before the line and behind it no
 // there for what he does.
 constexpr double kStopMps2 = 1.8;
 constexpr double kReactS = 0.7;
-constexpr double kGapMinM = 1.0;
+constexpr double kGapMinM = 1.0;             // Nearer nobody goes in front of another, nor behind,
+constexpr double kGapMinS = 0.35;            // and at speed not at less headway.
 constexpr double kMovingMps = 3;             // A leader that is slower may stop before the change is over;
 constexpr double kMovingGapM = 6;            // one as near as this, on the lane that is left, too.
 constexpr double kAskM = 150;                // From the line; farther from it nobody asks,
@@ -42,6 +42,13 @@ constexpr double kBrakeForGapMps2 = 1;
 constexpr double kWaitForGapS = 0.05;
 constexpr double kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
+
+// Whether one can go behind the other at that distance: neither too near nor too fast.
+bool IsGap(const Vehicle& behind, const Vehicle& leader, double gap_m) {
+  if (gap_m < kGapMinM + kGapMinS * behind.speed_mps) return false;
+  const double closing = std::max(0.0f, behind.speed_mps - leader.speed_mps);
+  return closing * closing < 2 * kSafeMps2 * (gap_m - kGapMinM + 0.1);
+}
 
 Vec2 RightOf(Vec2 direction) { return {direction.y, -direction.x}; }
 
@@ -161,11 +168,12 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
   for (const LaneIndex to : {city_.lane(lane).left, city_.lane(lane).right}) {
     if (to == kNoLane) continue;
     const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
-    const double bias = to == wanted                                                   ? kWantedMps2 + urgency
+    const double bias = to == wanted                      ? kWantedMps2 + urgency
                         : Better(vehicle, to) == kNoLane ? 0
-                                                                                      : -kWantedMps2 - urgency;
-    const std::optional<Room> room = RoomOn(vehicle, to, to == wanted ? kUrgentSafeMps2 : kSafeMps2);
+                                                         : -kWantedMps2 - urgency;
+    const std::optional<Room> room = RoomOn(vehicle, to, to == wanted);
     if (!room) continue;
+    if (to == wanted && to_line_m < kUrgentFromM) return to;
     const double gain = room->accel_mps2 - now + kPoliteness * (followed - room->cost_mps2) + bias;
     if (gain > best_gain) {
       best_gain = gain;
@@ -201,8 +209,9 @@ bool Traffic::HasWayToChange(const Vehicle& me, LaneIndex to) const {
   return along_m + me.half_length_m + kBesideLineM + needed_m <= std::min(city_.track(to).length_m, length_m);
 }
 
-// Whether there is a gap on the lane beside it, and what it would mean.
-std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to, double safe_mps2) const {
+// Whether there is a gap on the lane beside it, and what it would mean.  Where one has to go, a
+// shorter headway than one likes will do for a while, for both.
+std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to, bool wanted) const {
   const Vehicle& me = vehicles_[vehicle];
   if (!HasWayToChange(me, to)) return std::nullopt;
   const double speed = me.speed_mps;
@@ -214,18 +223,18 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
   if (place > 0) {
     const VehicleIndex leader = vehicles[place - 1];
     const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
-    if (gap_m < kGapMinM + 0.3 * speed) return std::nullopt;
+    if (!IsGap(me, vehicles_[leader], gap_m)) return std::nullopt;
     // Who cannot end it stands in the way on two lanes.
     if (vehicles_[leader].speed_mps < kMovingMps && gap_m < LaneChange::kInBoth * change_m) return std::nullopt;
     room.accel_mps2 = ModelAccel(vehicle, leader, gap_m);
-    if (room.accel_mps2 < -safe_mps2) return std::nullopt;
+    if (!wanted && room.accel_mps2 < -kSafeMps2) return std::nullopt;
   } else {
     room.accel_mps2 = ModelAccel(vehicle, kNobody, kFarM);
   }
   const auto fits = [&](VehicleIndex behind, double gap_m) {
-    if (gap_m < kGapMinM + 0.3 * vehicles_[behind].speed_mps) return false;
+    if (!IsGap(vehicles_[behind], me, gap_m)) return false;
     const double after = ModelAccel(behind, vehicle, gap_m);
-    if (after < -safe_mps2) return false;
+    if (!wanted && after < -kSafeMps2) return false;
     const double before =
         place > 0 ? ModelAccel(behind, vehicles[place - 1],
                                AlongOn(vehicles[place - 1], to) - along_m + gap_m)
@@ -252,7 +261,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
 void Traffic::ChangeLanes() {
   for (Tally& tally : tallies_) {
     for (const auto& [vehicle, to] : tally.changes) {
-      if (RoomOn(vehicle, to, kUrgentSafeMps2)) BeginChange(vehicle, to);
+      if (RoomOn(vehicle, to, true)) BeginChange(vehicle, to);
     }
     tally.changes.clear();
     for (const auto& [vehicle, to] : tally.asked) AskToBeLetIn(vehicle, to);

@@ -259,6 +259,7 @@ ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex la
 // The lane beside it that it had better be in.
 LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
   const Goals& route = drivers_[vehicle].route;
+  if (vehicles_[vehicle].leaving) return kNoLane;
   if (route.goal != kOwnWay) return router_.Better(route.goal, lane);
   return entrance_->ways.Better(entrance_->trips[vehicle].departing.route, route.goal_after, lane);
 }

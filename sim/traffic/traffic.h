@@ -261,7 +261,7 @@ class Traffic {
   void ConsiderDetour(VehicleIndex vehicle, Tally* tally) const;
   LaneIndex LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const;
   double ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const;
-  std::optional<Room> RoomOn(VehicleIndex vehicle, LaneIndex to, double safe_mps2) const;
+  std::optional<Room> RoomOn(VehicleIndex vehicle, LaneIndex to, bool wanted) const;
   static double ChangeLengthM(double speed_mps, double width_m);
   void ChangeLanes();
   void BeginChange(VehicleIndex vehicle, LaneIndex to);
