@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -164,6 +165,12 @@ int Drive(const DriveOptions& options) {
   if (demand.value().types.size() > Traffic::kKindsMax) {
     return Fail("the routes have " + std::to_string(demand.value().types.size()) + " types of vehicles; at most " +
                 std::to_string(Traffic::kKindsMax) + " are driven");
+  }
+  std::set<cloud::EdgeIndex> ends;
+  for (RouteIndex route = 0; route < demand.value().routes.size(); ++route) ends.insert(demand.value().edges(route).back());
+  if (ends.size() > Traffic::kEndsMax) {
+    return Fail("the routes end on " + std::to_string(ends.size()) + " streets; at most " +
+                std::to_string(Traffic::kEndsMax) + " are driven to");
   }
   TrafficConfig config = options.mistakes ? TrafficConfig() : TrafficConfig::PerfectDrivers();
   config.seed = options.traffic.seed;

@@ -63,7 +63,7 @@ def main():
         run(["netgenerate", "--grid", "--grid.number", "36", "--grid.length", "200", "-L", "2", "--tls.guess",
              "--no-warnings", "-o", network])
     routes = os.path.join(options.folder, "walks.rou.xml")
-    say("SUMO drives %d cars for %g s, twice; this takes minutes" % (options.vehicles, options.seconds))
+    say("SUMO drives %d cars for %g s; this takes minutes" % (options.vehicles, options.warm_up + options.seconds))
     rival = json.loads(run([sys.executable, os.path.join(HERE, "sumo_rival.py"), "--network", network,
                             "--vehicles", str(options.vehicles), "--seconds", str(options.seconds),
                             "--warm-up", str(options.warm_up), "--write-routes", routes]))
@@ -87,7 +87,8 @@ def main():
     row("collisions", "%.0f", rival["collisions"], lambda one: one["collisions"])
     print("ratio, one thread: %.1f; two: %.1f" % (ratio, ours[1]["updates_per_s"] / rival["vehicle_updates_per_cpu_s"]))
     print("%s, %s lane-km, %g s after %g s; %s, %d cores.  SUMO's rate is for its CPU time, without what others took;"
-          " Starling's for wall-clock time.  SUMO's mean speed is that after the warm-up, Starling's that at the end."
+          " Starling's for wall-clock time.  SUMO's mean speed is that after the warm-up, Starling's that at the end; Starling's"
+          " collisions are those of the warm-up, too."
           % (os.path.basename(network), rival["lane_km"], options.seconds, options.warm_up, processor(), os.cpu_count()))
     if options.out:
         with open(options.out, "w") as file:

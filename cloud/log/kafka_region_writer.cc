@@ -21,6 +21,9 @@ constexpr milliseconds kBackOff{20};
 
 // Between clients, while none can be made to work.
 constexpr milliseconds kRenewPauseMax{1'000};
+
+// With a transaction, however often it was given up.
+constexpr milliseconds kPatienceMax{600'000};
 constexpr milliseconds kCallMax{1'000};
 
 std::string ClaimKey(Partition region) { return "region/" + std::to_string(static_cast<std::uint32_t>(region)); }
@@ -364,7 +367,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::Write(const Batch& batch) {
       ++counters_.aborted;
     }
     if (outcome == Outcome::kSpent) {
-      patience *= 2;
+      if (steady_clock::now() >= give_up_at_) patience = std::min(2 * patience, kPatienceMax);
       outcome = Renew(batch);
       if (outcome == Outcome::kDone) return outcome;  // It had been committed.
     } else if (outcome == Outcome::kDone && !in_transaction_ && record_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) {

@@ -84,7 +84,8 @@ struct Lane {
   // Beside it in the same direction, to change to; kNoLane where there is none, or no room for it.
   LaneIndex left = kNoLane;
   LaneIndex right = kNoLane;
-  std::uint32_t street = kNoStreet;      // The network's edge that it is a lane of.
+  std::uint32_t street = kNoStreet;      // The network's edge that it is a lane of,
+  std::uint32_t number = 0;              // and which, as the network counts.
 };
 
 // Shorter lanes are not changed from.

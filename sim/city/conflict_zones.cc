@@ -11,7 +11,8 @@ namespace {
 constexpr double kStepM = 1.0;
 constexpr double kZonePaddingM = 0.5 * kStepM;
 
-// Of two vehicles of 1.8 m that drive straight on, with a hand's breadth between them; what the
+// Of two cars of 1.8 m that drive straight on, with a hand's breadth between them (wider vehicles
+// are as near as that); what the
 // corners of one of 4.6 m reach out in a turn is added.
 constexpr double kBesideM = 2.1;
 constexpr double kSwingPerCurvature = 2.3 * 2.3 / 2;

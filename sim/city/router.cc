@@ -98,8 +98,7 @@ void Router::ExpectTimes() {
     delay_s_.push_back(passage.delay_s);
   }
   observed_s_.resize(lane_count_, 0);
-  table_.resize(places() * lane_count_);
-  found_.resize(places(), false);
+  tables_.resize(places());
 }
 
 PlaceIndex Router::PlaceOf(LaneIndex lane) const {
@@ -109,7 +108,7 @@ PlaceIndex Router::PlaceOf(LaneIndex lane) const {
 }
 
 void Router::Find(PlaceIndex place) {
-  if (!found_[place]) FillTable(place);
+  if (tables_[place].empty()) FillTable(place);
 }
 
 void Router::DrawPlaces(std::uint32_t places, Random& random) {
@@ -179,7 +178,8 @@ std::vector<double> Router::Volumes(std::uint32_t vehicles) const {
 }
 
 void Router::FillTable(PlaceIndex place) {
-  found_[place] = true;
+  std::vector<std::uint8_t>& table = tables_[place];
+  table.resize(lane_count_);
   const std::uint64_t seed = MixHash(noise_, place);
   // Dijkstra from the place backwards: from the start of a lane on, with changes of lanes
   // and without one on this lane.
@@ -211,7 +211,7 @@ void Router::FillTable(PlaceIndex place) {
       const double time = time_s[lane] + drive_s_[number] + noise * lane_s;
       if (time >= straight_s[from]) continue;
       straight_s[from] = time;
-      table_[place * lane_count_ + from] =
+      table[from] =
           static_cast<std::uint8_t>(number - city_.lane(from).connection_first);
       reach(from, time);
     }
@@ -224,7 +224,7 @@ void Router::FillTable(PlaceIndex place) {
     const LaneIndex left = city_.lane(lane).left;
     const LaneIndex right = city_.lane(lane).right;
     const bool to_left = left != kNoLane && (right == kNoLane || time_s[left] < time_s[right]);
-    table_[place * lane_count_ + lane] |= to_left ? kLeft : kRight;
+    table[lane] |= to_left ? kLeft : kRight;
   }
 }
 

@@ -40,13 +40,13 @@ class Router {
   // The connection to take at the end of `lane`; past the place's own lane, the
   // shortest way round to it again.
   ConnectionIndex Next(PlaceIndex place, LaneIndex lane) const {
-    return city_.lane(lane).connection_first + (table_[place * lane_count_ + lane] & kWayMask);
+    return city_.lane(lane).connection_first + (tables_[place][lane] & kWayMask);
   }
 
   // The lane beside it from which the place is reached sooner, or kNoLane: Next() is then the
   // way of one who did not get there.
   LaneIndex Better(PlaceIndex place, LaneIndex lane) const {
-    const std::uint8_t entry = table_[place * lane_count_ + lane];
+    const std::uint8_t entry = tables_[place][lane];
     return entry < kLeft ? kNoLane : entry < kRight ? city_.lane(lane).left : city_.lane(lane).right;
   }
 
@@ -82,11 +82,11 @@ class Router {
   std::vector<double> drive_s_;      // Through the junction, by connection.
   std::vector<double> delay_s_;      // To be expected before it.
   std::vector<float> observed_s_;    // On the lane, waiting at its end included, by lane.
-  std::vector<bool> found_;          // By place.
   std::uint64_t noise_ = 0;
   PlaceIndex next_refreshed_ = 0;
-  // By place and lane: the number among the lane's connections, and kLeft or kRight.
-  std::vector<std::uint8_t> table_;
+  // By place, once it was looked for, and lane: the number among the lane's connections, and kLeft
+  // or kRight.
+  std::vector<std::vector<std::uint8_t>> tables_;
 };
 
 }  // namespace starling::sim

@@ -381,6 +381,7 @@ class StreetCityBuilder {
       Lane added;
       added.arterial = of.speed_mps > kArterialMps || network_.edges()[of.edge].lane_count > 1;
       added.street = of.edge;
+      added.number = of.index;
       added.left = NumberOf(Beside(lane, 1));
       added.right = NumberOf(Beside(lane, -1));
       city().lanes_.push_back(added);
@@ -535,8 +536,9 @@ class StreetCityBuilder {
 
   bool GivesWay(const StreetConnection& mine, const StreetConnection& theirs) const {
     if (mine.request == kNone || theirs.request == kNone) return false;
-    // G goes first, whatever the junction's own rules say; g gives way by them.
-    if (mine.signal != kNone && !EverShows(mine, 'g')) return false;
+    // G goes first, whatever the junction's own rules say; g, and o where signals are off, give way
+    // by them.
+    if (mine.signal != kNone && !EverShows(mine, 'g') && !EverShows(mine, 'o')) return false;
     const cloud::StreetJunction& junction = network_.junctions()[mine.junction];
     return network_.requests()[junction.request_first + mine.request].response[theirs.request];
   }

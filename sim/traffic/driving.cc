@@ -68,7 +68,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   const double free = wanted;
   wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, free, tally));
   if (me.changing && changes_[vehicle].in_both) wanted = std::min(wanted, ForLaneLeft(vehicle, free, tally));
-  if ((me.wants_left || me.wants_right) && !me.changing && city_.IsLane(me.track)) wanted = std::min(wanted, ForLaneWanted(vehicle));
+  if ((me.wants_left || me.wants_right) && !me.changing && me.turn_number == 0 && city_.IsLane(me.track)) wanted = std::min(wanted, ForLaneWanted(vehicle));
   if (me.courteous) wanted = std::min(wanted, ForOneLetIn(vehicle));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
   double accel = LimitedJerk(me, wanted);

@@ -27,6 +27,11 @@ VehicleKind KindOfType(const VehicleType& type) {
   return kind;
 }
 
+const TrafficConfig& Checked(const TrafficConfig& config) {
+  STARLING_CHECK(config.Validate().ok());
+  return config;
+}
+
 // A lane of each street that some way ends in.
 std::vector<LaneIndex> LastLanes(const OwnWays& ways, const Demand& demand) {
   std::vector<LaneIndex> lanes;
@@ -43,12 +48,12 @@ std::vector<LaneIndex> LastLanes(const OwnWays& ways, const Demand& demand) {
 
 Traffic::Traffic(const City& city, const Demand& demand, const TrafficConfig& config)
     : city_(city),
-      config_(config),
+      config_(Checked(config)),
       router_(city, LastLanes(OwnWays(city, demand), demand), MixHash(config.seed, 1)),
       workers_(config.threads),
       random_(MixHash(config.seed, 2)),
       entrance_(std::make_unique<Entrance>(city, demand, MixHash(config.seed, 3), config.vehicles)) {
-  STARLING_CHECK(config.Validate().ok() && demand.types.size() <= kKindsMax && router_.places() < kOwnWay);
+  STARLING_CHECK(demand.types.size() <= kKindsMax && router_.places() <= kEndsMax);
   Allocate();
   kinds_.clear();
   for (const VehicleType& type : demand.types) kinds_.push_back(KindOfType(type));
@@ -87,10 +92,10 @@ void Traffic::Enter() {
 bool Traffic::TryEnter(StreetIndex street, const Departing& departing) {
   const Ends& ends = departing.departure->ends;
   std::vector<LaneIndex> lanes;
-  for (const LaneIndex lane : entrance_->ways.LanesOf(street)) lanes.push_back(lane);
-  if (ends.lane == DepartLane::kNumber) {
-    if (ends.lane_number < lanes.size()) lanes = {lanes[ends.lane_number]};
-  } else {
+  for (const LaneIndex lane : entrance_->ways.LanesOf(street)) {
+    if (ends.lane != DepartLane::kNumber || city_.lane(lane).number == ends.lane_number) lanes.push_back(lane);
+  }
+  if (ends.lane != DepartLane::kNumber) {
     // The one that leads on, and of those the emptiest.
     std::ranges::stable_sort(lanes, {}, [&](LaneIndex lane) {
       return std::pair(entrance_->ways.Better(departing.route, 0, lane) != kNoLane, queues_[lane].vehicles.size());
@@ -175,6 +180,10 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   trip.number = entrance_->entered;
   trip.way = entrance_->demand.edges(departing.route);
   trip.record = {departing.id(), departing.time_s, static_cast<double>(step_) * kStepS, 0, 0, 0, 0, false};
+  // Its first lane counts as a whole when it leaves it.
+  trip.record.route_m = -along_m;
+  trip.record.free_s =
+      -along_m / std::min(city_.track(lane).speed_limit_mps * departing.speed_factor, kind.speed_max_mps);
   Vehicle& me = vehicles_[vehicle];
   me = Vehicle();
   me.along_m = along_m;
@@ -194,7 +203,8 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   changes_[vehicle] = LaneChange();
   Insert(vehicle, lane);
   ArriveOnLane(vehicle, lane);
-  Remember(vehicle, step_);
+  // Nothing is left of who had the number before.
+  for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step_ + step);
   ++entrance_->entered;
   ++on_road_;
   return true;

@@ -1,11 +1,10 @@
 // Who changes lanes, when, and by which way.
 //
 // Source: A. Kesting, M. Treiber, D. Helbing, General lane-changing model MOBIL for
-// car-following models, Transp. Res. Rec. 1999 (2007), equations 2 to 4 and table 1.  The
-// politeness, threshold and safe braking are theirs.  We deviate in two: a lane that leads to
-// where one wants to go is worth the more the nearer the junction is, as in M. Treiber, A.
-// Kesting, Traffic Flow Dynamics (2013), section 14.3; and a change takes its way, as long as the
-// speed asks for, during which a vehicle is in both lanes.
+// car-following models, Transp. Res. Rec. 1999 (2007): its incentive and its safety.  We deviate:
+// the braking asked of the one behind is milder; a lane that leads to where one wants to go is
+// worth the more the nearer the junction is, and near it is taken as soon as there is a gap; and
+// a change takes its way, as long as the speed asks for, during which a vehicle is in both lanes.
 #include <algorithm>
 #include <cmath>
 
@@ -39,7 +38,6 @@ constexpr double kAskedM = 60;               // nor is asked who is farther behi
 constexpr double kCourtesyMps2 = 1.5;
 constexpr double kWaitBeforeM = 1;           // The last place for a change.
 constexpr double kBrakeForGapMps2 = 1;
-constexpr double kWaitForGapS = 0.05;
 constexpr double kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
 
@@ -124,7 +122,7 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
       me.wants_left = wanted != kNoLane && wanted == here.left;
       me.wants_right = wanted != kNoLane && wanted == here.right;
       if (const LaneIndex to = LaneFor(vehicle, wanted, leader, behind); to != kNoLane) {
-        tally->changes.emplace_back(vehicle, to);
+        tally->changes.push_back({vehicle, to, to == wanted});
       } else if (wanted != kNoLane && city_.track(lane).length_m - me.along_m < kAskM && HasWayToChange(me, wanted)) {
         tally->asked.emplace_back(vehicle, wanted);
       }
@@ -239,7 +237,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
         place > 0 ? ModelAccel(behind, vehicles[place - 1],
                                AlongOn(vehicles[place - 1], to) - along_m + gap_m)
                   : ModelAccel(behind, kNobody, kFarM);
-    room.cost_mps2 = std::max(0.0, before - after);
+    room.cost_mps2 = std::max(room.cost_mps2, before - after);
     return true;
   };
   if (place < vehicles.size()) {
@@ -260,14 +258,18 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
 // In the portions' order: of two that want the same gap the first one has it.
 void Traffic::ChangeLanes() {
   for (Tally& tally : tallies_) {
-    for (const auto& [vehicle, to] : tally.changes) {
-      if (RoomOn(vehicle, to, true)) BeginChange(vehicle, to);
+    for (const auto& [vehicle, to, must] : tally.changes) {
+      if (RoomOn(vehicle, to, must)) BeginChange(vehicle, to);
     }
     tally.changes.clear();
     for (const auto& [vehicle, to] : tally.asked) AskToBeLetIn(vehicle, to);
     tally.asked.clear();
-    for (const auto& [vehicle, way] : tally.detours) vehicles_[vehicle].through = way;
-    pending_.detours += tally.detours.size();
+    for (const auto& [vehicle, way] : tally.detours) {
+      Vehicle& me = vehicles_[vehicle];
+      if (city_.connection(way).from_lane != me.track) continue;  // It has changed lanes.
+      me.through = way;
+      ++pending_.detours;
+    }
     tally.detours.clear();
   }
 }
@@ -351,8 +353,8 @@ double Traffic::ForOneLetIn(VehicleIndex vehicle) {
   return std::max(-kCourtesyMps2, ModelAccel(vehicle, driver.lets_in, gap_m));
 }
 
-// In the wrong lane one keeps behind those on the right one, and rather waits for a gap than
-// misses his turn.
+// In the wrong lane one keeps behind those on the right one and slows down while there is way
+// left for a change, but does not stand for it.
 double Traffic::ForLaneWanted(VehicleIndex vehicle) const {
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex to = me.wants_left ? city_.lane(me.track).left : city_.lane(me.track).right;
@@ -360,7 +362,7 @@ double Traffic::ForLaneWanted(VehicleIndex vehicle) const {
   if (length_m - me.along_m > kAskM) return kNoLimitMps2;
   // From here on it is too late.
   const double last_m = length_m - me.half_length_m - kBesideLineM - ChangeLengthM(0, kLaneWidthM) - kWaitBeforeM;
-  if (me.along_m > last_m + kWaitBeforeM || last_m < kBesideLineM + 2 * me.half_length_m || me.waited_s() > kWaitForGapS) {
+  if (me.along_m > last_m + kWaitBeforeM || last_m < kBesideLineM + 2 * me.half_length_m || me.waited_steps > 0) {
     return kNoLimitMps2;
   }
   const double room_m = last_m - me.along_m;

@@ -127,7 +127,7 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
   const double length_m = city_.track(lane).length_m;
   for (const VehicleIndex vehicle : queues_[lane].vehicles) {
     const Vehicle& me = vehicles_[vehicle];
-    if (me.track != lane) {  // Leaves it; until then nobody behind it goes.
+    if (me.track != lane || me.leaving) {  // Until it is gone nobody behind it goes.
       leader = vehicle;
       continue;
     }
@@ -135,10 +135,10 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
     if (to_line_m > kDecideMaxM) return;
     if (IsCommitted(me)) {
       if (to_line_m > 0 && MustGiveUp(me, leader, to_line_m)) GiveUp(vehicle);
-    } else if (me.turn_number == 0 && !me.changing && !me.leaving) {  // Otherwise its tail is still in the last junction.
+    } else if (me.turn_number == 0 && !me.changing) {  // Otherwise its tail is still in the last junction.
       const bool yields = city_.connection(me.through).yields && !me.looks_away;
       const double decide_m = yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
-      if (to_line_m < decide_m && MayCommit(me, me.through, leader, to_line_m)) Commit(vehicle);
+      if (to_line_m < decide_m && MayCommit(me, me.through, leader, to_line_m, me.looks_away)) Commit(vehicle);
     }
     leader = vehicle;
   }
@@ -160,7 +160,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
     const Commitment& ahead = drivers_[vehicle].ahead;
     if (ahead.turn_number != 0) {
       const bool can_stop = NeededToStop(me, to_line_m) <= kStopMps2;
-      if (can_stop && (!SignalAllows(me, ahead.way, to_line_m) ||
+      if (can_stop && (!SignalAllows(me, ahead.way, to_line_m, /*committed=*/true) ||
                        !HasRoom(me, city_.connection(ahead.way).to_lane, true))) {
         GiveUpAhead(vehicle);
       }
@@ -170,7 +170,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
     const ConnectionIndex way = Follow(vehicle, &route, lane);
     if (!goes_on || LeavesOn(vehicle, route, lane)) continue;
     const double decide_m = city_.connection(way).yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
-    if (to_line_m < decide_m && MayCommit(me, way, kNobody, to_line_m)) CommitAhead(vehicle, way, to_start_m);
+    if (to_line_m < decide_m && MayCommit(me, way, kNobody, to_line_m, /*looks_away=*/false)) CommitAhead(vehicle, way, to_start_m);
   }
 }
 
@@ -247,16 +247,16 @@ LightState Traffic::LightOf(ConnectionIndex number) const {
   return LightAt(city_.signal(signal), static_cast<double>(step_ + 1) * ToSeconds(kStep));
 }
 
-bool Traffic::SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
+bool Traffic::SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m, bool committed) const {
   const LightState state = LightOf(way);
   if (state.light == Light::kGreen) return true;
   const double needed = NeededToStop(me, to_line_m);
   // Decided once: who has begun to brake for the yellow does not think again.
   if (state.light == Light::kYellow) {
-    return me.runner ? needed > 1.0 : me.turn_number != 0 && needed > kStopMps2;
+    return me.runner ? needed > 1.0 : committed && needed > kStopMps2;
   }
   if (me.runner && state.since_s < kRunnerRedS && needed > 1.5) return true;
-  return me.turn_number != 0 && needed > kStopMps2;
+  return committed && needed > kStopMps2;
 }
 
 // Whether one more finds room there; `reserved`: one of those that are to come is it.
@@ -272,12 +272,13 @@ bool Traffic::HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const {
 }
 
 // `leader` is in front of it on its lane; nobody behind goes before him.
-bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m) const {
+bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m,
+                        bool looks_away) const {
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return false;
   const Connection& connection = city_.connection(way);
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
-  if (!SignalAllows(me, way, to_line_m) || !HasRoom(me, connection.to_lane, false)) return false;
-  if (me.looks_away) return true;
+  if (!SignalAllows(me, way, to_line_m, /*committed=*/false) || !HasRoom(me, connection.to_lane, false)) return false;
+  if (looks_away) return true;
   return ClearOfMembers(me, way, to_line_m) &&
          (!connection.yields || ClearOfApproaching(me, way, to_line_m));
 }
@@ -285,7 +286,7 @@ bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex lea
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
   if (NeededToStop(me, to_line_m) > kStopMps2) return false;
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return true;
-  return !SignalAllows(me, me.through, to_line_m) || !HasRoom(me, city_.connection(me.through).to_lane, true);
+  return !SignalAllows(me, me.through, to_line_m, /*committed=*/true) || !HasRoom(me, city_.connection(me.through).to_lane, true);
 }
 
 bool Traffic::ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
@@ -332,7 +333,7 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double 
     int looked = 0;
     for (const VehicleIndex number : queues_[lane].vehicles) {
       const Vehicle& other = vehicles_[number];
-      if (other.track != lane) continue;
+      if (other.track != lane || other.leaving) continue;
       if (looked++ == 3) break;
       if (IsCommitted(other)) {
         if (!other.hidden) --looked;

@@ -210,7 +210,7 @@ void Traffic::Exchange() {
                                       : city_.connection(me.through).to_lane);
         if (from_lane) {
           const LaneIndex lane = city_.connection(me.through).from_lane;
-          if (Better(vehicle, lane) != kNoLane) ++pending_.turns_missed;
+          if (MissesTurn(vehicle, lane)) ++pending_.turns_missed;
           router_.Observe(lane, kStepS * static_cast<double>(step_ - drivers_[vehicle].since_step));
           if (!IsCommitted(me)) Commit(vehicle);  // It slid over the line.
           if (me.committed == me.through) me.committed_offset_m = 0;
@@ -264,6 +264,15 @@ LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
   return entrance_->ways.Better(entrance_->trips[vehicle].departing.route, route.goal_after, lane);
 }
 
+// Whether it goes on from `lane`, at whose end it is, by another way than it wants.
+bool Traffic::MissesTurn(VehicleIndex vehicle, LaneIndex lane) const {
+  const Goals& route = drivers_[vehicle].route;
+  if (route.goal != kOwnWay) return router_.Better(route.goal, lane) != kNoLane;
+  const std::span<const StreetIndex> way = entrance_->trips[vehicle].way;
+  const std::size_t next = std::size_t{route.goal_after} + 1;
+  return next < way.size() && city_.lane(city_.connection(vehicles_[vehicle].through).to_lane).street != way[next];
+}
+
 void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   Vehicle& me = vehicles_[vehicle];
   Driver& driver = drivers_[vehicle];
@@ -279,6 +288,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
       me.through = Follow(vehicle, &driver.route, lane);
     }
     me.leaving = LeavesOn(vehicle, driver.route, lane);
+    if (me.leaving && driver.ahead.turn_number != 0) GiveUpAhead(vehicle);
     if (city_.lane(lane).connection_count == 0) return;
   }
   const Vec2 here = city_.arcs(lane)[0].start;
@@ -355,6 +365,7 @@ Traffic::Moment Traffic::Later(VehicleIndex vehicle, const Moment& moment, doubl
     }
   }
   later.goal = static_cast<std::uint16_t>(route.goal);
+  later.goal_after = static_cast<std::uint16_t>(route.goal_after);
   return later;
 }
 

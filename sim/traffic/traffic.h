@@ -42,7 +42,8 @@ struct TrafficCounters {
   std::uint64_t emergency_brakings = 0;   // Onsets of more than 4 m/s² of braking.
   std::uint64_t red_light_runs = 0;
   std::uint64_t lane_changes = 0;
-  // Passages of a junction by a way that leads round, because there was no gap to change lanes.
+  // Passages of a junction by a way that leads round: there was no gap to change lanes, or it was a
+  // detour.
   std::uint64_t turns_missed = 0;
   // Ways chosen at a junction because the planned one led into a street that was full for long.
   std::uint64_t detours = 0;
@@ -81,9 +82,11 @@ class Traffic {
   // expected to be the fastest from there.  `config.vehicles` is how many there are at once at
   // most, the others wait; places, warm_up_s and reroute_chance are not used.  City and demand,
   // which is of the city's network, must outlive it.
-  // REQUIRES: config.Validate().ok(); demand.types.size() <= kKindsMax
+  // REQUIRES: config.Validate().ok(); demand.types.size() <= kKindsMax; its routes end on at most
+  //           kEndsMax streets
   Traffic(const City& city, const Demand& demand, const TrafficConfig& config);
   static constexpr std::size_t kKindsMax = 256;
+  static constexpr std::size_t kEndsMax = 65'534;
 
   // With a demand only:
   std::vector<TripRecord> TakeFinished();
@@ -181,13 +184,19 @@ class Traffic {
   // Vehicles of a track that are fetched before they are looked at.
   static constexpr std::size_t kPrefetchAhead = 6;
 
+  struct WantedChange {
+    VehicleIndex vehicle = kNobody;
+    LaneIndex to = kNoLane;
+    bool must = false;                      // Its way leads on from there.
+  };
+
   // What a portion keeps for its phase's end.
   struct Tally {
     TrafficCounters counters;
     std::vector<VehicleIndex> leavers;                           // Of their track, in order.
     std::vector<VehicleIndex> changed;                           // Lanes: they have left the other one.
     std::vector<std::pair<VehicleIndex, VehicleIndex>> touches;
-    std::vector<std::pair<VehicleIndex, LaneIndex>> changes;     // Wanted.
+    std::vector<WantedChange> changes;
     std::vector<std::pair<VehicleIndex, LaneIndex>> asked;       // To be let in.
     std::vector<std::pair<VehicleIndex, ConnectionIndex>> detours;
   };
@@ -230,6 +239,7 @@ class Traffic {
   PlaceIndex DrawGoal(Random* random, Vec2 from) const;
   ConnectionIndex Follow(VehicleIndex vehicle, Goals* route, LaneIndex lane) const;
   LaneIndex Better(VehicleIndex vehicle, LaneIndex lane) const;
+  bool MissesTurn(VehicleIndex vehicle, LaneIndex lane) const;
   const Moment& MomentAt(VehicleIndex vehicle, std::int64_t step) const {
     return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
   }
@@ -286,11 +296,11 @@ class Traffic {
   bool IsCommitted(const Vehicle& me) const { return me.committed == me.through && me.turn_number != 0; }
   Commitment CommitmentOf(VehicleIndex vehicle, JunctionIndex junction) const;
   void ArbitrateBefore(LaneIndex lane, VehicleIndex leader);
-  bool MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m) const;
+  bool MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m, bool looks_away) const;
   bool MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
   // At the end of the step that is being worked on; green without a signal.
   LightState LightOf(ConnectionIndex connection) const;
-  bool SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
+  bool SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m, bool committed) const;
   bool HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const;
   bool ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
   bool ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
