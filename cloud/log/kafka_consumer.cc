@@ -14,6 +14,7 @@ constexpr std::size_t kBatchBytesMax = 4 << 20;
 
 // Between two attempts to ask the brokers.
 constexpr milliseconds kAskAgain{50};
+constexpr milliseconds kAskedMax{1'000};  // Then whoever leads by then is asked.
 
 Status Gone(Topic topic, Partition partition, std::int64_t offset) {
   return {ErrorCode::kCorruption,
@@ -122,6 +123,20 @@ void KafkaConsumer::OnBrokerError(rd_kafka_resp_err_t, std::string_view) {
   broker_errors_.fetch_add(1, std::memory_order_relaxed);
 }
 
+// Not rd_kafka_query_watermark_offsets: in librdkafka 2.0 that one forgets its time-out.  A question
+// to a leader that has just died, which it was not able to send, is sent again and again to the
+// dead one, and the call does not return.  This one does, and then asks whoever leads by then.
+rd_kafka_resp_err_t KafkaConsumer::AskOffset(const std::string& topic, Partition partition, std::int64_t* offset,
+                                             int timeout_ms) const {
+  const KafkaPartitions asked(rd_kafka_topic_partition_list_new(1));
+  rd_kafka_topic_partition_t* entry =
+      rd_kafka_topic_partition_list_add(asked.get(), topic.c_str(), static_cast<std::int32_t>(partition));
+  entry->offset = *offset;
+  const rd_kafka_resp_err_t error = rd_kafka_offsets_for_times(client_.get(), asked.get(), timeout_ms);
+  if (error == RD_KAFKA_RESP_ERR_NO_ERROR) *offset = entry->offset;
+  return error == RD_KAFKA_RESP_ERR_NO_ERROR ? entry->err : error;
+}
+
 Result<Log::Range> KafkaConsumer::RangeOf(Topic topic, Partition partition) {
   const KafkaDeadline deadline(config_.query_timeout);
   const std::string name = config_.TopicNameOf(topic);
@@ -129,10 +144,11 @@ Result<Log::Range> KafkaConsumer::RangeOf(Topic topic, Partition partition) {
   // others that it believes to know.
   const KafkaTopicHandle known(rd_kafka_topic_new(client_.get(), name.c_str(), nullptr));
   for (;;) {
-    std::int64_t first = 0;
-    std::int64_t end = 0;
-    const rd_kafka_resp_err_t error = rd_kafka_query_watermark_offsets(
-        client_.get(), name.c_str(), static_cast<std::int32_t>(partition), &first, &end, deadline.Left());
+    // Kafka's two times that are none.
+    std::int64_t first = RD_KAFKA_OFFSET_BEGINNING;
+    std::int64_t end = RD_KAFKA_OFFSET_END;
+    rd_kafka_resp_err_t error = AskOffset(name, partition, &first, deadline.Left(kAskedMax));
+    if (error == RD_KAFKA_RESP_ERR_NO_ERROR) error = AskOffset(name, partition, &end, deadline.Left(kAskedMax));
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) return Log::Range{OffsetOf(first), OffsetOf(end)};
     if (!IsPassing(error) || deadline.passed()) return NoAnswer(topic, partition, error);
     std::this_thread::sleep_for(kAskAgain);

@@ -117,7 +117,7 @@ class KafkaOutageTest : public KafkaTest {
   }
 
   // Writes records and outputs while `trouble` happens.
-  void WriteThrough(const std::function<void()>& trouble) {
+  void WriteThrough(const std::function<void(KafkaRegionWriter*)>& trouble) {
     config_.commit_interval = milliseconds(20);
     Open();
     Checker checker;
@@ -142,7 +142,7 @@ class KafkaOutageTest : public KafkaTest {
     });
     ASSERT_TRUE(Eventually([&] { return checker.seen() > 200; }));
     const auto troubled = std::chrono::steady_clock::now();
-    trouble();
+    trouble(&writer);
     const nanoseconds took = std::chrono::steady_clock::now() - troubled;
     const std::uint64_t after = checker.seen();
     EXPECT_TRUE(Eventually([&] { return checker.seen() > after + 200; }, seconds(60)));
@@ -180,7 +180,7 @@ class KafkaOutageTest : public KafkaTest {
 TEST_F(KafkaOutageTest, TheOnlyBrokerIsKilledAndComesBackAndNothingIsLostOrTwice) {
   const Cluster cluster(1);
   UseBroker(cluster.bootstrap());
-  WriteThrough([&] {
+  WriteThrough([&](KafkaRegionWriter*) {
     cluster.Kill(1);
     cluster.Start(1);
   });
@@ -192,7 +192,7 @@ TEST_F(KafkaOutageTest, TheOnlyBrokerStandsStillAndNothingIsLostOrTwice) {
   const Cluster cluster(1);
   config_.transaction_patience = seconds(4);
   UseBroker(cluster.bootstrap());
-  WriteThrough([&] {
+  WriteThrough([&](KafkaRegionWriter*) {
     for (int i = 0; i < 2; ++i) {
       cluster.Signal(1, SIGSTOP);
       std::this_thread::sleep_for(seconds(12));
@@ -205,14 +205,27 @@ TEST_F(KafkaOutageTest, TheOnlyBrokerStandsStillAndNothingIsLostOrTwice) {
 TEST_F(KafkaOutageTest, OneOfThreeBrokersIsKilledAndNothingIsLostOrTwice) {
   const Cluster cluster(3);
   UseBroker(cluster.bootstrap(), 3);
-  WriteThrough([&] { cluster.Kill(LeaderOf(Topic::kTelemetry, kRegion)); });
+  WriteThrough([&](KafkaRegionWriter*) { cluster.Kill(LeaderOf(Topic::kTelemetry, kRegion)); });
+}
+
+// Who asks the others hears for some seconds that the dead one leads still.
+TEST_F(KafkaOutageTest, OneOfThreeBrokersIsKilledWhileTheWriterIsMadeAnewAndNothingIsLostOrTwice) {
+  const Cluster cluster(3);
+  UseBroker(cluster.bootstrap(), 3);
+  WriteThrough([&](KafkaRegionWriter* writer) {
+    const int leader = LeaderOf(Topic::kOwnership, Partition{0});
+    cluster.Kill(leader);
+    writer->FailClientForTest();
+    EXPECT_TRUE(Eventually([&] { return writer->counters().renewed > 0; }, seconds(60)));
+    EXPECT_OK(writer->AwaitCommitted(seconds(60)));
+  });
 }
 
 // Its connections stay open although nobody answers on them.
 TEST_F(KafkaOutageTest, OneOfThreeBrokersStandsStillAndIsKilledAndNothingIsLostOrTwice) {
   const Cluster cluster(3);
   UseBroker(cluster.bootstrap(), 3);
-  WriteThrough([&] {
+  WriteThrough([&](KafkaRegionWriter*) {
     const int leader = LeaderOf(Topic::kTelemetry, kRegion);
     cluster.Signal(leader, SIGSTOP);
     std::this_thread::sleep_for(seconds(20));
