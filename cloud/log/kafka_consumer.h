@@ -65,8 +65,6 @@ class KafkaConsumer final : private KafkaEvents {
   Result<Offset> OffsetAt(Topic topic, Partition partition, CloudTime time);
 
   // As Log::Subscribe.
-  // `offset`: a time in ms since 1970, or Kafka's words for first and end; then the answer.
-  rd_kafka_resp_err_t AskOffset(const std::string& topic, Partition partition, std::int64_t* offset, int timeout_ms) const;
   Status Subscribe(Topic topic, Partition partition, Offset from, LogConsumer* consumer);
 
   // Reads [from, end) on the calling thread.
@@ -99,6 +97,9 @@ class KafkaConsumer final : private KafkaEvents {
     KafkaQueue queue;
     std::thread thread;
   };
+
+  // `offset`: a time in ms since 1970, or Kafka's words for first and end; then the answer.
+  rd_kafka_resp_err_t AskOffset(const std::string& topic, Partition partition, std::int64_t* offset, int timeout_ms) const;
 
   KafkaConsumer(const KafkaConfig& config, KafkaReport report, std::function<void(const Status&)> on_failure);
 
