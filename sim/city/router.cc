@@ -26,9 +26,6 @@ constexpr double kCrossCapacity = 0.08;
 constexpr double kOverloadMax = 2;
 constexpr float kForgotten = 0.01f;          // Of an empty lane's queue at each refresh.
 
-// What a change of lanes costs: the shorter the lane, the less likely is a gap in time.
-double ChangeS(double length_m) { return 3 + 150 / length_m; }
-
 struct Passage {
   double drive_s;
   double delay_s;           // To be expected before it on a quiet day.
@@ -216,7 +213,7 @@ void Router::FillTable(PlaceIndex place) {
       reach(from, time);
     }
     for (const LaneIndex beside : {city_.lane(lane).left, city_.lane(lane).right}) {
-      if (beside != kNoLane) reach(beside, time_s[lane] + ChangeS(city_.track(beside).length_m));
+      if (beside != kNoLane) reach(beside, time_s[lane] + LaneChangeS(city_.track(beside).length_m));
     }
   }
   for (LaneIndex lane = 0; lane < lane_count_; ++lane) {

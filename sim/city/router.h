@@ -10,6 +10,9 @@ namespace starling::sim {
 
 using PlaceIndex = std::uint32_t;
 
+// What a change of lanes costs on a way, s: the shorter the lane, the less likely is a gap in time.
+inline double LaneChangeS(double length_m) { return 3 + 150 / length_m; }
+
 // Ways through the city to a fixed set of places: for each place and every lane the
 // connection at its end and the lane beside it that one had better be in, by travel time: at
 // first the expected one, then what vehicles take (Observe).  Setting out costs nothing, a step

@@ -3,15 +3,9 @@
 #include <algorithm>
 
 #include "common/check.h"
+#include "sim/city/router.h"
 
 namespace starling::sim {
-namespace {
-
-// What a change of lanes costs: the shorter the lane, the less likely is a gap in time.
-float ChangeEffort(double length_m) { return static_cast<float>(1 + 50 / length_m); }
-
-}  // namespace
-
 OwnWays::OwnWays(const City& city, const Demand& demand) : city_(city), demand_(demand) {
   StreetIndex streets = 0;
   for (const Lane& lane : city.lanes()) {
@@ -64,7 +58,7 @@ void OwnWays::FindEfforts(RouteIndex route) {
       for (const auto beside : {&Lane::left, &Lane::right}) {
         float changes = 0;
         for (LaneIndex other = city_.lane(lanes[i]).*beside; other != kNoLane; other = city_.lane(other).*beside) {
-          changes += ChangeEffort(city_.track(other).length_m);
+          changes += static_cast<float>(LaneChangeS(city_.track(other).length_m));
           least = std::min(least, changes + EffortFrom(route, at, other));
         }
       }
@@ -117,7 +111,7 @@ LaneIndex OwnWays::Better(RouteIndex route, std::size_t at, LaneIndex lane) cons
   for (const auto beside : {&Lane::left, &Lane::right}) {
     float changes = 0;
     for (LaneIndex other = city_.lane(lane).*beside; other != kNoLane; other = city_.lane(other).*beside) {
-      changes += ChangeEffort(city_.track(other).length_m);
+      changes += static_cast<float>(LaneChangeS(city_.track(other).length_m));
       const float effort = changes + EffortFrom(route, at, other);
       if (effort >= least) continue;
       least = effort;

@@ -49,7 +49,7 @@ class OwnWays {
   std::vector<std::uint32_t> first_;       // By street, into lanes_; one more than streets.
   std::vector<LaneIndex> lanes_;
   std::vector<std::uint8_t> number_;       // By lane: which of its street.
-  // What changes of lanes cost from a lane of a street of a route to its end; by the place of the
+  // What changes of lanes cost, s, from a lane of a street of a route to its end; by the place of the
   // street in demand.route_edges the first of its lanes' entries.
   std::vector<std::uint64_t> effort_first_;
   std::vector<float> efforts_;

@@ -286,7 +286,6 @@ class Traffic {
   // right_of_way.cc
   void Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void ArbitrateLane(LaneIndex lane);
-  void LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally);
   double ForJunction(VehicleIndex vehicle, Tally* tally);
   double ForJunctionsAhead(VehicleIndex vehicle) const;
   bool IsObstructed(ConnectionIndex way) const;
@@ -294,7 +293,6 @@ class Traffic {
   double ForOneBeside(VehicleIndex vehicle, const Commitment& mine, VehicleIndex beside, const Commitment& theirs,
                       Tally* tally);
   bool IsCommitted(const Vehicle& me) const { return me.committed == me.through && me.turn_number != 0; }
-  Commitment CommitmentOf(VehicleIndex vehicle, JunctionIndex junction) const;
   void ArbitrateBefore(LaneIndex lane, VehicleIndex leader);
   bool MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m, bool looks_away) const;
   bool MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
@@ -312,6 +310,10 @@ class Traffic {
   double PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) const;
   bool ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_line_m, const Vehicle& other,
                     ConnectionIndex their_way, double their_line_m) const;
+
+  // commitment.cc
+  Commitment CommitmentOf(VehicleIndex vehicle, JunctionIndex junction) const;
+  void LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void Commit(VehicleIndex vehicle);
   void CommitAhead(VehicleIndex vehicle, ConnectionIndex way, double to_start_m);
   void GiveUpAhead(VehicleIndex vehicle);
