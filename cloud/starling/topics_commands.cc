@@ -18,11 +18,14 @@ namespace starling::cloud {
 namespace {
 
 constexpr int kExitChanges = 3;
+// A partition of so many copies outlives any one broker, and goes on being written.
+constexpr std::uint32_t kReplication = 3;
 
 struct ApplyOptions {
   KafkaOptions kafka;
   TopicPlanConfig plan;
-  std::vector<std::string> retention;  // "TOPIC=HOURS"
+  std::optional<std::uint32_t> replication;  // else kReplication, or as many as there are brokers
+  std::vector<std::string> retention;        // "TOPIC=HOURS"
   bool dry_run = false;
   bool json = false;
 };
@@ -97,6 +100,7 @@ std::string ChangesJson(const std::vector<TopicChange>& changes, bool applied) {
 int ApplyTopics(ApplyOptions options) {
   if (const Status status = ReadRetention(options.retention, &options.plan); !status.ok()) return Misuse(status);
   options.plan.prefix = options.kafka.prefix;
+  if (options.replication) options.plan.replication = *options.replication;
   const Result<KafkaConfig> config = options.kafka.Config();
   const Status plan_status = options.plan.Validate();
   if (!config.ok() || !plan_status.ok()) {
@@ -106,6 +110,7 @@ int ApplyTopics(ApplyOptions options) {
   if (!admin.ok()) return Fail(admin.status());
   const Result<std::uint32_t> brokers = admin.value()->CountBrokers();
   if (!brokers.ok()) return Fail(brokers.status());
+  if (!options.replication) options.plan.replication = std::min(kReplication, brokers.value());
 
   const std::vector<TopicPlan> plans = PlanTopics(options.plan);
   std::vector<std::string> names;
@@ -188,8 +193,8 @@ void AddTopicsCommands(CLI::App* program, std::vector<Subcommand>* commands) {
   CLI::App* const apply = topics->add_subcommand("apply", "Create the topics, or make them what they are to be");
   AddKafkaOptions(apply, &apply_options->kafka);
   apply->add_option("--regions", apply_options->plan.regions, "regions of the map: partitions")->capture_default_str();
-  apply->add_option("--replication", apply_options->plan.replication, "copies of each partition")
-      ->capture_default_str();
+  apply->add_option("--replication", apply_options->replication,
+                    "copies of each partition; else 3, or as many as there are brokers");
   apply->add_option("--retention", apply_options->retention, "TOPIC=HOURS (repeat)");
   apply->add_flag("--dry-run", apply_options->dry_run, "say what would be done; exit code 3 if that is something");
   apply->add_flag("--json", apply_options->json, "as JSON");

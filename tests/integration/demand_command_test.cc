@@ -1,14 +1,10 @@
 // starling-sim demand as people and scripts call it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
-#include "tests/integration/child_process.h"
+#include "tests/integration/command_fixture.h"
 #include "tests/sim/demand/small_demand.h"
 
 namespace starling {
@@ -16,31 +12,18 @@ namespace {
 
 using testing::HasSubstr;
 
-class DemandCommand : public testing::Test {
+class DemandCommand : public CommandTest {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / ("demand_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
+    CommandTest::SetUp();
     Write("city.net.xml", cloud::kSmallCity);
     Write("city.rou.xml", sim::kSmallRoutes);
     Write("types.add.xml", sim::kSmallTypes);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-  void Write(const std::string& name, const std::string& text) { std::ofstream(Path(name)) << text; }
-
-  // Its exit code; what it says is in output_.
-  int Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {STARLING_BIN "/starling-sim", "demand"});
-    const int code = ChildProcess(arguments, Path("output")).Wait(std::chrono::seconds(60)).value_or(-1);
-    std::ifstream file(Path("output"));
-    output_.assign((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    return code;
+  int Run(const std::vector<std::string>& arguments) {
+    return Call({STARLING_BIN "/starling-sim", "demand"}, arguments);
   }
-
-  std::filesystem::path folder_;
-  std::string output_;
 };
 
 TEST_F(DemandCommand, ShowsWhoWouldDriveAndWhatIsNotSupported) {

@@ -1,14 +1,10 @@
 // starling-sim drive as people and scripts call it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
-#include "tests/integration/child_process.h"
+#include "tests/integration/command_fixture.h"
 #include "tests/sim/demand/small_demand.h"
 
 namespace starling {
@@ -16,35 +12,20 @@ namespace {
 
 using testing::HasSubstr;
 
-class DriveCommand : public testing::Test {
+class DriveCommand : public CommandTest {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / ("drive_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
-    std::ofstream(Path("city.net.xml")) << cloud::kSmallCity;
-    std::ofstream(Path("city.rou.xml")) << sim::kSmallRoutes;
-    std::ofstream(Path("types.add.xml")) << sim::kSmallTypes;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-  std::string Text(const std::string& name) const {
-    std::ifstream file(Path(name));
-    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    CommandTest::SetUp();
+    Write("city.net.xml", cloud::kSmallCity);
+    Write("city.rou.xml", sim::kSmallRoutes);
+    Write("types.add.xml", sim::kSmallTypes);
   }
 
-  // Its exit code; what it says is in output_.
-  int Drive(std::vector<std::string> more) {
-    std::vector<std::string> arguments = {STARLING_BIN "/starling-sim", "drive", "--network", Path("city.net.xml"),
-                                          "--routes", Path("city.rou.xml") + "," + Path("types.add.xml")};
-    arguments.insert(arguments.end(), more.begin(), more.end());
-    const int code = ChildProcess(arguments, Path("output")).Wait(std::chrono::seconds(60)).value_or(-1);
-    output_ = Text("output");
-    return code;
+  int Drive(const std::vector<std::string>& more) {
+    return Call({STARLING_BIN "/starling-sim", "drive", "--network", Path("city.net.xml"), "--routes",
+                 Path("city.rou.xml") + "," + Path("types.add.xml")},
+                more);
   }
-
-  std::filesystem::path folder_;
-  std::string output_;
 };
 
 TEST_F(DriveCommand, WritesWhatHappened) {

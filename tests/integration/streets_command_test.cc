@@ -1,44 +1,27 @@
 // starling streets as people and scripts call it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <boost/json.hpp>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 
 #include "tests/cloud/streets/small_city.h"
-#include "tests/integration/child_process.h"
+#include "tests/integration/command_fixture.h"
 
 namespace starling {
 namespace {
 
 using testing::HasSubstr;
 
-class StreetsCommand : public testing::Test {
+class StreetsCommand : public CommandTest {
  protected:
   void SetUp() override {
-    folder_ = std::filesystem::path(testing::TempDir()) / ("streets_" + std::to_string(::getpid()));
-    std::filesystem::create_directories(folder_);
+    CommandTest::SetUp();
     Write("city.net.xml", cloud::kSmallCity);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
 
-  std::string Path(const std::string& name) const { return (folder_ / name).string(); }
-  void Write(const std::string& name, const std::string& text) { std::ofstream(Path(name)) << text; }
-
-  // Its exit code; what it says is in output_.
-  int Run(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), {STARLING_BIN "/starling", "streets"});
-    const int code = ChildProcess(arguments, Path("output")).Wait(std::chrono::seconds(60)).value_or(-1);
-    std::ifstream file(Path("output"));
-    output_.assign((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-    return code;
+  int Run(const std::vector<std::string>& arguments) {
+    return Call({STARLING_BIN "/starling", "streets"}, arguments);
   }
-
-  std::filesystem::path folder_;
-  std::string output_;
 };
 
 TEST_F(StreetsCommand, ShowsANetworkAndWhatIsNotSupported) {
