@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/json.hpp>
 #include <chrono>
 #include <csignal>
@@ -92,13 +93,18 @@ struct Measured {
   double real_time() const { return wall_s > 0 ? simulated_s / wall_s : 0; }
 };
 
-std::string Summary(const Traffic& traffic, const Sums& sums, std::optional<std::uint64_t> contacts,
-                    const Measured& measured, bool json) {
+// By kind.
+using MistakeCounts = std::array<std::uint64_t, kMistakeNames.size()>;
+
+std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCounts& mistakes,
+                    std::optional<std::uint64_t> contacts, const Measured& measured, bool json) {
   const double now_s = SecondsOf(traffic.time());
   const TrafficCounters& counters = traffic.counters();
   const std::uint32_t jammed = traffic.StandingVehicles(kJammedS);
   const double speed_mps = sums.duration_s > 0 ? sums.route_m / sums.duration_s : 0;
   if (json) {
+    boost::json::object by_kind;
+    for (std::size_t kind = 0; kind < mistakes.size(); ++kind) by_kind[kMistakeNames[kind]] = mistakes[kind];
     const boost::json::object report = {
         {"simulated_s", now_s},
         {"wall_s", measured.wall_s},
@@ -122,6 +128,7 @@ std::string Summary(const Traffic& traffic, const Sums& sums, std::optional<std:
         {"collisions", counters.collisions},
         {"contacts_in_trajectories", contacts ? boost::json::value(*contacts) : boost::json::value(nullptr)},
         {"red_light_runs", counters.red_light_runs},
+        {"mistakes", by_kind},
         {"emergency_brakings", counters.emergency_brakings},
         {"jammed", jammed},
     };
@@ -149,7 +156,13 @@ std::string Summary(const Traffic& traffic, const Sums& sums, std::optional<std:
                 Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
                 Wide(counters.collisions), seen.c_str(), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
                 jammed > 0 ? ": a jam that does not dissolve" : "");
-  return text;
+  std::string summary = text;
+  if (std::ranges::all_of(mistakes, [](std::uint64_t count) { return count == 0; })) return summary;
+  summary += "mistakes             ";
+  for (std::size_t kind = 0; kind < mistakes.size(); ++kind) {
+    summary += std::string(kind > 0 ? ", " : " ") + kMistakeNames[kind] + " " + std::to_string(mistakes[kind]);
+  }
+  return summary + "\n";
 }
 
 int Drive(const DriveOptions& options) {
@@ -194,11 +207,13 @@ int Drive(const DriveOptions& options) {
   double begun_s = 0;
   std::uint64_t begun_updates = 0;
   Sums sums;
+  MistakeCounts mistakes{};
   while (interrupted == 0 && SecondsOf(traffic.time()) < options.end_s && !traffic.Finished()) {
     if (const Status status = record.value()->AddStep(); !status.ok()) return Fail(status.message());
     traffic.AdvanceTo(traffic.time() + Traffic::kStep);
     const std::vector<TripRecord> trips = traffic.TakeFinished();
     for (const TripRecord& trip : trips) sums.Add(trip);
+    for (const Mistake& mistake : traffic.TakeMistakes()) ++mistakes[static_cast<std::size_t>(mistake.kind)];
     if (const Status status = record.value()->AddTrips(trips); !status.ok()) return Fail(status.message());
     const auto now = Clock::now();
     if (begun_s < options.warm_up_s) {
@@ -216,7 +231,7 @@ int Drive(const DriveOptions& options) {
                           std::chrono::duration<double>(Clock::now() - begun).count(),
                           traffic.counters().updates - begun_updates};
   if (const Status status = record.value()->Finish(); !status.ok()) return Fail(status.message());
-  const std::string summary = Summary(traffic, sums, record.value()->contacts(), measured, options.json);
+  const std::string summary = Summary(traffic, sums, mistakes, record.value()->contacts(), measured, options.json);
   (void)std::fwrite(summary.data(), 1, summary.size(), stdout);
   return interrupted != 0 ? kExitInterrupted : 0;
 }

@@ -16,6 +16,7 @@ constexpr double kYieldDelayS = 6;           // To another side street.
 constexpr double kJoinDelayS = 9;            // To an arterial's traffic, turning right,
 constexpr double kCrossDelayS = 25;          // and across it.
 constexpr double kSpread = 0.2;
+constexpr double kClosedS = 1e5;             // For going in all the same.
 constexpr int kRounds = 3;
 
 // Vehicles per second that a lane can send through.
@@ -191,6 +192,7 @@ void Router::FillTable(PlaceIndex place) {
     time_s[lane] = time;
     open.push({time, lane});
   };
+  const auto to_enter_s = [&](LaneIndex lane) { return closed_.empty() || closed_[lane] == 0 ? 0 : kClosedS; };
   reach(lanes_[place], 0);
   while (!open.empty()) {
     const LaneIndex lane = open.top().second;
@@ -205,7 +207,7 @@ void Router::FillTable(PlaceIndex place) {
       const double free_s = city_.track(from).length_m / city_.track(from).speed_limit_mps;
       const double lane_s = observed_s_[from] > 0 ? std::max<double>(observed_s_[from], free_s) + delay_s_[number] - LeastDelayS(from)
                                                   : free_s + delay_s_[number];
-      const double time = time_s[lane] + drive_s_[number] + noise * lane_s;
+      const double time = time_s[lane] + to_enter_s(lane) + drive_s_[number] + noise * lane_s;
       if (time >= straight_s[from]) continue;
       straight_s[from] = time;
       table[from] =
@@ -213,7 +215,7 @@ void Router::FillTable(PlaceIndex place) {
       reach(from, time);
     }
     for (const LaneIndex beside : {city_.lane(lane).left, city_.lane(lane).right}) {
-      if (beside != kNoLane) reach(beside, time_s[lane] + LaneChangeS(city_.track(beside).length_m));
+      if (beside != kNoLane) reach(beside, time_s[lane] + to_enter_s(lane) + LaneChangeS(city_.track(beside).length_m));
     }
   }
   for (LaneIndex lane = 0; lane < lane_count_; ++lane) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "sim/city/city.h"
@@ -62,6 +63,12 @@ class Router {
   // most; 0 if nobody is.
   void Refresh(const std::vector<float>& waits_s);
 
+  // Lanes that ways lead into only where there is no other, by lane, or none: from the next time
+  // on that a place's ways are found.
+  void SetClosed(std::vector<std::uint8_t> closed) { closed_ = std::move(closed); }
+  // Finds the ways to a place anew.
+  void Renew(PlaceIndex place) { FillTable(place); }
+
   // At most that many ways on from a lane.
   static constexpr std::uint32_t kWaysMax = 64;
 
@@ -85,6 +92,7 @@ class Router {
   std::vector<double> drive_s_;      // Through the junction, by connection.
   std::vector<double> delay_s_;      // To be expected before it.
   std::vector<float> observed_s_;    // On the lane, waiting at its end included, by lane.
+  std::vector<std::uint8_t> closed_; // By lane; empty if none is.
   std::uint64_t noise_ = 0;
   PlaceIndex next_refreshed_ = 0;
   // By place, once it was looked for, and lane: the number among the lane's connections, and kLeft

@@ -40,8 +40,11 @@ struct CarFollowing {
 
   // The share of the acceleration that a leader takes away.
   double Interaction(double speed_mps, double gap_m, double closing_mps) const {
-    const double wanted =
-        gap_min_m + std::max(0.0, speed_mps * headway_s + speed_mps * closing_mps * half_root_ab);
+    return Interaction(speed_mps, gap_m, closing_mps, headway_s, gap_min_m);
+  }
+  // Of a driver who has another headway and distance in mind.
+  double Interaction(double speed_mps, double gap_m, double closing_mps, double t_s, double s0_m) const {
+    const double wanted = s0_m + std::max(0.0, speed_mps * t_s + speed_mps * closing_mps * half_root_ab);
     const double ratio = wanted / std::max(gap_m, 0.1);
     return accel_mps2 * ratio * ratio;
   }

@@ -47,7 +47,7 @@ void Traffic::Commit(VehicleIndex vehicle) {
   me.committed = me.through;
   me.committed_offset_m =
       city_.IsLane(me.track) ? static_cast<float>(-city_.track(me.track).length_m) : 0;
-  me.hidden = me.looks_away;
+  me.hidden = me.looks_away || me.forces;
   me.crossing_counted = false;
   ++queues_[connection.to_lane].reserved;
 }

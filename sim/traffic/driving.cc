@@ -53,14 +53,14 @@ void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
 double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   if (me.held) {
-    if (drivers_[vehicle].held_until_step > step_ + 1) return me.speed_mps > 0 ? -kDecelMax : 0;
+    if (drivers_[vehicle].held_until_step > step_ + 1) return me.speed_mps > 0 ? -kDecelMax * weather_.friction : 0;
     me.held = false;
   }
   const double speed = me.speed_mps;
   const VehicleKind& kind = KindOf(me);
-  double limit = std::min(city_.track(me.track).speed_limit_mps * me.eagerness, kind.speed_max_mps);
+  double limit = std::min(LimitOn(me.track) * me.eagerness, kind.speed_max_mps);
   for (const SlowPiece& slow : city_.slow_pieces(city_.track(me.track))) {
-    if (me.along_m > slow.from_m && me.along_m < slow.to_m) limit = std::min<double>(limit, slow.speed_mps);
+    if (me.along_m > slow.from_m && me.along_m < slow.to_m) limit = std::min(limit, slow.speed_mps * weather_.turn);
   }
   const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * speed);
   double wanted = kind.following.Free(speed, limit);
@@ -71,6 +71,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   if ((me.wants_left || me.wants_right) && !me.changing && me.turn_number == 0 && city_.IsLane(me.track)) wanted = std::min(wanted, ForLaneWanted(vehicle));
   if (me.courteous) wanted = std::min(wanted, ForOneLetIn(vehicle));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
+  if (me.broken_down) wanted = std::min(wanted, -kBreakdownMps2);
   double accel = LimitedJerk(me, wanted);
   // A command is not a matter of comfort: it holds from this step on.
   const double down_to = (me.ceiling_mps - speed) / kStepS;
@@ -79,7 +80,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   } else {
     accel = std::min(accel, down_to);
   }
-  accel = std::max(accel, -kDecelMax);
+  accel = std::max(accel, -kDecelMax * weather_.friction);
   return speed <= 0 ? std::max(accel, 0.0) : accel;
 }
 
@@ -104,7 +105,7 @@ double Traffic::ForSpeedsAhead(const Vehicle& me) const {
   } else {
     next = city_.connection(me.through).to_lane;
   }
-  const double target = city_.track(next).speed_limit_mps * std::min(me.eagerness, 1.0f);
+  const double target = LimitOn(next) * std::min(me.eagerness, 1.0f);
   return std::min(corners, SlowDown(me.speed_mps, target, left_m));
 }
 
@@ -114,7 +115,7 @@ double Traffic::ForCornersAhead(const Vehicle& me) const {
   const auto look = [&](TrackIndex track, double start_m) {
     for (const SlowPiece& slow : city_.slow_pieces(city_.track(track))) {
       const double ahead_m = start_m + slow.from_m;
-      if (ahead_m > 0) accel = std::min(accel, SlowDown(me.speed_mps, slow.speed_mps, ahead_m));
+      if (ahead_m > 0) accel = std::min(accel, SlowDown(me.speed_mps, slow.speed_mps * weather_.turn, ahead_m));
     }
   };
   look(me.track, -me.along_m);
@@ -207,6 +208,7 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
   if (needed > 3 && closing > 1) {
     if (!me.following_counted && !drivers_[leader].Touches(vehicle)) {
       ++tally->counters.near_misses_following;
+      if (me.late_brake_mps2 > 0) Note(vehicle, MistakeKind::kBrakedLate, tally);
     }
     me.following_counted = true;
   } else if (needed < 1) {
@@ -219,7 +221,16 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
     if (needed < me.late_brake_mps2) return closing > 0.5 ? 0 : base;
     return -std::min(kDecelMax, 1.25 * needed);
   }
-  const double model = base - following.Interaction(speed, gap_m, closing);
+  double headway_s = following.headway_s;
+  if (me.tailgates) {
+    headway_s = config_.faults.tailgate_headway_s;
+    if (gap_m < kTailgatedS * speed && speed > kTailgatedMps && drivers_[vehicle].tailgated != leader) {
+      drivers_[vehicle].tailgated = leader;
+      Note(vehicle, MistakeKind::kTailgated, tally);
+    }
+  }
+  const double kept_m = following.gap_min_m + (vehicles_[leader].broken_down ? kKeptFreeM : 0);
+  const double model = base - following.Interaction(speed, gap_m, closing, headway_s, kept_m);
   // The model brakes hardest where it is late anyway; tyres and a margin bound it.
   return std::max(model, -std::max(3.0, 1.4 * needed));
 }

@@ -57,6 +57,7 @@ Traffic::Traffic(const City& city, const Demand& demand, const TrafficConfig& co
   Allocate();
   kinds_.clear();
   for (const VehicleType& type : demand.types) kinds_.push_back(KindOfType(type));
+  PrepareEvents();
   for (Vehicle& vehicle : vehicles_) vehicle.track = kOffRoad;
   entrance_->next = entrance_->stream.Next();
   Enter();
@@ -194,9 +195,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   Driver& driver = drivers_[vehicle];
   driver = Driver();
   driver.random = Random(MixHash(config_.seed, 1000 + entrance_->entered));
-  driver.inattentive = driver.random.Chance(config_.inattentive_share);
-  me.runner = driver.random.Chance(config_.runner_share);
-  driver.late_braker = driver.random.Chance(config_.late_brake_share);
+  DrawFaults(vehicle, entrance_->entered);
   driver.intent = Intent::kWithPassenger;
   driver.route = {kOwnWay, 0};
   driver.since_step = step_;

@@ -40,6 +40,7 @@ constexpr double kWaitBeforeM = 1;           // The last place for a change.
 constexpr double kBrakeForGapMps2 = 1;
 constexpr double kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
+constexpr double kAroundFromM = 80;          // Behind one that has broken down.
 
 // Whether one can go behind the other at that distance: neither too near nor too fast.
 bool IsGap(const Vehicle& behind, const Vehicle& leader, double gap_m) {
@@ -113,12 +114,12 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
       const VehicleIndex vehicle = vehicles[i];
       Vehicle& me = vehicles_[vehicle];
       if ((step_ + vehicle) % kThinkSteps != 0 || me.track != lane || me.changing || me.turn_number != 0 || me.held ||
-          step_ < changes_[vehicle].last_step + kPauseSteps) {
+          me.broken_down || step_ < changes_[vehicle].last_step + kPauseSteps) {
         continue;
       }
       const VehicleIndex leader = i > 0 ? vehicles[i - 1] : kNobody;
       const VehicleIndex behind = i + 1 < vehicles.size() ? vehicles[i + 1] : kNobody;
-      const LaneIndex wanted = Better(vehicle, lane);
+      const LaneIndex wanted = WantedLane(vehicle, leader);
       me.wants_left = wanted != kNoLane && wanted == here.left;
       me.wants_right = wanted != kNoLane && wanted == here.right;
       if (const LaneIndex to = LaneFor(vehicle, wanted, leader, behind); to != kNoLane) {
@@ -128,6 +129,16 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
       }
     }
   }
+}
+
+// The one that leads where it goes, unless somebody has broken down in front of it.
+LaneIndex Traffic::WantedLane(VehicleIndex vehicle, VehicleIndex leader) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const LaneIndex better = Better(vehicle, me.track);
+  if (leader == kNobody || !vehicles_[leader].broken_down || better != kNoLane) return better;
+  if (AlongOn(leader, me.track) - me.along_m > kAroundFromM) return better;
+  const Lane& lane = city_.lane(me.track);
+  return lane.left != kNoLane ? lane.left : lane.right;
 }
 
 // Queues that wait for each other all around a block never move if nobody goes another way.
@@ -142,7 +153,10 @@ void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
   // Not all of them the same.
   for (std::uint32_t i = 0; i < lane.connection_count; ++i) {
     const ConnectionIndex other = lane.connection_first + (vehicle + i) % lane.connection_count;
-    if (other == me.through || !HasRoom(me, city_.connection(other).to_lane, false)) continue;
+    if (other == me.through || !HasRoom(me, city_.connection(other).to_lane, false) ||
+        IsClosed(city_.connection(other).to_lane)) {
+      continue;
+    }
     tally->detours.emplace_back(vehicle, other);
     return;
   }
@@ -184,7 +198,7 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
 // What the car-following model says of `gap_m` behind `leader`, which may be nobody.
 double Traffic::ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const {
   const Vehicle& me = vehicles_[vehicle];
-  const double limit = std::min({city_.track(me.track).speed_limit_mps * me.eagerness, KindOf(me).speed_max_mps,
+  const double limit = std::min({LimitOn(me.track) * me.eagerness, KindOf(me).speed_max_mps,
                                  double{me.ceiling_mps}});
   const double free = KindOf(me).following.Free(me.speed_mps, std::max(limit, 0.1));
   if (leader == kNobody) return free;
@@ -211,7 +225,7 @@ bool Traffic::HasWayToChange(const Vehicle& me, LaneIndex to) const {
 // shorter headway than one likes will do for a while, for both.
 std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to, bool wanted) const {
   const Vehicle& me = vehicles_[vehicle];
-  if (!HasWayToChange(me, to)) return std::nullopt;
+  if (!HasWayToChange(me, to) || (IsClosed(to) && !IsClosed(me.track))) return std::nullopt;
   const double speed = me.speed_mps;
   const double along_m = me.along_m * city_.track(to).length_m / city_.track(me.track).length_m;
   const double change_m = ChangeLengthM(speed, kLaneWidthM);
@@ -222,6 +236,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
     const VehicleIndex leader = vehicles[place - 1];
     const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
     if (!IsGap(me, vehicles_[leader], gap_m)) return std::nullopt;
+    if (vehicles_[leader].broken_down && gap_m < kAroundFromM) return std::nullopt;
     // Who cannot end it stands in the way on two lanes.
     if (vehicles_[leader].speed_mps < kMovingMps && gap_m < LaneChange::kInBoth * change_m) return std::nullopt;
     room.accel_mps2 = ModelAccel(vehicle, leader, gap_m);

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <string>
 
 #include "common/check.h"
 #include "sim/traffic/traffic.h"
@@ -15,12 +14,7 @@ constexpr double kToLineM = 8;
 // Source: A. Renyi, On a one-dimensional problem concerning random space filling (1958).
 constexpr double kFilled = 0.4;
 constexpr double kArterialWeight = 1.6;       // Arterials are busier.
-
-Status ShareInRange(const char* name, double value) {
-  if (value >= 0 && value <= 1) return {};
-  return {ErrorCode::kInvalidArgument,
-          std::string("traffic ") + name + " is " + std::to_string(value) + ", not in 0 to 1"};
-}
+constexpr std::uint64_t kFaultsSalt = 4;
 
 // Vehicles side by side, as close as they may be.
 double PlacesIn(const City& city, LaneIndex lane) {
@@ -30,38 +24,25 @@ double PlacesIn(const City& city, LaneIndex lane) {
 
 }  // namespace
 
-Status TrafficConfig::Validate() const {
-  if (vehicles < 1 || vehicles > 100000) {
-    return {ErrorCode::kInvalidArgument,
-            "traffic vehicles is " + std::to_string(vehicles) + ", not in 1 to 100000"};
-  }
-  if (places < 2 || places > 4096) {
-    return {ErrorCode::kInvalidArgument,
-            "traffic places is " + std::to_string(places) + ", not in 2 to 4096"};
-  }
-  if (threads < 1 || threads > 64) {
-    return {ErrorCode::kInvalidArgument,
-            "traffic threads is " + std::to_string(threads) + ", not in 1 to 64"};
-  }
-  if (!(warm_up_s >= 0 && warm_up_s <= 600)) {
-    return {ErrorCode::kInvalidArgument,
-            "traffic warm_up_s is " + std::to_string(warm_up_s) + ", not in 0 to 600"};
-  }
-  for (const auto& [name, value] :
-       {std::pair{"inattentive_share", inattentive_share},
-        std::pair{"look_away_chance", look_away_chance}, std::pair{"runner_share", runner_share},
-        std::pair{"late_brake_share", late_brake_share},
-        std::pair{"late_brake_chance", late_brake_chance},
-        std::pair{"reroute_chance", reroute_chance}}) {
-    if (Status status = ShareInRange(name, value); !status.ok()) return status;
-  }
-  return {};
-}
-
 std::uint32_t Traffic::RoomIn(const City& city) {
   double room = 0;
   for (LaneIndex lane = 0; lane < city.lanes().size(); ++lane) room += kFilled * PlacesIn(city, lane);
   return static_cast<std::uint32_t>(room);
+}
+
+// Of a driver whose own numbers have begun; `number` is his among all.
+void Traffic::DrawFaults(VehicleIndex vehicle, std::uint64_t number) {
+  const DriverFaults& faults = config_.faults;
+  Vehicle& me = vehicles_[vehicle];
+  Driver& driver = drivers_[vehicle];
+  driver.inattentive = driver.random.Chance(faults.inattentive_share);
+  me.runner = driver.random.Chance(faults.runner_share);
+  driver.late_braker = driver.random.Chance(faults.late_brake_share);
+  // From numbers of their own: whoever has none of them drives as if there were none.
+  Random random(MixHash(MixHash(config_.seed, kFaultsSalt), number));
+  driver.red_runner = random.Chance(faults.red_runner_share);
+  me.tailgates = random.Chance(faults.tailgater_share);
+  driver.forceful = random.Chance(faults.forcing_share);
 }
 
 void Traffic::Place() {
@@ -103,9 +84,7 @@ void Traffic::Place() {
       Random& random = driver.random;
       me.along_m = placed[lane][i];
       me.eagerness = static_cast<float>(random.Between(0.9, 1.08));
-      driver.inattentive = random.Chance(config_.inattentive_share);
-      me.runner = random.Chance(config_.runner_share);
-      driver.late_braker = random.Chance(config_.late_brake_share);
+      DrawFaults(vehicle, vehicle);
       const double free_m = std::max(0.0, room_m - me.along_m);
       me.speed_mps = static_cast<float>(
           std::min(0.8 * city_.track(lane).speed_limit_mps, std::sqrt(2 * free_m)));

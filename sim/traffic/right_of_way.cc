@@ -1,6 +1,7 @@
 // Who goes first at a junction.  A vehicle commits itself to its movement before
 // it enters: commitments are ordered, and the later one waits for the earlier one
-// wherever their paths touch.  Drivers who look away skip the question.
+// wherever their paths touch.  Drivers who look away or run red skip the question, and those who
+// force their way have an answer of their own.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -19,6 +20,7 @@ constexpr double kGoesOnS = 2;                // What one who moves now is trust
 constexpr double kGapM = 2.4;                 // In a queue, as it may be.
 constexpr double kNeverS = 1e6;
 constexpr double kRunnerRedS = 1.3;
+constexpr double kForcedMps2 = 4;             // What one who forces his way leaves to the others.
 constexpr double kStuckS = 7;
 constexpr double kShortLaneM = 12;            // One cannot be relied on to stop on it.
 constexpr int kStreetsMax = 6;                // Looked back for those who come.
@@ -45,6 +47,11 @@ double NeededToStop(const Vehicle& me, double to_line_m) {
   const double soon_mps = me.speed_mps + 0.3 * std::max<double>(me.accel_mps2, 0);
   const double room_m = to_line_m - 0.3 * me.speed_mps - 0.2;
   return soon_mps * soon_mps / (2 * std::max(room_m, 0.05));
+}
+
+// Whether one who is forced to can stop for another one in `room_m`.
+bool CanStopIn(double speed_mps, double room_m) {
+  return speed_mps * speed_mps < 2 * kForcedMps2 * (room_m - 0.3 * speed_mps - 1);
 }
 
 // How far before the line a driver begins to think of it.
@@ -85,23 +92,23 @@ double Traffic::GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) con
   return LatestS(rest_m, v, limit_mps, PullOf(vehicles_[vehicle]));
 }
 
-void Traffic::Arbitrate(std::uint32_t begin, std::uint32_t end, Tally*) {
+void Traffic::Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   for (JunctionIndex junction = begin; junction < end; ++junction) {
     const std::span<const LaneIndex> incoming = city_.incoming(junction);
     // Who asks first has an advantage: everybody in turn.
     const std::size_t first = static_cast<std::size_t>(step_ & 0xffff) % incoming.size();
     for (std::size_t i = 0; i < incoming.size(); ++i) {
-      ArbitrateLane(incoming[(first + i) % incoming.size()]);
+      ArbitrateLane(incoming[(first + i) % incoming.size()], tally);
     }
   }
 }
 
-void Traffic::ArbitrateLane(LaneIndex lane) {
+void Traffic::ArbitrateLane(LaneIndex lane, Tally* tally) {
   VehicleIndex leader = kNobody;
   const double length_m = city_.track(lane).length_m;
   for (const VehicleIndex vehicle : queues_[lane].vehicles) {
     const Vehicle& me = vehicles_[vehicle];
-    if (me.track != lane || me.leaving) {  // Until it is gone nobody behind it goes.
+    if (me.track != lane || me.leaving || me.broken_down) {  // Until it is gone nobody behind it goes.
       leader = vehicle;
       continue;
     }
@@ -110,13 +117,35 @@ void Traffic::ArbitrateLane(LaneIndex lane) {
     if (IsCommitted(me)) {
       if (to_line_m > 0 && MustGiveUp(me, leader, to_line_m)) GiveUp(vehicle);
     } else if (me.turn_number == 0 && !me.changing) {  // Otherwise its tail is still in the last junction.
-      const bool yields = city_.connection(me.through).yields && !me.looks_away;
-      const double decide_m = yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
-      if (to_line_m < decide_m && MayCommit(me, me.through, leader, to_line_m, me.looks_away)) Commit(vehicle);
+      if (Goes(vehicle, leader, to_line_m, tally)) Commit(vehicle);
     }
     leader = vehicle;
   }
   if (length_m < kShortLaneM) ArbitrateBefore(lane, leader);
+}
+
+// Whether it commits itself to the junction ahead, by what its driver sees and cares for.
+bool Traffic::Goes(VehicleIndex vehicle, VehicleIndex leader, double to_line_m, Tally* tally) {
+  Vehicle& me = vehicles_[vehicle];
+  const bool looked_away = me.looks_away;
+  // Who takes red for green looks out for nobody.
+  const bool heedless = looked_away || (me.runs_red && LightOf(me.through).light == Light::kRed);
+  const bool yields = city_.connection(me.through).yields;
+  const double decide_m = yields && !heedless ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
+  if (to_line_m >= decide_m) return false;
+  if (MayCommit(me, me.through, leader, to_line_m, heedless)) {
+    me.looks_away = heedless;
+    if (looked_away && !IsClear(me, me.through, to_line_m)) Note(vehicle, MistakeKind::kLookedAway, tally);
+    return true;
+  }
+  if (!me.pushes) return false;
+  me.forces = true;
+  if (MayCommit(me, me.through, leader, to_line_m, /*looks_away=*/false)) {
+    Note(vehicle, MistakeKind::kIgnoredRightOfWay, tally);
+    return true;
+  }
+  me.forces = false;
+  return false;
 }
 
 // Those who will come to a lane on which they might not be able to stop, from the junction
@@ -159,7 +188,10 @@ double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
     const double to_line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
     if (to_line_m < 0 && !me.over_line) {
       me.over_line = true;
-      if (LightOf(me.through).light == Light::kRed) ++tally->counters.red_light_runs;
+      if (LightOf(me.through).light == Light::kRed) {
+        ++tally->counters.red_light_runs;
+        Note(vehicle, MistakeKind::kRedRun, tally);
+      }
     }
     if (me.turn_number == 0 && to_line_m < SeeM(me.speed_mps)) {
       accel = StopIn(me.speed_mps, to_line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2);
@@ -198,7 +230,7 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
       break;
     }
     const Track& way = city_.track(city_.TrackOf(through));
-    accel = std::min(accel, SlowDown(me.speed_mps, way.speed_limit_mps, line_m + me.half_length_m));
+    accel = std::min(accel, SlowDown(me.speed_mps, LimitOn(city_.TrackOf(through)), line_m + me.half_length_m));
     line_m += way.length_m;
   }
   return accel;
@@ -223,7 +255,7 @@ LightState Traffic::LightOf(ConnectionIndex number) const {
 
 bool Traffic::SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m, bool committed) const {
   const LightState state = LightOf(way);
-  if (state.light == Light::kGreen) return true;
+  if (state.light == Light::kGreen || (me.runs_red && way == me.through)) return true;
   const double needed = NeededToStop(me, to_line_m);
   // Decided once: who has begun to brake for the yellow does not think again.
   if (state.light == Light::kYellow) {
@@ -240,7 +272,7 @@ bool Traffic::HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const {
   const Vehicle& last = vehicles_[queue.vehicles.back()];
   const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
   const double room_m = AlongOn(queue.vehicles.back(), exit) - last.half_length_m + kGoesOnS * last.speed_mps +
-                        last.speed_mps * last.speed_mps / (2 * kStopMps2);
+                        last.speed_mps * last.speed_mps / (2 * kStopMps2) - (last.broken_down ? kKeptFreeM : 0);
   // Those that are to come are taken for cars.
   return room_m > 2 * me.half_length_m + kGapM + (kVehicleLengthM + kGapM) * others;
 }
@@ -252,9 +284,13 @@ bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex lea
   const Connection& connection = city_.connection(way);
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
   if (!SignalAllows(me, way, to_line_m, /*committed=*/false) || !HasRoom(me, connection.to_lane, false)) return false;
-  if (looks_away) return true;
+  return looks_away || IsClear(me, way, to_line_m);
+}
+
+// Of all for whom it has to wait.
+bool Traffic::IsClear(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
   return ClearOfMembers(me, way, to_line_m) &&
-         (!connection.yields || ClearOfApproaching(me, way, to_line_m));
+         (!city_.connection(way).yields || ClearOfApproaching(me, way, to_line_m));
 }
 
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
@@ -280,12 +316,13 @@ bool Traffic::ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_l
     if (rest_m <= 0) continue;
     const double their_limit = city_.track(city_.TrackOf(member.way)).speed_limit_mps;
     const double my_enter_s = SoonestS(to_line_m + mine->enter_m, me.speed_mps, my_limit);
-    if (GoneS(crossing.members[i], rest_m, their_limit) + 0.3 < my_enter_s) continue;
+    if (GoneS(crossing.members[i], rest_m, LimitOn(city_.TrackOf(member.way))) + 0.3 < my_enter_s) continue;
     const double my_leave_s = LatestS(to_line_m + mine->leave_m + 2 * me.half_length_m, me.speed_mps,
                                       PaceAt(me, way, mine->leave_m), PullOf(me));
     const double their_enter_s =
         SoonestS(theirs->enter_m - centre_m - other.half_length_m, other.speed_mps, their_limit);
     if (my_leave_s + std::max(0.3, 1.0 - 0.05 * me.waited_s()) < their_enter_s) continue;
+    if (Forces(me) && CanStopIn(other.speed_mps, theirs->enter_m - centre_m - other.half_length_m)) continue;
     return false;
   }
   return true;
@@ -299,7 +336,7 @@ bool Traffic::ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double 
     return true;
   }
   const double length_m = city_.track(city_.TrackOf(way)).length_m;
-  const double my_limit = city_.track(city_.TrackOf(way)).speed_limit_mps;
+  const double my_limit = LimitOn(city_.TrackOf(way));
   const double through_s = LatestS(to_line_m + length_m + 2 * me.half_length_m, me.speed_mps, my_limit, PullOf(me));
   for (const LaneIndex lane : city_.incoming(connection.junction)) {
     if (lane == connection.from_lane) continue;
@@ -376,7 +413,7 @@ double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) c
   const Track& track = city_.track(city_.TrackOf(way));
   const LaneIndex exit = city_.connection(way).to_lane;
   const double rest_m = track.length_m - leave_m - 2 * me.half_length_m + city_.track(exit).length_m;
-  const double free_mps = track.speed_limit_mps;
+  const double free_mps = LimitOn(city_.TrackOf(way));
   if (rest_m > free_mps * free_mps / (2 * kBeginStopMps2)) return free_mps;
   if (city_.lane(exit).connection_count == 0) return free_mps;
   const auto vehicle = static_cast<VehicleIndex>(&me - vehicles_.data());
@@ -399,7 +436,7 @@ bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_lin
   double my_leave_s = 0;
   if (city_.connection(way).to_lane == city_.connection(their_way).to_lane) {
     // It will follow me: it is enough that I am in front, and that it need not brake hard.
-    const double my_mps = city_.track(city_.TrackOf(way)).speed_limit_mps;
+    const double my_mps = LimitOn(city_.TrackOf(way));
     my_leave_s = LatestS(to_line_m + mine->enter_m + 2 * me.half_length_m, me.speed_mps, my_mps, PullOf(me)) +
                  std::max(0.0, other.speed_mps - 0.85 * my_mps) / (2 * kFollowMps2);
   } else {
@@ -408,7 +445,8 @@ bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_lin
   }
   const double their_enter_s = SoonestS(
       their_line_m + city_.Zone(their_way, way)->enter_m, other.speed_mps, their_limit);
-  return my_leave_s + margin_s > their_enter_s;
+  if (my_leave_s + margin_s <= their_enter_s) return false;
+  return !Forces(me) || !CanStopIn(other.speed_mps, their_line_m + city_.Zone(their_way, way)->enter_m);
 }
 
 double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Tally* tally) {
@@ -458,6 +496,8 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Ta
     if (me.looks_away) {
       // Sees it when it is nearly too late.
       first = meets && my_enter_s < 1.1;
+    } else if (me.forces && my.way == me.committed) {
+      first = inside || (meets && my_enter_s < 1.1);
     } else if (!first && meets && other.hidden && their_front_m > 1 && my_enter_s < 1.6) {
       first = true;  // The other one should have waited, and does not.
     }

@@ -55,11 +55,14 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
       workers_(config.threads),
       random_(MixHash(config.seed, 2)) {
   Allocate();
+  PrepareEvents();
   on_road_ = config.vehicles;
   step_ = -std::llround(config.warm_up_s / kStepS);
   Place();
   AdvanceTo(SimTime());
   counters_ = {};
+  mistakes_.clear();
+  for (Driver& driver : drivers_) driver.tailgated = kNobody;
 }
 
 void Traffic::Allocate() {
@@ -126,8 +129,10 @@ void Traffic::EndStep() {
   counters_.lane_changes += pending_.lane_changes;
   counters_.turns_missed += pending_.turns_missed;
   counters_.detours += pending_.detours;
+  counters_.breakdowns += pending_.breakdowns;
   pending_ = {};
   ++step_;
+  TakeNotes();
   if (entrance_ != nullptr) {
     Enter();
   } else if (step_ % kRefreshSteps == 0) {
@@ -222,6 +227,7 @@ void Traffic::Exchange() {
     }
     tally.leavers.clear();
   }
+  if (events_ != nullptr) RunEvents();
 }
 
 void Traffic::EnterTrack(VehicleIndex vehicle, TrackIndex track) {
@@ -300,6 +306,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
     } else {
       driver.intent = driver.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
     }
+    if (events_ != nullptr && driver.intent == Intent::kToPickup) Attract(&driver);
   } else if (entrance_ == nullptr && driver.random.Chance(config_.reroute_chance)) {
     // The way through the next junction is planned already; the goal is from there on.
     driver.route.goal = DrawGoal(&driver.random, here);
@@ -311,16 +318,20 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
     me.through = driver.ahead.way;  // Others rely on it.
   }
   const Connection& ahead = city_.connection(me.through);
+  const DriverFaults& faults = config_.faults;
   me.looks_away = driver.inattentive && ahead.yields && ahead.signal == kNoSignal &&
-                  driver.random.Chance(config_.look_away_chance);
+                  driver.random.Chance(faults.look_away_chance);
+  me.runs_red = driver.red_runner && ahead.signal != kNoSignal && driver.random.Chance(faults.red_run_chance);
+  me.pushes = driver.forceful && ahead.yields && driver.random.Chance(faults.force_chance);
+  me.forces = false;
   me.late_brake_mps2 = 0;
-  if (driver.late_braker && driver.random.Chance(config_.late_brake_chance)) {
+  if (driver.late_braker && driver.random.Chance(faults.late_brake_chance)) {
     const double lateness = driver.random.Unit();
     me.late_brake_mps2 = static_cast<float>(3.2 + 4.3 * lateness * lateness);
   }
 }
 
-PlaceIndex Traffic::DrawGoal(Random* random, Vec2 from) const {
+PlaceIndex Traffic::DrawAnyGoal(Random* random, Vec2 from) const {
   // The nearest of a few: most trips are short ones.
   PlaceIndex best = random->Below(router_.places());
   for (int i = 0; i < 3; ++i) {

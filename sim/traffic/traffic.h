@@ -14,6 +14,8 @@
 #include "sim/city/router.h"
 #include "sim/traffic/car_following.h"
 #include "sim/traffic/entrance.h"
+#include "sim/traffic/events_under_way.h"
+#include "sim/traffic/mistake.h"
 #include "sim/traffic/sim_time.h"
 #include "sim/traffic/traffic_config.h"
 #include "sim/traffic/vehicle.h"
@@ -50,6 +52,9 @@ struct TrafficCounters {
   // Onsets of a pair that needs more than 3 m/s² of one of them, or touches within 2 s.
   std::uint64_t near_misses_following = 0;
   std::uint64_t near_misses_crossing = 0;
+  std::uint64_t breakdowns = 0;           // That have begun.
+  // That nobody took in time: see TakeMistakes.
+  std::uint64_t mistakes_dropped = 0;
 };
 
 // Traffic without a clock: the caller says how far.  In each step every driver sees all
@@ -74,13 +79,15 @@ class Traffic {
   static constexpr nanoseconds kStep = milliseconds(100);
 
   // Places the vehicles and runs the warm-up, which ends at time 0.  `city` must outlive it.
-  // REQUIRES: config.Validate().ok(); config.vehicles <= RoomIn(city)
+  // REQUIRES: config.Validate().ok(); config.vehicles <= RoomIn(city); lanes in its events are the
+  //           city's
   Traffic(const City& city, const TrafficConfig& config);
 
   // An empty city, which the demand's vehicles enter and leave: at the end of the last street of
   // their way, or, `strayed`, where the city ends.  Who misses a turn goes by the way that was
   // expected to be the fastest from there.  `config.vehicles` is how many there are at once at
-  // most, the others wait; places, warm_up_s and reroute_chance are not used.  City and demand,
+  // most, the others wait; places, warm_up_s, reroute_chance, closures and attractions are not
+  // used.  City and demand,
   // which is of the city's network, must outlive it.
   // REQUIRES: config.Validate().ok(); demand.types.size() <= kKindsMax; its routes end on at most
   //           kEndsMax streets
@@ -141,6 +148,16 @@ class Traffic {
 
   const TrafficCounters& counters() const { return counters_; }
 
+  // What drivers have done wrong since it was called last (at first: since time 0), by time and
+  // then by vehicle.  Of those that are not taken kMistakesMax are kept, and the newer ones dropped.
+  std::vector<Mistake> TakeMistakes() { return std::exchange(mistakes_, {}); }
+  // Whether its driver has any of DriverFaults; all of them together make no mistake that is not
+  // one of such a driver's.
+  bool BreaksRules(VehicleIndex vehicle) const;
+
+  // Stands because of a Breakdown, or brakes for one.
+  bool IsBrokenDown(VehicleIndex vehicle) const { return vehicles_[vehicle].broken_down; }
+
   // At the beginning of the present step, by a walk over all vehicles.
   std::uint32_t StoppedVehicles() const;  // Slower than 0.1 m/s.
   double MeanSpeed() const;               // m/s
@@ -199,6 +216,7 @@ class Traffic {
     std::vector<WantedChange> changes;
     std::vector<std::pair<VehicleIndex, LaneIndex>> asked;       // To be let in.
     std::vector<std::pair<VehicleIndex, ConnectionIndex>> detours;
+    std::vector<Mistake> mistakes;
   };
 
   struct Phase {
@@ -214,6 +232,7 @@ class Traffic {
 
   // placement.cc
   void Place();
+  void DrawFaults(VehicleIndex vehicle, std::uint64_t number);
 
   // entering.cc
   void Enter();
@@ -236,7 +255,7 @@ class Traffic {
   void EnterTrack(VehicleIndex vehicle, TrackIndex track);
   void Insert(VehicleIndex vehicle, TrackIndex track);
   void ArriveOnLane(VehicleIndex vehicle, LaneIndex lane);
-  PlaceIndex DrawGoal(Random* random, Vec2 from) const;
+  PlaceIndex DrawAnyGoal(Random* random, Vec2 from) const;
   ConnectionIndex Follow(VehicleIndex vehicle, Goals* route, LaneIndex lane) const;
   LaneIndex Better(VehicleIndex vehicle, LaneIndex lane) const;
   bool MissesTurn(VehicleIndex vehicle, LaneIndex lane) const;
@@ -244,6 +263,37 @@ class Traffic {
     return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
   }
   Moment Later(VehicleIndex vehicle, const Moment& moment, double dt_s) const;
+
+  // events.cc
+  // What rain does to the limits; see LimitOn.
+  struct Weather {
+    bool dry = true;
+    double friction = 1;
+    double speed = 1;
+    double turn = 1;                        // Also on the speed, in turns.
+  };
+  void PrepareEvents();
+  void RunEvents();
+  void RunRain(double now_s);
+  double WetFactor(TrackIndex track) const;
+  // How fast one likes to drive there.
+  double LimitOn(TrackIndex track) const {
+    const double limit_mps = city_.track(track).speed_limit_mps;
+    return weather_.dry ? limit_mps : limit_mps * WetFactor(track);
+  }
+  void RunBreakdowns(double now_s);
+  VehicleIndex WhoBreaksDown(const Breakdown& breakdown, const std::vector<LaneIndex>& lanes) const;
+  void RunClosures(double now_s);
+  std::vector<std::uint8_t> LanesClosed(bool announced) const;
+  bool IsClosed(LaneIndex lane) const { return !closed_.empty() && closed_[lane] != 0; }
+  bool IsShut(PlaceIndex place) const;
+  void TurnAway();
+  PlaceIndex DrawGoal(Random* random, Vec2 from) const;
+  void Attract(Driver* driver) const;
+
+  // mistakes.cc
+  void Note(VehicleIndex vehicle, MistakeKind kind, Tally* tally) const;
+  void TakeNotes();
 
   // driving.cc
   void Decide(std::uint32_t begin, std::uint32_t end, Tally* tally);
@@ -269,6 +319,7 @@ class Traffic {
   std::size_t PlaceIn(LaneIndex lane, double along_m) const;
   void ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void ConsiderDetour(VehicleIndex vehicle, Tally* tally) const;
+  LaneIndex WantedLane(VehicleIndex vehicle, VehicleIndex leader) const;
   LaneIndex LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const;
   double ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const;
   std::optional<Room> RoomOn(VehicleIndex vehicle, LaneIndex to, bool wanted) const;
@@ -285,10 +336,14 @@ class Traffic {
 
   // right_of_way.cc
   void Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally);
-  void ArbitrateLane(LaneIndex lane);
+  void ArbitrateLane(LaneIndex lane, Tally* tally);
+  bool Goes(VehicleIndex vehicle, VehicleIndex leader, double to_line_m, Tally* tally);
   double ForJunction(VehicleIndex vehicle, Tally* tally);
   double ForJunctionsAhead(VehicleIndex vehicle) const;
   bool IsObstructed(ConnectionIndex way) const;
+  bool IsClear(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
+  // Until it has committed itself.
+  bool Forces(const Vehicle& me) const { return me.forces && me.turn_number == 0; }
   double ForOthersCrossing(VehicleIndex vehicle, const Commitment& mine, Tally* tally);
   double ForOneBeside(VehicleIndex vehicle, const Commitment& mine, VehicleIndex beside, const Commitment& theirs,
                       Tally* tally);
@@ -337,6 +392,9 @@ class Traffic {
   Workers workers_;
   Random random_;
   std::unique_ptr<Entrance> entrance_;    // Null without a demand.
+  std::unique_ptr<EventsUnderWay> events_;  // Null if there are none.
+  std::vector<std::uint8_t> closed_;      // By lane; empty if none is closed.
+  Weather weather_;
   std::uint32_t on_road_ = 0;
   std::vector<Vehicle> vehicles_;
   std::vector<Driver> drivers_;
@@ -350,6 +408,7 @@ class Traffic {
   std::uint32_t done_ = 0;                // Portions of the next step.
   TrafficCounters pending_;               // Of the next step.
   TrafficCounters counters_;
+  std::vector<Mistake> mistakes_;         // Since they were taken.
 };
 
 }  // namespace starling::sim

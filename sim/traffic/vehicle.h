@@ -22,6 +22,9 @@ inline constexpr VehicleIndex kNobody = ~VehicleIndex{0};
 inline constexpr std::size_t kTouchingMax = 4;
 inline constexpr double kVehicleLengthM = 4.6;
 inline constexpr double kVehicleWidthM = 1.8;
+// So much farther behind one that has broken down the others stop: from there one gets around it.
+inline constexpr double kKeptFreeM = 7;
+inline constexpr double kBreakdownMps2 = 2;  // By which it stops.
 
 // What vehicles of one kind have in common.
 struct VehicleKind {
@@ -56,6 +59,13 @@ struct alignas(64) Vehicle {
   bool wants_left : 1 = false;               // Its way goes on from there.
   bool wants_right : 1 = false;
   bool courteous : 1 = false;                // Lets somebody in: Driver::lets_in.
+  bool tailgates : 1 = false;
+  bool runs_red : 1 = false;                 // At the junction ahead, if it is red.
+  bool pushes : 1 = false;                   // There, if it would have to wait;
+  bool forces : 1 = false;                   // and it does.
+
+  // Not one of the bits: others read it.
+  bool broken_down = false;
 
   // Commands.
   float ceiling_mps = 1e9f;
@@ -144,6 +154,9 @@ struct Driver {
   Intent intent = Intent::kIdle;
   bool inattentive = false;
   bool late_braker = false;
+  bool red_runner = false;
+  bool forceful = false;
+  VehicleIndex tailgated = kNobody;          // The last one.
   Random random{0};
   std::int64_t since_step = 0;               // On its lane.
   std::uint32_t stood_steps = 0;             // In all.

@@ -44,6 +44,33 @@ TEST(CarFollowing, HasItsPublishedEquilibriumGap) {
   EXPECT_NEAR(model.half_root_ab, 0.5 / std::sqrt(model.accel_mps2 * model.decel_mps2), 1e-15);
 }
 
+// What is left of the model without headway and distance: who needs b to stop, brakes with b.
+// Source: M. Treiber, A. Kesting, Traffic Flow Dynamics (2013), section 11.3.4.
+TEST(CarFollowing, StopsInTheDistanceOfItsComfortableBraking) {
+  CarFollowing model;
+  model.headway_s = model.gap_min_m = 0;
+  constexpr double kStepS = 1e-4;
+  double speed = 15;
+  double gap_m = speed * speed / (2 * model.decel_mps2);
+  EXPECT_NEAR(gap_m, 62.5, 1e-9);
+  EXPECT_NEAR(model.Interaction(speed, gap_m, speed), model.decel_mps2, 1e-9);
+  while (speed > 1) {
+    const double decel = model.Interaction(speed, gap_m, speed);
+    EXPECT_NEAR(decel, model.decel_mps2, 0.01) << speed;
+    gap_m -= speed * kStepS;
+    speed -= decel * kStepS;
+  }
+  EXPECT_NEAR(gap_m, 1 / (2 * model.decel_mps2), 0.01);
+}
+
+// Who needs more than b for that brakes harder than it would take, and so gets it under control.
+TEST(CarFollowing, BrakesHarderThanItNeedsToWhereItIsLate) {
+  CarFollowing model;
+  model.headway_s = model.gap_min_m = 0;
+  const double late_m = 15 * 15 / (2 * 3.0);
+  EXPECT_NEAR(model.Interaction(15, late_m, 15), 3.0 * 3.0 / model.decel_mps2, 1e-9);
+}
+
 TEST_F(TrafficTest, PlaysBackToTheSameDigest) {
   const auto run = [&](std::uint64_t seed) {
     TrafficConfig config = Some({}, 300);
@@ -215,11 +242,27 @@ TEST_F(TrafficTest, GoesOnUntilTheTimeLiesInTheStep) {
 TEST(TrafficConfig, RefusesWhatIsOutOfRangeByName) {
   TrafficConfig config;
   EXPECT_TRUE(config.Validate().ok());
-  config.late_brake_share = 1.5;
+  config.faults.late_brake_share = 1.5;
   EXPECT_NE(config.Validate().message().find("late_brake_share"), std::string_view::npos);
   config = {};
   config.vehicles = 0;
-  EXPECT_NE(config.Validate().message().find("vehicles"), std::string_view::npos);
+  EXPECT_EQ(config.Validate().message(), "traffic vehicles is 0, not in 1 to 100000");
+  config = {};
+  config.faults.tailgate_headway_s = 1.2;
+  EXPECT_EQ(config.Validate().message(), "traffic faults tailgate_headway_s is 1.2, not in 0.1 to 0.9");
+  config = {};
+  config.events.closures.resize(2);
+  config.events.closures[1].until_s = -5;
+  EXPECT_EQ(config.Validate().message(), "traffic events.closures[1] until_s is -5, not in 0 to 86400");
+  config = {};
+  config.events.rains.push_back({.friction_factor = 0});
+  EXPECT_NE(config.Validate().message().find("rains[0] friction_factor"), std::string_view::npos);
+  config = {};
+  config.events.attractions.push_back({.share = std::nan("")});
+  EXPECT_NE(config.Validate().message().find("attractions[0] share"), std::string_view::npos);
+  config = {};
+  config.events.breakdowns.push_back({.stands_s = 0});
+  EXPECT_NE(config.Validate().message().find("breakdowns[0] stands_s"), std::string_view::npos);
 }
 
 TEST(BoxesOverlap, OncomingInTheNextLaneDoesNotTouch) {

@@ -48,5 +48,41 @@ TEST(TrafficThreads, AnyNumberGivesTheSameBits) {
   }
 }
 
+// Whatever goes wrong on the streets, and who is to blame.
+TEST(TrafficThreads, AnyNumberGivesTheSameEventsAndMistakes) {
+  CityConfig city_config;
+  city_config.side_m = 2000;
+  const City city = City::Generate(city_config);
+  TrafficConfig config;
+  config.vehicles = 400;
+  config.places = 32;
+  config.warm_up_s = 10;
+  config.faults.red_runner_share = config.faults.tailgater_share = config.faults.forcing_share = 0.2;
+  config.events.breakdowns.push_back({.from_s = 5, .radius_m = 500, .stands_s = 30});
+  config.events.breakdowns.push_back({.from_s = 5, .radius_m = 1500, .several_lanes = true, .stands_s = 60});
+  config.events.closures.push_back({.from_s = 20, .until_s = 50, .radius_m = 250});
+  config.events.attractions.push_back({.from_s = 0, .until_s = 60, .at = {300, 300}});
+  config.events.rains.push_back({.from_s = 30, .until_s = 70});
+  Traffic one(city, config);
+  config.threads = 2;
+  Traffic two(city, config);
+  for (int s = 10; s <= 90; s += 10) {
+    one.AdvanceTo(SimTime(seconds(s)));
+    two.AdvanceTo(SimTime(seconds(s)));
+    ASSERT_EQ(one.Digest(), two.Digest()) << "at " << s << " s";
+  }
+  EXPECT_EQ(one.counters().breakdowns, 2u);
+  const std::vector<Mistake> first = one.TakeMistakes();
+  const std::vector<Mistake> second = two.TakeMistakes();
+  EXPECT_GT(first.size(), 30u);
+  ASSERT_EQ(first.size(), second.size());
+  for (std::size_t i = 0; i < first.size(); ++i) {
+    EXPECT_EQ(first[i].time, second[i].time);
+    EXPECT_EQ(first[i].vehicle, second[i].vehicle);
+    EXPECT_EQ(first[i].kind, second[i].kind);
+    EXPECT_EQ(first[i].position, second[i].position);
+  }
+}
+
 }  // namespace
 }  // namespace starling::sim
