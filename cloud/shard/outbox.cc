@@ -57,7 +57,7 @@ Outbox::Closing Outbox::Close(const wire::CommandStatus& status, std::uint64_t b
   by_id_.Erase(ToNumber(id));
   entries_[at] = {};
   free_.push_back(at);
-  Remember({id, mark});
+  Remember({id, status.outcome() == wire::CommandOutcome::Unknown ? Closed::kAnyMark : mark});
   return Closing::kClosed;
 }
 

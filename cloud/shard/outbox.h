@@ -35,7 +35,7 @@ class Outbox {
 
   // A command that has its status, and a mark of what that said.
   struct Closed {
-    static constexpr std::uint32_t kAnyMark = 0xFFFFFFFE;  // not known
+    static constexpr std::uint32_t kAnyMark = 0xFFFFFFFE;  // not known, or that it is unknown
     CommandId id{};
     std::uint32_t mark = kAnyMark;
   };
@@ -51,7 +51,8 @@ class Outbox {
 
   // A terminal status arrived.  kAgain: it says what the one said that the command has;
   // vehicles repeat what was not acknowledged, and what they are asked for again.  kTwice:
-  // it says something else.  kUnmatched: this shard never issued the command to this
+  // it says something else; but a vehicle that comes back may refuse what was for its former boot
+  // when that was given up as unknown already, and that is no contradiction.  kUnmatched: this shard never issued the command to this
   // vehicle, or has forgotten.
   Closing Close(const wire::CommandStatus& status, std::uint64_t boot_id, Slot slot, VehicleProfile* profile);
 

@@ -117,6 +117,20 @@ TEST_F(ShardTest, AStatusThatIsToldAgainIsNoSecondOne) {
   EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
 }
 
+TEST_F(ShardTest, ANewBootThatRefusesWhatIsUnknownAlreadyContradictsNothing) {
+  Collide(0);
+  const auto& commands = driver_.outputs().commands;
+  const auto of_east = std::ranges::find_if(commands, [](const auto& each) { return each.vehicle.view() == "east"; });
+  ASSERT_NE(of_east, commands.end());
+  const std::uint64_t id = Decode(*of_east).command_id();
+  driver_.Apply(driver_.encoder().Session("east", 2, true), 0.01);
+  ASSERT_EQ(driver_.shard().counters().closed_unknown, 1u);
+  Report("east", id, 0.02, wire::CommandOutcome::Rejected);
+  EXPECT_EQ(driver_.shard().counters().closed_twice, 0u);
+  EXPECT_EQ(driver_.shard().counters().closed_again, 1u);
+  EXPECT_EQ(AuditRecords(log::AuditBody::CommandClosed), 1u);
+}
+
 TEST_F(ShardTest, AStatusForAnUnknownCommandIsKeptAndCountedApart) {
   Collide(0);
   Report("east", 12345, 0.1);
