@@ -27,7 +27,7 @@
 #include "sim/fleet/picture.h"
 #include "sim/fleet/process_figures.h"
 #include "sim/fleet/report.h"
-#include "sim/fleet/train_dictionary.h"
+#include "sim/virtual/train_dictionary.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {

@@ -15,7 +15,7 @@
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/schedule.h"
 #include "sim/fleet/sim_vehicle.h"
-#include "sim/fleet/virtual_cloud.h"
+#include "sim/virtual/virtual_cloud.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling {
@@ -35,7 +35,7 @@ class Drive {
       : city_(sim::City::Generate(CitySettings())),
         traffic_(city_, TrafficSettings()),
         cloud_(cloud::ShardConfig(), GatewaySettings(), kDurableAfter,
-               [this](std::size_t vehicle, std::span<const std::byte> frame) {
+               [this](std::size_t vehicle, std::span<const std::byte> frame, CloudTime) {
                  inbox_[vehicle].insert(inbox_[vehicle].end(), frame.begin(), frame.end());
                  // At worst each has a record to itself.
                  bytes_.down += frame.size() + sim::kTlsRecordOverheadBytes;

@@ -1,5 +1,8 @@
 #include "sim/fleet/command_book.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "sim/fleet/fleet_config.h"
 
 namespace starling::sim {
@@ -9,10 +12,12 @@ CommandBook::CommandBook(const Schedule* schedule, std::span<const BootId> boots
 
 std::optional<CloudTime> CommandBook::InstantOfCause(const edge::ControlAction& action) const {
   const std::size_t cause = VehicleIndexOf(action.cause_vehicle.view(), boots_.size());
-  if (const auto later = later_boots_.find(ToNumber(action.cause_boot));
-      later != later_boots_.end() && later->second.vehicle == cause) {
-    return start_ + schedule_->InstantOf(later->second.vehicle,
-                                         later->second.round + action.cause_sequence - 1);
+  if (const auto boot = resumed_.find(ToNumber(action.cause_boot)); boot != resumed_.end()) {
+    const auto after = std::ranges::upper_bound(boot->second, action.cause_sequence, {}, &Row::sequence);
+    if (after != boot->second.begin() && std::prev(after)->vehicle == cause) {
+      const Row& row = *std::prev(after);
+      return start_ + schedule_->InstantOf(row.vehicle, row.round + action.cause_sequence - row.sequence);
+    }
   }
   if (cause == boots_.size() || boots_[cause] != action.cause_boot) return std::nullopt;
   return start_ + schedule_->SampleInstant(static_cast<std::uint32_t>(cause), action.cause_sequence);

@@ -61,9 +61,10 @@ class CommandBook {
   // The schedule begins: a vehicle's sample in its first round is its sequence 1.
   void Start(CloudTime start) { start_ = start; }
 
-  // A later boot of a vehicle: its sample in `round` of the schedule is its sequence 1.
-  void AddBoot(std::uint32_t vehicle, BootId boot, std::uint64_t round) {
-    later_boots_[ToNumber(boot)] = {vehicle, round};
+  // From this sequence of this boot on, the vehicle's samples are those of `round` of the schedule and
+  // the rounds after it: a later boot begins, or samples were left out.  In the order of sequences.
+  void Resume(std::uint32_t vehicle, BootId boot, std::uint32_t sequence, std::uint64_t round) {
+    resumed_[ToNumber(boot)].push_back({vehicle, sequence, round});
   }
 
   // `vehicle`'s controller was handed `action` at `now`, which is `boot_now` by the
@@ -87,11 +88,12 @@ class CommandBook {
   const Schedule* const schedule_;
   const std::span<const BootId> boots_;
   CloudTime start_{};
-  struct LaterBoot {
+  struct Row {
     std::uint32_t vehicle = 0;
+    std::uint32_t sequence = 0;  // of its first sample
     std::uint64_t round = 0;
   };
-  std::unordered_map<std::uint64_t, LaterBoot> later_boots_;
+  std::unordered_map<std::uint64_t, std::vector<Row>> resumed_;  // by boot
   std::array<KindFigures, kKinds> figures_;
   std::vector<std::unordered_set<std::uint64_t>> acted_;  // for each vehicle, the ids
   std::uint64_t acted_late_ = 0;

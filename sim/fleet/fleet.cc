@@ -222,7 +222,7 @@ void Fleet::VisitSampling(const Schedule::Turn& turn, CloudTime scheduled) {
 
 void Fleet::TakeSample(const Schedule::Turn& turn, const Sample& sample, CloudTime now) {
   SimVehicle& vehicle = vehicles_[turn.vehicle];
-  if (vehicle.rebooted && vehicle.sequence == 0) book_.AddBoot(turn.vehicle, vehicle.boot, turn.round);
+  if (vehicle.rebooted && vehicle.sequence == 0) book_.Resume(turn.vehicle, vehicle.boot, 1, turn.round);
   // A refusal is counted by the agent, and fails the run in its report.
   if (!vehicle.agent->OnSample(sample, vehicle.BootNow(now)).ok()) return;
   ++vehicle.sequence;
@@ -243,7 +243,8 @@ void Fleet::VisitFlushing(const Schedule::Turn& turn, CloudTime scheduled) {
 
 void Fleet::Gather(const SimVehicle& vehicle, const Schedule::Turn& turn) {
   if (turn.vehicle % kGatherRounds == turn.round % kGatherRounds) {
-    gathering_.Add(*vehicle.agent, *vehicle.uplink);
+    gathering_.Add(*vehicle.agent);
+    gathering_.Add(*vehicle.uplink);
   }
 }
 
@@ -301,7 +302,10 @@ void Fleet::Connect() {
   }
   outcome_.connect_s = ToSeconds(clock_->Now() - phase_start_);
   FleetTotals totals = ended_;
-  for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
+  for (const SimVehicle& vehicle : vehicles_) {
+    totals.Add(*vehicle.agent);
+    totals.Add(*vehicle.uplink);
+  }
   outcome_.connected = totals;
   gathering_ = ended_;
 }
@@ -320,7 +324,8 @@ void Fleet::RebootSome() {
     const std::size_t index = (2 * i + 1) * vehicles_.size() / (2 * config_.reboot_vehicles);
     SimVehicle& vehicle = vehicles_[index];
     vehicle.uplink->Stop();
-    ended_.AddEnded(*vehicle.agent, *vehicle.uplink);
+    ended_.AddEnded(*vehicle.agent);
+    ended_.AddEnded(*vehicle.uplink);
     if (journal_) journal_->End(index, vehicle.agent->ledger(), true);
     vehicle.uplink.reset();
     vehicle.booted = clock_->Now();
@@ -393,7 +398,10 @@ void Fleet::Drain() {
   });
   outcome_.drain_s = ToSeconds(clock_->Now() - phase_start_);
   FleetTotals totals = ended_;
-  for (const SimVehicle& vehicle : vehicles_) totals.Add(*vehicle.agent, *vehicle.uplink);
+  for (const SimVehicle& vehicle : vehicles_) {
+    totals.Add(*vehicle.agent);
+    totals.Add(*vehicle.uplink);
+  }
   outcome_.total = totals;
   outcome_.prediction = driving_.figures().prediction;
   outcome_.clock_stepped = clock_->Stepped();

@@ -1,23 +1,38 @@
 #include "sim/fleet/fleet_totals.h"
 
+#include <utility>
+
 namespace starling::sim {
 
-void FleetTotals::Add(const edge::Agent& agent, const edge::Uplink& uplink) {
-  if (uplink.connected()) ++connected;
+void FleetTotals::Add(const edge::Agent& agent) {
   if (agent.welcomed()) ++welcomed;
   if (!agent.drained()) ++undrained;
-  Count(agent, uplink);
+  Count(agent.ledger(), agent.counters());
 }
 
-void FleetTotals::AddEnded(const edge::Agent& agent, const edge::Uplink& uplink) {
-  const std::uint64_t in_flight = agent.ledger().in_flight;
-  Count(agent, uplink);
-  ledger.in_flight -= in_flight;
-  dropped_reboot += in_flight;
+void FleetTotals::Add(const edge::Uplink& uplink) {
+  if (uplink.connected()) ++connected;
+  Count(uplink.counters());
 }
 
-void FleetTotals::Count(const edge::Agent& agent, const edge::Uplink& uplink) {
-  const edge::AgentLedger one = agent.ledger();
+void FleetTotals::AddEnded(const edge::Agent& agent) {
+  edge::AgentLedger last = agent.ledger();
+  dropped_reboot += std::exchange(last.in_flight, 0);
+  Count(last, agent.counters());
+}
+
+void FleetTotals::AddEnded(const edge::Uplink& uplink) { Count(uplink.counters()); }
+
+void FleetTotals::Add(const FleetTotals& others) {
+  connected += others.connected;
+  welcomed += others.welcomed;
+  undrained += others.undrained;
+  dropped_reboot += others.dropped_reboot;
+  Count(others.ledger, others.agents);
+  Count(others.uplinks);
+}
+
+void FleetTotals::Count(const edge::AgentLedger& one, const edge::AgentCounters& counters) {
   ledger.sampled += one.sampled;
   ledger.delivered += one.delivered;
   ledger.dropped_spool_full += one.dropped_spool_full;
@@ -25,7 +40,6 @@ void FleetTotals::Count(const edge::Agent& agent, const edge::Uplink& uplink) {
   ledger.dropped_io += one.dropped_io;
   ledger.in_flight += one.in_flight;
 
-  const edge::AgentCounters& counters = agent.counters();
   agents.samples_refused += counters.samples_refused;
   agents.live_frames += counters.live_frames;
   agents.live_conflated += counters.live_conflated;
@@ -40,8 +54,9 @@ void FleetTotals::Count(const edge::Agent& agent, const edge::Uplink& uplink) {
   agents.frames_unknown += counters.frames_unknown;
   agents.frames_malformed += counters.frames_malformed;
   agents.commands_ignored += counters.commands_ignored;
+}
 
-  const edge::UplinkCounters& link = uplink.counters();
+void FleetTotals::Count(const edge::UplinkCounters& link) {
   uplinks.connects += link.connects;
   uplinks.resumed += link.resumed;
   uplinks.failures += link.failures;

@@ -17,12 +17,16 @@ struct FleetTotals {
   edge::UplinkCounters uplinks;
   std::uint64_t dropped_reboot = 0;    // samples that were in memory at a reboot
 
-  void Add(const edge::Agent& agent, const edge::Uplink& uplink);
+  void Add(const edge::Agent& agent);
+  void Add(const edge::Uplink& uplink);
   // Of a boot that is over: what was in flight is lost.
-  void AddEnded(const edge::Agent& agent, const edge::Uplink& uplink);
+  void AddEnded(const edge::Agent& agent);
+  void AddEnded(const edge::Uplink& uplink);
+  void Add(const FleetTotals& others);
 
  private:
-  void Count(const edge::Agent& agent, const edge::Uplink& uplink);
+  void Count(const edge::AgentLedger& one, const edge::AgentCounters& counters);
+  void Count(const edge::UplinkCounters& link);
 };
 
 }  // namespace starling::sim

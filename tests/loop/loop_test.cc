@@ -19,7 +19,7 @@
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/schedule.h"
 #include "sim/fleet/sim_vehicle.h"
-#include "sim/fleet/virtual_cloud.h"
+#include "sim/virtual/virtual_cloud.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -54,7 +54,7 @@ class Loop {
       : weather_(weather), random_(seed), city_(MakeCity(seed)), traffic_(city_, MakeTraffic(seed, vehicles)),
         schedule_(vehicles), cars_(vehicles),
         cloud_(cloud::ShardConfig(), MakeGateway(), milliseconds(8),
-               [this](std::size_t car, std::span<const std::byte> frame) {
+               [this](std::size_t car, std::span<const std::byte> frame, CloudTime) {
                  cars_[car].down.Put(frame, now_ + Delay());
                },
                nullptr) {

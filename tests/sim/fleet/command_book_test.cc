@@ -75,7 +75,7 @@ TEST_F(Book, CommandsByTickAreTimedFromTheLogAndKeptApart) {
 
 TEST_F(Book, SamplesOfALaterBootAreTimedFromTheRoundInWhichItBegan) {
   // The second vehicle's twentieth round is 2 s and its phase after the start.
-  book_.AddBoot(1, BootId{23}, 20);
+  book_.Resume(1, BootId{23}, 1, 20);
   edge::ControlAction action = Command(1, wire::CommandKind::Avoidance);
   action.cause_boot = BootId{23};
   action.cause_sequence = 1;
