@@ -2,7 +2,6 @@
 
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
-#include <boost/json/serialize.hpp>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -10,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "sim/fleet/pretty_json.h"
 #include "sim/fleet/report_figures.h"
 
 namespace starling::sim {
@@ -126,28 +126,6 @@ json::array DescribeOutages(const FleetOutcome& outcome) {
   return outages;
 }
 
-void WritePretty(const json::value& value, std::size_t depth, std::string* out) {
-  if (!value.is_object() || value.as_object().empty()) {
-    out->append(json::serialize(value));
-    return;
-  }
-  // Small objects of numbers stay on one line.
-  const json::object& object = value.as_object();
-  bool flat = object.size() <= 6;
-  for (const auto& entry : object) flat = flat && !entry.value().is_structured();
-  const std::string indent(flat ? 0 : 2 * (depth + 1), ' ');
-  out->append(flat ? "{" : "{\n");
-  bool first = true;
-  for (const auto& entry : object) {
-    if (!first) out->append(flat ? ", " : ",\n");
-    first = false;
-    out->append(indent).append("\"").append(entry.key().data(), entry.key().size()).append("\": ");
-    WritePretty(entry.value(), depth + 1, out);
-  }
-  if (!flat) out->append("\n").append(2 * depth, ' ');
-  out->append("}");
-}
-
 }  // namespace
 
 std::string ReportDocument(const RunRecord& run, const FleetOutcome& outcome,
@@ -215,10 +193,7 @@ std::string ReportDocument(const RunRecord& run, const FleetOutcome& outcome,
   report["outages"] = DescribeOutages(outcome);
   report["clock_stepped_ms"] = Rounded(ToSeconds(outcome.clock_stepped) * 1e3);
 
-  std::string text;
-  WritePretty(report, 0, &text);
-  text += "\n";
-  return text;
+  return PrettyJson(report);
 }
 
 Status WriteFile(const std::string& path, const std::string& contents) {
