@@ -12,6 +12,7 @@ wire::Intent WireIntent(Intent intent) {
     case Intent::kToPickup: return wire::Intent::ToPickup;
     case Intent::kWithPassenger: return wire::Intent::WithPassenger;
     case Intent::kRerouting: return wire::Intent::Rerouting;
+    case Intent::kCharging: return wire::Intent::Charging;
   }
   return wire::Intent::Unknown;
 }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr double kStepS = ToSeconds(Traffic::kStep);
 constexpr double kDecelMax = 8;              // What tyres give, m/s².
+constexpr double kHardMps2 = 3.4;             // TrafficCounters::hard_brakings.
 constexpr double kComfortJerk = 3;           // m/s³
 constexpr double kFirmJerk = 10;
 constexpr double kEmergencyJerk = 60;
@@ -35,6 +36,9 @@ void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       const bool emergency = me.accel_mps2 < -4;
       if (emergency && !me.emergency) ++tally->counters.emergency_brakings;
       if (emergency || me.accel_mps2 > -2) me.emergency = emergency;
+      const bool hard = me.accel_mps2 < -kHardMps2;
+      if (hard && !me.brakes_hard) ++tally->counters.hard_brakings;
+      if (hard || me.accel_mps2 > -2) me.brakes_hard = hard;
       Remember(vehicle, step_ + 1);
       leader = vehicle;
     }

@@ -63,8 +63,6 @@ Traffic::Traffic(const City& city, const Demand& demand, const TrafficConfig& co
   Enter();
 }
 
-std::vector<TripRecord> Traffic::TakeFinished() { return std::exchange(entrance_->finished, {}); }
-
 std::uint32_t Traffic::Waiting() const {
   std::size_t waiting = 0;
   for (const auto& [street, queue] : entrance_->waiting) waiting += queue.size();
@@ -180,7 +178,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   trip.departing = departing;
   trip.number = entrance_->entered;
   trip.way = entrance_->demand.edges(departing.route);
-  trip.record = {departing.id(), departing.time_s, static_cast<double>(step_) * kStepS, 0, 0, 0, 0, false};
+  trip.record = {departing.id(), departing.time_s, static_cast<double>(step_) * kStepS};
   // Its first lane counts as a whole when it leaves it.
   trip.record.route_m = -along_m;
   trip.record.free_s =
@@ -225,17 +223,9 @@ bool Traffic::LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane)
   return city_.lane(lane).street == trip.way.back() && (route.goal != kOwnWay || route.goal_after + 1 == trip.way.size());
 }
 
-void Traffic::CountLane(VehicleIndex vehicle) {
-  const Vehicle& me = vehicles_[vehicle];
-  const Track& track = city_.track(me.track);
-  TripRecord& record = entrance_->trips[vehicle].record;
-  record.route_m += track.length_m;
-  record.free_s += track.length_m / std::min(track.speed_limit_mps * me.eagerness, KindOf(me).speed_max_mps);
-}
-
 void Traffic::Leave(VehicleIndex vehicle) {
   Vehicle& me = vehicles_[vehicle];
-  CountLane(vehicle);
+  CountTrack(vehicle);
   if (me.turn_number != 0) LeaveJunction(vehicle);
   if (drivers_[vehicle].ahead.turn_number != 0) GiveUpAhead(vehicle);
   std::vector<VehicleIndex>& queue = queues_[me.track].vehicles;
@@ -249,7 +239,7 @@ void Traffic::Leave(VehicleIndex vehicle) {
   trip.record.arrival_s = static_cast<double>(step_ + 1) * kStepS;
   trip.record.waited_s = drivers_[vehicle].stood_steps * kStepS;
   trip.record.strayed = city_.lane(me.track).street != trip.way.back();
-  entrance_->finished.push_back(std::move(trip.record));
+  finished_.push_back(std::move(trip.record));
   me.track = kOffRoad;
   me.along_m = 1e9;
   entrance_->free.push_back(vehicle);

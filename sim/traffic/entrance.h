@@ -17,7 +17,7 @@ namespace starling::sim {
 
 // A trip from where it was to begin to where it ended.
 struct TripRecord {
-  std::string id;
+  std::string id;             // The demand's; a taxi's is its number.
   double planned_s = 0;       // When it was to set off,
   double depart_s = 0;        // when there was room for it,
   double arrival_s = 0;       // and when it left the city.
@@ -25,6 +25,7 @@ struct TripRecord {
   double free_s = 0;          // What the lanes take, empty, at the driver's own speed.
   double waited_s = 0;        // Slower than 0.1 m/s.
   bool strayed = false;       // It left the city elsewhere than it had to.
+  Intent intent = Intent::kWithPassenger;  // What it was for.
 
   double took_s() const { return arrival_s - depart_s; }
   double lost_s() const { return std::max(0.0, took_s() - free_s); }
@@ -51,7 +52,6 @@ struct Entrance {
   std::map<StreetIndex, std::deque<Departing>> waiting;         // By the street on which they begin.
   std::vector<VehicleIndex> free;
   std::vector<Trip> trips;                                      // By vehicle.
-  std::vector<TripRecord> finished;                             // Since they were taken.
   std::uint64_t not_driven = 0;                                 // Vehicles whose streets are not for cars.
   std::uint32_t entered = 0;
 };

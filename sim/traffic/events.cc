@@ -198,7 +198,10 @@ void Traffic::TurnAway() {
     Vehicle& me = vehicles_[vehicle];
     Driver& driver = drivers_[vehicle];
     for (PlaceIndex* goal : {&driver.route.goal, &driver.route.goal_after}) {
-      if (IsShut(*goal)) *goal = DrawGoal(&driver.random, city_.PoseAt(me.track, me.along_m).position);
+      if (!IsShut(*goal)) continue;
+      const Vec2 here = city_.PoseAt(me.track, me.along_m).position;
+      const bool charges = goal == &driver.route.goal && driver.intent == Intent::kCharging;
+      *goal = charges ? ChargingPlaceNear(here) : DrawGoal(&driver.random, here);
     }
     if (!city_.IsLane(me.track) || IsCommitted(me)) continue;
     Goals route = driver.route;

@@ -62,6 +62,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
   AdvanceTo(SimTime());
   counters_ = {};
   mistakes_.clear();
+  finished_.clear();
   for (Driver& driver : drivers_) driver.tailgated = kNobody;
 }
 
@@ -73,6 +74,7 @@ void Traffic::Allocate() {
   drivers_.resize(config_.vehicles);
   changes_.resize(config_.vehicles);
   moments_.resize(static_cast<std::size_t>(kMoments) * config_.vehicles);
+  if (entrance_ == nullptr) PrepareTaxis();
 }
 
 void Traffic::AdvanceTo(SimTime now) {
@@ -119,6 +121,7 @@ void Traffic::EndStep() {
   for (Tally& tally : tallies_) {
     counters_.updates += tally.counters.updates;
     counters_.emergency_brakings += tally.counters.emergency_brakings;
+    counters_.hard_brakings += tally.counters.hard_brakings;
     counters_.red_light_runs += tally.counters.red_light_runs;
     counters_.near_misses_following += tally.counters.near_misses_following;
     counters_.near_misses_crossing += tally.counters.near_misses_crossing;
@@ -130,6 +133,7 @@ void Traffic::EndStep() {
   counters_.turns_missed += pending_.turns_missed;
   counters_.detours += pending_.detours;
   counters_.breakdowns += pending_.breakdowns;
+  counters_.trips_dropped += pending_.trips_dropped;
   pending_ = {};
   ++step_;
   TakeNotes();
@@ -205,7 +209,7 @@ void Traffic::Exchange() {
           Leave(vehicle);
           break;
         }
-        if (entrance_ != nullptr) CountLane(vehicle);
+        CountTrack(vehicle);
         const double length_m = city_.track(me.track).length_m;
         const bool from_lane = city_.IsLane(me.track);
         me.along_m -= length_m;
@@ -300,14 +304,17 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   const Vec2 here = city_.arcs(lane)[0].start;
   if (arrived) {
     ++pending_.trips;
+    FinishTaxiTrip(vehicle);
     driver.route.goal_after = DrawGoal(&driver.random, router_.PositionOf(driver.route.goal));
     if (driver.intent == Intent::kToPickup) {
       driver.intent = Intent::kWithPassenger;
     } else {
       driver.intent = driver.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
+      if (config_.charging_places > 0) ConsiderCharging(vehicle);
     }
     if (events_ != nullptr && driver.intent == Intent::kToPickup) Attract(&driver);
-  } else if (entrance_ == nullptr && driver.random.Chance(config_.reroute_chance)) {
+  } else if (entrance_ == nullptr && driver.intent != Intent::kCharging &&
+             driver.random.Chance(config_.reroute_chance)) {
     // The way through the next junction is planned already; the goal is from there on.
     driver.route.goal = DrawGoal(&driver.random, here);
     if (driver.intent == Intent::kWithPassenger) driver.intent = Intent::kRerouting;

@@ -17,6 +17,7 @@
 #include "sim/traffic/events_under_way.h"
 #include "sim/traffic/mistake.h"
 #include "sim/traffic/sim_time.h"
+#include "sim/traffic/taxi.h"
 #include "sim/traffic/traffic_config.h"
 #include "sim/traffic/vehicle.h"
 #include "sim/traffic/workers.h"
@@ -42,6 +43,10 @@ struct TrafficCounters {
   std::uint64_t trips = 0;                // Finished.
   std::uint64_t collisions = 0;           // Pairs, once for each contact.
   std::uint64_t emergency_brakings = 0;   // Onsets of more than 4 m/s² of braking.
+  // Onsets of more than 3.4 m/s² of braking, each until it is below 2 m/s² again.
+  // Source: AASHTO, A Policy on Geometric Design of Highways and Streets (2018), section 3.2.2: the
+  // deceleration that is comfortable for most drivers.
+  std::uint64_t hard_brakings = 0;
   std::uint64_t red_light_runs = 0;
   std::uint64_t lane_changes = 0;
   // Passages of a junction by a way that leads round: there was no gap to change lanes, or it was a
@@ -55,6 +60,7 @@ struct TrafficCounters {
   std::uint64_t breakdowns = 0;           // That have begun.
   // That nobody took in time: see TakeMistakes.
   std::uint64_t mistakes_dropped = 0;
+  std::uint64_t trips_dropped = 0;        // See TakeFinished.
 };
 
 // Traffic without a clock: the caller says how far.  In each step every driver sees all
@@ -95,8 +101,12 @@ class Traffic {
   static constexpr std::size_t kKindsMax = 256;
   static constexpr std::size_t kEndsMax = 65'534;
 
+  // The trips that have ended since it was called last (at first: since time 0), in the order of
+  // time.  A taxi's are its ways from goal to goal, from the second one on: the first has no
+  // beginning.  Of taxis' trips that are not taken kTaxiTripsMax are kept, the newer ones dropped.
+  std::vector<TripRecord> TakeFinished() { return std::exchange(finished_, {}); }
+
   // With a demand only:
-  std::vector<TripRecord> TakeFinished();
   std::uint32_t Waiting() const;           // Whose time has come, but there was no room.
   std::uint64_t NotDriven() const { return entrance_->not_driven; }  // Their streets are not for cars.
   bool Finished() const;                   // Nobody is there and nobody will come.
@@ -151,8 +161,8 @@ class Traffic {
   // What drivers have done wrong since it was called last (at first: since time 0), by time and
   // then by vehicle.  Of those that are not taken kMistakesMax are kept, and the newer ones dropped.
   std::vector<Mistake> TakeMistakes() { return std::exchange(mistakes_, {}); }
-  // Whether its driver has any of DriverFaults; all of them together make no mistake that is not
-  // one of such a driver's.
+  // Whether its driver has any of DriverFaults.  Who has none makes no mistake, but where streets
+  // are so short that he cannot stop he may be over a line at red.
   bool BreaksRules(VehicleIndex vehicle) const;
 
   // Stands because of a Breakdown, or brakes for one.
@@ -240,7 +250,6 @@ class Traffic {
   bool EnterAt(const Departing& departing, LaneIndex lane, double along_m, double speed_mps);
   void FindWayBack(VehicleIndex vehicle);
   bool LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane) const;
-  void CountLane(VehicleIndex vehicle);
   void Leave(VehicleIndex vehicle);
 
   // traffic.cc
@@ -263,6 +272,14 @@ class Traffic {
     return moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
   }
   Moment Later(VehicleIndex vehicle, const Moment& moment, double dt_s) const;
+
+  // taxi.cc
+  void PrepareTaxis();
+  void CountTrack(VehicleIndex vehicle);
+  double FreeS(const Vehicle& me, TrackIndex track, double way_m) const;
+  void FinishTaxiTrip(VehicleIndex vehicle);
+  void ConsiderCharging(VehicleIndex vehicle);
+  PlaceIndex ChargingPlaceNear(Vec2 from) const;
 
   // events.cc
   // What rain does to the limits; see LimitOn.
@@ -399,6 +416,7 @@ class Traffic {
   std::vector<Vehicle> vehicles_;
   std::vector<Driver> drivers_;
   std::vector<LaneChange> changes_;       // By vehicle: the last one.
+  std::vector<Taxi> taxis_;               // By vehicle, without a demand.
   std::vector<Queue> queues_;             // By track.
   std::vector<Crossing> crossings_;       // By junction.
   std::vector<VehicleIndex> in_contact_;  // Whose `touching` is not empty.
@@ -409,6 +427,7 @@ class Traffic {
   TrafficCounters pending_;               // Of the next step.
   TrafficCounters counters_;
   std::vector<Mistake> mistakes_;         // Since they were taken.
+  std::vector<TripRecord> finished_;      // The same.
 };
 
 }  // namespace starling::sim

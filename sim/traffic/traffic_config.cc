@@ -50,7 +50,10 @@ Status TrafficConfig::Validate() const {
                                           {"places", static_cast<double>(places), 2, 4096},
                                           {"threads", static_cast<double>(threads), 1, 64},
                                           {"warm_up_s", warm_up_s, 0, 600},
-                                          {"reroute_chance", reroute_chance}});
+                                          {"reroute_chance", reroute_chance},
+                                          {"charging_places", static_cast<double>(charging_places), 0,
+                                           static_cast<double>(places)},
+                                          {"range_km", range_km, 1, 1000}});
       !status.ok()) {
     return status;
   }

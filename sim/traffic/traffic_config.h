@@ -26,6 +26,13 @@ struct TrafficConfig {
   TrafficEvents events;
   // Chance at each lane that a passenger changes the destination.  0 to 1.
   double reroute_chance = 0.01;
+  // At how many of the places taxis charge; 0: their batteries last for ever.  Before his next
+  // passenger a driver whose battery is low goes to the nearest one; like passengers it is served
+  // at the kerb, which takes no time.  Fewer places mean longer ways and more traffic there.  0 to
+  // `places`.
+  std::uint32_t charging_places = 0;
+  // What a full battery lasts for, km; at the start each one has some part left.  1 to 1000.
+  double range_km = 350;
 
   // Errors: kInvalidArgument names the field that is out of its range.
   Status Validate() const;

@@ -35,7 +35,7 @@ struct VehicleKind {
 };
 
 // What a vehicle is doing; the names of the telemetry's intents.
-enum class Intent : std::uint8_t { kIdle, kToPickup, kWithPassenger, kRerouting };
+enum class Intent : std::uint8_t { kIdle, kToPickup, kWithPassenger, kRerouting, kCharging };
 
 // What every step of every vehicle reads and writes: one cache line.
 struct alignas(64) Vehicle {
@@ -63,6 +63,7 @@ struct alignas(64) Vehicle {
   bool runs_red : 1 = false;                 // At the junction ahead, if it is red.
   bool pushes : 1 = false;                   // There, if it would have to wait;
   bool forces : 1 = false;                   // and it does.
+  bool brakes_hard : 1 = false;
 
   // Not one of the bits: others read it.
   bool broken_down = false;
