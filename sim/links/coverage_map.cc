@@ -52,7 +52,8 @@ Status CoveragePlan::Validate() const {
   }
   if (Status status = limits.Verdict(); !status.ok()) return status;
   for (std::size_t i = 0; i < holes.size(); ++i) {
-    if (!holes[i].IsProper()) return Refuse("holes[" + std::to_string(i) + "] is not a disc or rectangle of finite size");
+    if (holes[i].IsProper()) continue;
+    return Refuse("holes[" + std::to_string(i) + "] is not a disc or rectangle of finite size");
   }
   for (std::size_t i = 0; i < outages.size(); ++i) {
     const std::string name = "outages[" + std::to_string(i) + "]";
@@ -137,7 +138,8 @@ CoverageMap::CoverageMap(const CoveragePlan& plan)
 
 std::uint32_t CoverageMap::CellAt(Vec2 where) const {
   const auto index = [this](double offset_m, std::uint32_t count) {
-    return static_cast<std::uint32_t>(std::clamp(std::floor(offset_m / cell_side_m_), 0.0, static_cast<double>(count - 1)));
+    const double last = static_cast<double>(count - 1);
+    return static_cast<std::uint32_t>(std::clamp(std::floor(offset_m / cell_side_m_), 0.0, last));
   };
   return index(where.y - south_west_.y, rows_) * columns_ + index(where.x - south_west_.x, columns_);
 }
@@ -145,7 +147,8 @@ std::uint32_t CoverageMap::CellAt(Vec2 where) const {
 bool CoverageMap::IsOut(std::uint32_t cell, SimTime now) const {
   const auto first = outages_.begin() + cells_[cell].first_outage;
   const auto last = outages_.begin() + cells_[cell + 1].first_outage;
-  const auto after = std::upper_bound(first, last, now, [](SimTime time, const Span& span) { return time < span.begin; });
+  const auto after =
+      std::upper_bound(first, last, now, [](SimTime time, const Span& span) { return time < span.begin; });
   return after != first && now < std::prev(after)->end;
 }
 

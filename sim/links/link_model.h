@@ -49,9 +49,9 @@ struct LinkCounters {
 //   - Loss: each segment by itself.  One with three more behind it in the same call is noticed by
 //     their acknowledgements and costs a round trip more; one without waits for the timeout, which
 //     doubles if the repetition is lost, too.
-//   - Hole or outage: what is handed over there is refused.  When the radio is back, the stream goes on with the
-//     sender's next retransmission, which it has tried for at growing intervals since the first
-//     refusal.  Bytes that were handed over before, and were on their way, arrive.
+//   - Hole or outage: what is handed over there is refused.  When the radio is back, the stream goes
+//     on with the sender's next retransmission, which it has tried at growing intervals since the
+//     first refusal.  Bytes that were handed over before, and were on their way, arrive.
 //   - Loss of the connection: so long after the last progress, which is the moment at which
 //     nothing passed any more, or the first refusal of a stream that has not gone on since.
 //     Either end keeps trying it, if by keepalives, so silence does not hide it.
@@ -61,15 +61,15 @@ struct LinkCounters {
 // the future is bounded by backlog_max, its own size, its delay and its repetitions; coverage is
 // asked for at the moment at which it is made.
 //
-// The cloud's bytes may be put to it later than they were handed over, where the vehicle is
-// at that later time, with the time at which they were handed over: the two
-// directions have clocks of their own, which must not go back.  So a parallel simulator can keep the model with the
-// vehicle and let a byte of the cloud's take delay_min() to it first.
+// The cloud's bytes may be put to it later than they were handed over, with the time at which they
+// were, and where the vehicle is by then: each direction has a clock of its own, which must not go
+// back.  So a parallel simulator can keep the model with the vehicle, and let what the cloud
+// hands over take delay_min() to it first.
 //
-// Source: RFC 6298 (timeout: 2.2 to 2.5, backoff: 5.5) with Linux's margin, which is added to the round
-// trip (tcp_rtt_estimator, TCP_RTO_MIN); RFC 5681 section 3.2 (fast retransmit).  Linux' tail loss probe
-// (RFC 8985 section 7) for a lone segment comes after two round trips and that margin, or at the timeout if that is
-// sooner, which it is: so a lone segment waits for the timeout.
+// Source: RFC 6298 (timeout: 2.2 to 2.5, backoff: 5.5), with Linux's margin, which is added to the
+// round trip (TCP_RTO_MIN); RFC 5681 section 3.2 (fast retransmit).  Linux's tail loss probe (RFC
+// 8985 section 7) of a lone segment comes after two round trips and that margin, or at the
+// timeout if that is sooner, which it is: a lone segment waits for the timeout.
 //
 // Threading: thread-compatible.
 class LinkModel {
@@ -79,9 +79,10 @@ class LinkModel {
   // REQUIRES: config->Validate().ok()
   LinkModel(const LinkConfig* config, const CoverageMap* coverage, std::uint64_t vehicle, SimTime begin);
 
-  // When the last of `bytes` arrives at the other end, if they are handed over `now`; never
-  // before now + delay_min(), nor before what was handed over earlier in that direction.  Nothing: they are
-  // refused, and so is all that follows in that direction, until Poll says kFlows; or there is no connection.
+  // When the last of `bytes` arrives at the other end, if they are handed over `now`; never before
+  // now + delay_min(), nor before what was handed over earlier in that direction.  Nothing: there is
+  // no connection, or they are refused, and so is all that follows in that direction until Poll
+  // says kFlows.
   // REQUIRES: `now` is not before the last one in that direction; bytes > 0
   std::optional<SimTime> Deliver(LinkDirection direction, Vec2 where, SimTime now, std::size_t bytes);
 

@@ -76,8 +76,8 @@ TEST(Coverage, NothingPassesInAHoleAtAnyTime) {
 
 TEST(Coverage, AnOutageTakesItsCellFromItsBeginningToJustBeforeItsEnd) {
   CoveragePlan plan = Plan();
-  plan.outages = {{3, At(50), At(60)}, {14, At(1), At(2)}, {3, At(10), At(20)}, {3, At(15), At(30)}, {3, At(12), At(13)},
-                  {0, At(5), At(6)}};
+  plan.outages = {{3, At(50), At(60)}, {14, At(1), At(2)},  {3, At(10), At(20)},
+                  {3, At(15), At(30)}, {3, At(12), At(13)}, {0, At(5), At(6)}};
   const CoverageMap map(plan);
   EXPECT_FALSE(map.IsOut(3, At(10) - nanoseconds(1)));
   EXPECT_TRUE(map.IsOut(3, At(10)));
@@ -212,7 +212,8 @@ TEST(Coverage, RefusesAPlanThatCannotBeByName) {
   EXPECT_THAT(message([](CoveragePlan* p) { p->cell_side_m = 0; }), HasSubstr("cell_side_m"));
   EXPECT_THAT(message([](CoveragePlan* p) { p->extent = {{0, 0}, {1e6, 1e6}}; }), HasSubstr("makes 4000000 cells"));
   EXPECT_THAT(message([](CoveragePlan* p) { p->cells.pop_back(); }), HasSubstr("cells are 14, must be none or 15"));
-  EXPECT_THAT(message([](CoveragePlan* p) { p->cells[3].extra_delay = nanoseconds(-1); }), HasSubstr("cells[3].extra_delay"));
+  EXPECT_THAT(message([](CoveragePlan* p) { p->cells[3].extra_delay = seconds(11); }),
+              HasSubstr("cells[3].extra_delay is 11 s"));
   EXPECT_THAT(message([](CoveragePlan* p) { p->cells[3].loss = 0.51; }), HasSubstr("cells[3].loss is 0.51"));
   EXPECT_THAT(message([](CoveragePlan* p) { p->holes = {Area::Disc({0, 0}, -1)}; }), HasSubstr("holes[0]"));
   EXPECT_THAT(message([](CoveragePlan* p) { p->outages = {{15, At(0), At(1)}}; }), HasSubstr("outages[0].cell is 15"));

@@ -166,6 +166,21 @@ TEST_F(Link, RefusesWhatWouldWaitForLongAndSaysWhenItTakesMore) {
   EXPECT_EQ(model.counters().refused, 2u);
 }
 
+TEST_F(Link, SenderThatWaitsForTheBottleneckWaitsForTheRadioInAHole) {
+  config_.up.bytes_per_s = 10'000;
+  config_.backlog_max = milliseconds(400);
+  LinkModel model = Model();
+  while (model.Deliver(kUp, kGood, At(0), 948)) {
+  }
+  EXPECT_EQ(model.wake(), At(0.3));
+  EXPECT_TRUE(PollUntil(&model, kInHole, At(0.1), At(5)).empty()) << "its time comes and goes";
+  EXPECT_EQ(model.wake(), At(10.1));
+  const std::vector<LinkEvent> events = PollUntil(&model, kGood, At(5), At(10));
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].kind, Kind::kFlows);
+  EXPECT_GT(events[0].at, At(5));
+}
+
 // A lone segment that is lost comes a timeout later; n repetitions lost: 2^n - 1 timeouts.
 TEST_F(Link, LossOfALoneSegmentCostsTheTimeoutAndItsDoublings) {
   config_.loss = 0.2;
@@ -268,7 +283,11 @@ TEST_F(Link, StreamGoesOnWithTheNextRetransmissionBehindAHole) {
   EXPECT_TRUE(PollUntil(&model, kInHole, At(1), At(2.9)).empty());
   // The first timeout is the smoothed round trip's 0.1 s and four times half of that, as after a handshake:
   // 1 + 0.3 (1 + 2 + 4) = 3.1.
-  const std::vector<LinkEvent> events = PollUntil(&model, kGood, At(3), At(20));
+  EXPECT_FALSE(model.Poll(kGood, At(3)).has_value());
+  EXPECT_EQ(model.wake(), At(3.1));
+  EXPECT_FALSE(model.Deliver(kUp, kGood, At(3.05), 1).has_value()) << "nothing overtakes what was refused";
+  EXPECT_TRUE(model.Deliver(kDown, kGood, At(3.05), 1).has_value()) << "the other way nothing waits";
+  const std::vector<LinkEvent> events = PollUntil(&model, kGood, At(3.05), At(20));
   ASSERT_EQ(events.size(), 1u);
   EXPECT_EQ(events[0].kind, Kind::kFlows);
   EXPECT_EQ(events[0].direction, kUp);
@@ -346,15 +365,30 @@ TEST_F(Link, ReturnsAFewRoundTripsAfterTheRadio) {
   EXPECT_LT(returns_s.back(), 0.24 + 7.5);
 }
 
+TEST_F(Link, FirstAttemptToComeBackIsMadeAtOnce) {
+  for (std::uint64_t vehicle = 0; vehicle < 20; ++vehicle) {
+    LinkModel model = Model(vehicle);
+    ASSERT_EQ(PollUntil(&model, kInHole, At(1), At(11)).size(), 1u);
+    const std::vector<LinkEvent> events = PollUntil(&model, kGood, At(11), At(20));
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_GE(events[0].at, At(11.05));  // half of retry_min
+    EXPECT_LT(events[0].at, At(11.16));  // one and a half, and the handshake
+  }
+}
+
 TEST_F(Link, HandshakeThatLosesTheRadioBeginsAnew) {
   config_.up.delay_min = config_.up.delay_median = seconds(1);
+  config_.retry_max = config_.retry_min;
   LinkModel model = Model();
   ASSERT_EQ(PollUntil(&model, kInHole, At(1), At(50)).size(), 1u);
-  EXPECT_TRUE(PollUntil(&model, kGood, At(50), At(52)).empty());  // three seconds are needed
+  EXPECT_TRUE(PollUntil(&model, kGood, At(50), At(52)).empty()) << "three seconds are needed";
+  EXPECT_GT(model.wake(), At(53)) << "and it has begun";
   EXPECT_TRUE(PollUntil(&model, kInHole, At(52), At(60)).empty());
   EXPECT_FALSE(model.connected());
-  EXPECT_EQ(PollUntil(&model, kGood, At(60), At(80)).size(), 1u);
-  EXPECT_TRUE(model.connected());
+  const std::vector<LinkEvent> events = PollUntil(&model, kGood, At(60), At(80));
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_GT(events[0].at, At(63));
+  EXPECT_LT(events[0].at, At(63.2));
 }
 
 TEST_F(Link, OutageOfARadioCellTakesItsVehiclesWithIt) {

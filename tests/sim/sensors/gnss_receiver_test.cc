@@ -287,17 +287,34 @@ TEST_F(Receiver, KeepsTheLastFixesErrorThroughATunnelAndForgetsItBehind) {
   sky_ = SkyMap({{Area::Rectangle({0, 0}, 0, 400, 50), Sky::kTunnel}});
   GnssReceiver receiver(&config_, &sky_, 1);
   std::vector<Vec2> errors;
-  int reckoned = 0;
   for (int i = 0; i <= 600; ++i) {
     const Vec2 at{0, -600 + 2.0 * i};
     const Observation seen = receiver.Observe({.time = SimTime(i * kStep), .position = at, .speed_mps = 20}).value();
-    reckoned += seen.dead_reckoned;
     errors.push_back(seen.position - at);
     EXPECT_EQ(seen.dead_reckoned, i >= 200 && i < 421) << i;  // 200 m before to 200 m behind, and 2 s
   }
   EXPECT_EQ(receiver.losses(), 1u);
   for (std::size_t i = 201; i < 421; ++i) EXPECT_NEAR(Norm(errors[i] - errors[199]), 0, 1e-9);
   EXPECT_GT(Norm(errors[421] - errors[199]), 0.01) << "another error than 22 s ago";
+}
+
+TEST_F(Receiver, BeginsToReckonAnewInEachTunnel) {
+  config_.odometer_sigma = 0.05;
+  config_.accuracy_floor_m = 0;
+  sky_ = SkyMap({{Area::Disc({0, 0}, 100), Sky::kTunnel}, {Area::Disc({0, 1000}, 100), Sky::kTunnel}});
+  GnssReceiver receiver(&config_, &sky_, 1);
+  std::vector<Vec2> off(2);  // of a step of 10 m, by tunnel
+  for (int i = 0; i <= 130; ++i) {
+    const Vec2 at{0, -200 + 10.0 * i};
+    const MotionTruth truth{.time = SimTime(i * milliseconds(500)), .position = at, .speed_mps = 20};
+    const Observation seen = receiver.Observe(truth).value();
+    // From the last fix, 10 m before the tunnel's first step.
+    const double since_m = at.y < 500 ? at.y + 110 : at.y - 890;
+    EXPECT_NEAR(seen.accuracy_m, seen.dead_reckoned ? 0.05 * since_m : 0, 1e-9) << at.y;
+    if (seen.dead_reckoned) off[at.y < 500 ? 0 : 1] = (10 / since_m) * (seen.position - at);
+  }
+  EXPECT_EQ(receiver.losses(), 2u);
+  EXPECT_GT(Norm(off[0] - off[1]), 0.001) << "with another error";
 }
 
 TEST_F(Receiver, WithoutSensorsSaysNothingInATunnel) {
