@@ -1,6 +1,8 @@
 #include "sim/experiment/axis.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include "common/check.h"
@@ -49,6 +51,14 @@ Axis Axis::Round(double low, double high, int ticks) { return Make(low, high, ti
 
 Axis Axis::Exact(double low, double high, int ticks) { return Make(low, high, ticks, false); }
 
-std::string Axis::Label(double tick) const { return Fixed(tick, decimals_); }
+std::string Axis::Label(double tick) const {
+  constexpr double kLongest = 1e7;
+  constexpr int kDecimalsMax = 5;
+  if (decimals_ <= kDecimalsMax && std::max(std::abs(low_), std::abs(high_)) < kLongest) return Fixed(tick, decimals_);
+  if (tick == 0) return "0";
+  std::array<char, 32> text;
+  const auto written = std::to_chars(text.data(), text.data() + text.size(), tick, std::chars_format::scientific, 1);
+  return std::string(text.data(), written.ptr);
+}
 
 }  // namespace starling::sim

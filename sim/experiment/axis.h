@@ -22,6 +22,7 @@ class Axis {
   }
 
   double At(double value) const { return from_ + (to_ - from_) * ((value - low_) / (high_ - low_)); }
+  // Of seven digits at most; longer ones have an exponent.
   std::string Label(double tick) const;
 
   double low() const { return low_; }

@@ -16,9 +16,9 @@ namespace {
 constexpr double kForestWidth = 1000;
 constexpr double kPlotLeft = 240;
 constexpr double kPlotRight = 650;
-constexpr double kPercentEnd = 722;
-constexpr double kIntervalEnd = 846;
-constexpr double kFindingStart = 862;
+constexpr double kPercentEnd = 710;
+constexpr double kIntervalEnd = 834;
+constexpr double kFindingStart = 848;
 constexpr double kHead = 30;
 constexpr double kRow = 32;
 
@@ -26,7 +26,12 @@ constexpr double kRow = 32;
 constexpr double kPercentFarLow = -100;
 constexpr double kPercentFarHigh = 150;
 
-int PercentDecimals(double magnitude) { return std::abs(magnitude) < 1000 ? 1 : 0; }
+// As wide as its column, whatever it is.
+std::string PercentText(double percent) {
+  if (percent > 9999) return "> 9999";
+  if (percent < -9999) return "< -9999";
+  return Signed(percent, std::abs(percent) < 1000 ? 1 : 0);
+}
 
 Axis ForestAxis(const Experiment& experiment) {
   double low = 0;
@@ -74,7 +79,7 @@ void ShadeBetterSide(Svg* svg, const Axis& axis, Better better, double top) {
 
 void DrawForestRow(Svg* svg, const Axis& axis, const Figure& figure, const PairedDifference& difference, double top) {
   const double y = top + kRow / 2;
-  svg->Text({0, y + 4.5}, Shortened(figure.name, 34), "name");
+  svg->Text({0, y + 4.5}, Shortened(figure.name, 31), "name");
   svg->Text({kFindingStart, y + 4.5}, FindingText(figure, difference),
             difference.finding == Finding::kNoDifference ? "muted" : "name");
   if (!difference.percent) {
@@ -90,17 +95,16 @@ void DrawForestRow(Svg* svg, const Axis& axis, const Figure& figure, const Paire
   const double percent = *difference.percent;
   if (difference.percent_interval) {
     const Interval interval = *difference.percent_interval;
-    const int decimals = PercentDecimals(std::max(std::abs(interval.low), std::abs(interval.high)));
     DrawWhisker(svg, axis, interval, y);
-    svg->Text({kIntervalEnd, y + 4.5}, WithMinus(IntervalText(interval.low, interval.high, decimals)), "number",
-              Anchor::kEnd);
+    const std::string text = std::string("[") + PercentText(interval.low) + ", " + PercentText(interval.high) + "]";
+    svg->Text({kIntervalEnd, y + 4.5}, WithMinus(text), "number", Anchor::kEnd);
   } else {
     svg->Line({kPlotLeft, y}, {kPlotRight, y}, "whisker open");
     DrawArrow(svg, kPlotLeft, y, -1);
     DrawArrow(svg, kPlotRight, y, 1);
     svg->Text({kIntervalEnd, y + 4.5}, "no bound", "muted", Anchor::kEnd);
   }
-  svg->Text({kPercentEnd, y + 4.5}, WithMinus(Signed(percent, PercentDecimals(percent))), "number", Anchor::kEnd);
+  svg->Text({kPercentEnd, y + 4.5}, WithMinus(PercentText(percent)), "number", Anchor::kEnd);
   if (percent >= axis.low() && percent <= axis.high()) {
     svg->Circle({axis.At(percent), y}, 5, difference.finding == Finding::kNoDifference ? "point hollow" : "point",
                 NameWithUnit(figure));
@@ -154,7 +158,7 @@ std::string SlopePlot(const Experiment& experiment, std::size_t index) {
   constexpr double kBottom = 196;
   constexpr double kLeft = 126;
   constexpr double kRight = 250;
-  constexpr double kEdgeLeft = 52;
+  constexpr double kEdgeLeft = 60;
   constexpr double kEdgeRight = 320;
   const Figure& figure = experiment.result.figures[index];
   const PairedDifference& difference = experiment.differences[index];

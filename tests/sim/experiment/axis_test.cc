@@ -26,6 +26,12 @@ TEST(Axis, TicksAreRound) {
   EXPECT_THAT(Labels(Axis::Exact(0, 599, 6)), ElementsAre("0", "100", "200", "300", "400", "500"));
 }
 
+TEST(Axis, LabelsAreShort) {
+  EXPECT_THAT(Labels(Axis::Round(0, 3e8, 3)), testing::ElementsAre("0", "1.0e+08", "2.0e+08", "3.0e+08"));
+  EXPECT_THAT(Labels(Axis::Round(0, 3e-7, 3)), testing::ElementsAre("0", "1.0e-07", "2.0e-07", "3.0e-07"));
+  EXPECT_THAT(Labels(Axis::Round(0, 3e6, 3)), testing::ElementsAre("0", "1000000", "2000000", "3000000"));
+}
+
 TEST(Axis, WhatIsNoSpanGetsOne) {
   EXPECT_THAT(Labels(Axis::Round(0, 0, 4)), testing::ElementsAre("0.0", "0.2", "0.4", "0.6", "0.8", "1.0"));
   const Axis same = Axis::Round(5, 5, 4);

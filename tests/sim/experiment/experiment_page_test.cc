@@ -184,6 +184,7 @@ TEST_F(Page, WildPercentagesAreArrowsAtTheEdge) {
   Make(result);
   ExpectDrawable();
   EXPECT_EQ(Count("path", "ink-fill"), arrows + 1);
+  EXPECT_THAT(Words(), testing::HasSubstr("[> 9999, > 9999]"));
 }
 
 TEST_F(Page, PlacesOutsideOfTheBoundsAreOnTheMapAllTheSame) {
