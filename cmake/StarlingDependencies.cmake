@@ -12,6 +12,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.5)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.0)
 pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml>=1.12)
+# Headers only.
+pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus>=3.3)
 
 # Asio, Beast and JSON are used header-only; 1.81 is the first release whose
 # Asio has what we use of C++20.

@@ -15,10 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "cloud/streets/sumo_network.h"
 #include "edge/uplink/endpoint.h"
-#include "sim/city/city.h"
-#include "sim/city/street_city.h"
+#include "sim/city/city_source.h"
 #include "sim/demand_command.h"
 #include "sim/drive_command.h"
 #include "sim/fleet/fleet.h"
@@ -28,6 +26,7 @@
 #include "sim/fleet/process_figures.h"
 #include "sim/fleet/report.h"
 #include "sim/virtual/train_dictionary.h"
+#include "sim/virtual_command.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -127,31 +126,18 @@ Status WritePicture(const std::string& path, const City& city, const RunRecord& 
 // The one that --network names, or one that is drawn for so many vehicles.
 Result<City> MakeCity(const Options& options) {
   const FleetConfig& config = options.fleet;
-  if (options.network.empty()) {
-    CityConfig city;
-    city.seed = config.seed;
-    city.side_m = CitySideFor(config.vehicles);
-    return City::Generate(city);
-  }
-  Result<cloud::StreetNetwork> network = cloud::ReadSumoNetwork(options.network);
-  if (!network.ok()) return network.status();
-  if (!options.signals.empty()) {
-    const Status status = cloud::AddSumoSignals(options.signals, &network.value());
-    if (!status.ok()) return status;
-  }
-  Result<StreetCity> made = MakeStreetCity(network.value());
-  if (!made.ok()) return made.status();
-  const StreetCity& streets = made.value();
-  std::fprintf(stderr, "starling-sim: %s: %zu lanes; left out, because one cannot come back from there: %llu with %.1f km; "
-               "turn-arounds left out: %llu\n", options.network.c_str(), streets.lane_of.size(),
-               static_cast<unsigned long long>(streets.lanes_left_out), streets.metres_left_out / 1000,
-               static_cast<unsigned long long>(streets.turnarounds_left_out));
-  if (const std::uint32_t room = Traffic::RoomIn(streets.city); room < config.vehicles) {
+  CitySource source{options.network, options.signals, {}};
+  source.drawn.seed = config.seed;
+  source.drawn.side_m = CitySideFor(config.vehicles);
+  Result<OpenedCity> opened = OpenCity(source);
+  if (!opened.ok()) return opened.status();
+  if (!opened.value().remark.empty()) std::fprintf(stderr, "starling-sim: %s\n", opened.value().remark.c_str());
+  if (const std::uint32_t room = Traffic::RoomIn(opened.value().city); room < config.vehicles) {
     return Status(ErrorCode::kInvalidArgument, options.network + " has room for " + std::to_string(room) +
                                                    " vehicles, not for " + std::to_string(config.vehicles) +
                                                    "; take fewer --vehicles");
   }
-  return std::move(made).value().city;
+  return std::move(opened).value().city;
 }
 
 void OnSignal(int) { Fleet::RequestStop(); }
@@ -271,6 +257,8 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   std::uint32_t connect_timeout_s = 120;
   std::uint32_t drain_timeout_s = 30;
   bool no_obey = false;
+  bool in_virtual_time = false;
+  VirtualOptions virtually;
 
   CLI::App app{"Drives a simulated city of vehicles, each with the real agent and its own mutual\n"
                "TLS connection, against a running orchestrator, and reports what it measured."};
@@ -281,6 +269,8 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim --certs certs --headless --report out/report.json --picture out/city.png\n"
       "  starling-sim --certs certs --vehicles 200 --cut-at 10 --cut-vehicles 50\n"
       "  starling-sim --certs certs --vehicles 300 --network bologna.net.xml.gz\n"
+      "  starling-sim --virtual --vehicles 2000 --seconds 600 --seed 7 --report out/virtual.json\n"
+      "  starling-sim --virtual --scenario sim/scenario/library/dead-zone.toml\n"
       "  starling-sim demand --network city.net.xml.gz --routes cars.rou.xml.gz\n"
       "  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz --trips trips.xml\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
@@ -297,6 +287,14 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   app.add_option("--signals", options.signals, "SUMO file with other signal programmes for it")->needs("--network");
   app.add_option("--origin", options.origin, "LAT,LON of the city; the orchestrator's own");
   app.add_flag("--headless", options.headless, "lines instead of the live view");
+  CLI::Option* const virtual_flag =
+      app.add_flag("--virtual", in_virtual_time,
+                   "city, agents, links and orchestrator in this process on one clock: connects to nothing,\n"
+                   "and one seed gives the same report to the last digit");
+  app.add_option("--scenario", virtually.scenario, "file that says what happens (docs/formats/scenario.md)")
+      ->needs(virtual_flag);
+  app.add_option("--threads", virtually.threads, "of --virtual; as many as there are processors")->needs(virtual_flag);
+  app.add_flag("--json", virtually.json, "with --virtual: the report to standard output")->needs(virtual_flag);
   app.add_flag("--raw", fleet.raw, "every sample on the live lane");
   app.add_flag("--no-obey", no_obey, "drivers ignore commands, for comparison");
   app.add_option("--report", options.report, "file for the report, JSON");
@@ -328,6 +326,17 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   }
   if (demand.command->parsed()) return demand.run();
   if (drive.command->parsed()) return drive.run();
+  if (in_virtual_time) {
+    virtually.network = options.network;
+    virtually.signals = options.signals;
+    if (app.count("--vehicles") > 0) virtually.vehicles = static_cast<std::uint32_t>(fleet.vehicles);
+    if (app.count("--seconds") > 0) virtually.seconds = fleet.seconds;
+    virtually.seed = fleet.seed;
+    virtually.obey = !no_obey;
+    virtually.raw = fleet.raw;
+    virtually.report = options.report;
+    return RunVirtual(virtually);
+  }
   fleet.obey = !no_obey;
   fleet.certificates = certificates;
   fleet.connect_timeout = seconds(connect_timeout_s);

@@ -30,6 +30,12 @@ cloud::GatewayConfig GatewayOf(FrameOrigin origin) {
   return config;
 }
 
+LinkConfig PerfectLink(nanoseconds delay) {
+  LinkConfig link;
+  for (LinkStreamConfig* const stream : {&link.up, &link.down}) stream->delay_min = stream->delay_median = delay;
+  return link;
+}
+
 // For a heap with the first one on top.
 bool IsLater(const UpMessage& a, const UpMessage& b) {
   return std::tie(a.arrives, a.vehicle, a.number) > std::tie(b.arrives, b.vehicle, b.number);
@@ -81,8 +87,8 @@ VirtualFleet::VirtualFleet(const VirtualFleetConfig& config, const cloud::ShardC
       schedule_(traffic->size()),
       sky_(config.sky),
       coverage_(config.coverage.extent.IsProper() ? std::make_unique<const CoverageMap>(config.coverage) : nullptr),
-      world_{&config_, &sky_, coverage_.get(), &frame_},
-      window_(std::min({kWindowMax, config.link.delay_min(), LinkConfig().delay_min()})),
+      world_{&config_, &sky_, coverage_.get(), &frame_, PerfectLink(config.link.delay_min())},
+      window_(std::min(kWindowMax, config.link.delay_min())),
       workers_(config.threads),
       vehicles_(traffic->size()),
       complies_(traffic->size()),
@@ -128,14 +134,15 @@ void VirtualFleet::Connect() {
   RunUntil(SimTime());
 }
 
-void VirtualFleet::Step() {
+void VirtualFleet::BeginStep() {
   STARLING_CHECK(now_ >= SimTime() && (sampling_ || now_ == SimTime()));
   sampling_ = true;
   Obey();
   traffic_.AdvanceTo(now_);
   LookAtPredictions();
-  RunUntil(now_ + Traffic::kStep);
 }
+
+void VirtualFleet::EndStep() { RunUntil(now_ + Traffic::kStep); }
 
 bool VirtualFleet::Drain(nanoseconds limit) {
   sampling_ = false;

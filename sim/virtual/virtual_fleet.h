@@ -54,8 +54,14 @@ class VirtualFleet {
 
   // In this order.  Vehicles come up and connect, before time 0.
   void Connect();
-  // All drive, for 100 ms.  Then the traffic is at the beginning of these.
-  void Step();
+  // All drive, for 100 ms.  The first half brings the traffic to the beginning of these, where it
+  // stays; in the second half it may be read by others.
+  void Step() {
+    BeginStep();
+    EndStep();
+  }
+  void BeginStep();
+  void EndStep();
   // Nobody drives, all links are perfect, and what is held and in flight arrives; whether all of it
   // has within `limit`.
   bool Drain(nanoseconds limit);

@@ -15,11 +15,6 @@ namespace {
 constexpr nanoseconds kAgain = milliseconds(1);
 constexpr std::size_t kSpoolBytesMax = 4 << 20;  // an hour at 10 Hz takes about 200 KB
 
-const LinkConfig& PerfectLink() {
-  static const LinkConfig config;
-  return config;
-}
-
 VehicleId IdOf(std::uint32_t number) {
   const Result<VehicleId> id = VehicleId::Parse(VehicleName(number));
   STARLING_CHECK(id.ok());
@@ -58,8 +53,7 @@ void VirtualVehicle::MakeLink(SimTime now) {
   if (link_) counters_.Add(link_->counters());
   // Another one with each boot: what is drawn for it goes by its number.
   const std::uint64_t draws = MixHash(number_, links_made_++);
-  link_.emplace(recovered_ ? &PerfectLink() : &world_->config->link, recovered_ ? nullptr : world_->coverage, draws,
-                now);
+  link_.emplace(recovered_ ? &world_->well : &world_->config->link, recovered_ ? nullptr : world_->coverage, draws, now);
 }
 
 void VirtualVehicle::Boot(SimTime now, VehicleMail* mail) {

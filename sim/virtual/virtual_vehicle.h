@@ -73,6 +73,7 @@ struct VehicleWorld {
   const SkyMap* sky = nullptr;
   const CoverageMap* coverage = nullptr;  // null: the same everywhere
   const LocalFrame* frame = nullptr;
+  LinkConfig well;                        // once vehicles have recovered
 };
 
 // One vehicle in virtual time: the real agent, its sensors' errors, its clock, its link, and that it
