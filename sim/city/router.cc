@@ -192,13 +192,17 @@ void Router::FillTable(PlaceIndex place) {
     time_s[lane] = time;
     open.push({time, lane});
   };
-  const auto to_enter_s = [&](LaneIndex lane) { return closed_.empty() || closed_[lane] == 0 ? 0 : kClosedS; };
+  // For one who has still to come there.
+  const auto entered_s = [&](LaneIndex lane) {
+    return time_s[lane] + (closed_.empty() || closed_[lane] == 0 ? 0 : kClosedS);
+  };
   reach(lanes_[place], 0);
   while (!open.empty()) {
     const LaneIndex lane = open.top().second;
     open.pop();
     if (done[lane]) continue;
     done[lane] = true;
+    const double before_s = entered_s(lane);
     for (const ConnectionIndex number : city_.arriving(lane)) {
       const LaneIndex from = city_.connection(number).from_lane;
       // The same for lanes beside each other.
@@ -207,7 +211,7 @@ void Router::FillTable(PlaceIndex place) {
       const double free_s = city_.track(from).length_m / city_.track(from).speed_limit_mps;
       const double lane_s = observed_s_[from] > 0 ? std::max<double>(observed_s_[from], free_s) + delay_s_[number] - LeastDelayS(from)
                                                   : free_s + delay_s_[number];
-      const double time = time_s[lane] + to_enter_s(lane) + drive_s_[number] + noise * lane_s;
+      const double time = before_s + drive_s_[number] + noise * lane_s;
       if (time >= straight_s[from]) continue;
       straight_s[from] = time;
       table[from] =
@@ -215,14 +219,14 @@ void Router::FillTable(PlaceIndex place) {
       reach(from, time);
     }
     for (const LaneIndex beside : {city_.lane(lane).left, city_.lane(lane).right}) {
-      if (beside != kNoLane) reach(beside, time_s[lane] + to_enter_s(lane) + LaneChangeS(city_.track(beside).length_m));
+      if (beside != kNoLane) reach(beside, before_s + LaneChangeS(city_.track(beside).length_m));
     }
   }
   for (LaneIndex lane = 0; lane < lane_count_; ++lane) {
     if (lane == lanes_[place] || !(time_s[lane] < straight_s[lane])) continue;
     const LaneIndex left = city_.lane(lane).left;
     const LaneIndex right = city_.lane(lane).right;
-    const bool to_left = left != kNoLane && (right == kNoLane || time_s[left] < time_s[right]);
+    const bool to_left = left != kNoLane && (right == kNoLane || entered_s(left) < entered_s(right));
     table[lane] |= to_left ? kLeft : kRight;
   }
 }

@@ -9,7 +9,9 @@ namespace {
 
 constexpr double kStepS = ToSeconds(Traffic::kStep);
 constexpr double kDecelMax = 8;              // What tyres give, m/s².
-constexpr double kHardMps2 = 3.4;             // TrafficCounters::hard_brakings.
+constexpr double kHardMps2 = 3.4;             // TrafficCounters::hard_brakings,
+constexpr double kEmergencyMps2 = 4;          // emergency_brakings,
+constexpr double kEndMps2 = 2;                // and when both are over.
 constexpr double kComfortJerk = 3;           // m/s³
 constexpr double kFirmJerk = 10;
 constexpr double kEmergencyJerk = 60;
@@ -33,15 +35,26 @@ void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
         continue;
       }
       me.accel_mps2 = static_cast<float>(AccelOf(vehicle, leader, tally));
-      const bool emergency = me.accel_mps2 < -4;
-      if (emergency && !me.emergency) ++tally->counters.emergency_brakings;
-      if (emergency || me.accel_mps2 > -2) me.emergency = emergency;
-      const bool hard = me.accel_mps2 < -kHardMps2;
-      if (hard && !me.brakes_hard) ++tally->counters.hard_brakings;
-      if (hard || me.accel_mps2 > -2) me.brakes_hard = hard;
+      if (me.accel_mps2 < -kHardMps2 || me.brakes_hard) CountBraking(&me, &tally->counters);
       Remember(vehicle, step_ + 1);
       leader = vehicle;
     }
+  }
+}
+
+// Whoever brakes in an emergency brakes hard, too.
+void Traffic::CountBraking(Vehicle* me, TrafficCounters* counters) {
+  if (me->accel_mps2 > -kEndMps2) {
+    me->brakes_hard = me->emergency = false;
+    return;
+  }
+  if (me->accel_mps2 < -kHardMps2 && !me->brakes_hard) {
+    ++counters->hard_brakings;
+    me->brakes_hard = true;
+  }
+  if (me->accel_mps2 < -kEmergencyMps2 && !me->emergency) {
+    ++counters->emergency_brakings;
+    me->emergency = true;
   }
 }
 

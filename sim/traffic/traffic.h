@@ -323,6 +323,7 @@ class Traffic {
   bool TailIsOn(VehicleIndex departed, LaneIndex lane, ConnectionIndex through) const;
   double ForSpeedsAhead(const Vehicle& me) const;
   double ForCornersAhead(const Vehicle& me) const;
+  static void CountBraking(Vehicle* me, TrafficCounters* counters);
   void Remember(VehicleIndex vehicle, std::int64_t step);
 
   // lane_changing.cc

@@ -40,8 +40,8 @@ TEST_F(TaxiTest, TripsAreAsLongAsWhatWasDriven) {
   for (int step = 1; step <= kSteps; ++step) {
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
       const VehicleTruth truth = traffic.Truth(i, traffic.time());
-      driven[i][static_cast<std::size_t>(step)] =
-          driven[i][static_cast<std::size_t>(step) - 1] + TravelAfter(truth.speed_mps, truth.accel_mps2, 0.1).distance_m;
+      const double travelled_m = TravelAfter(truth.speed_mps, truth.accel_mps2, 0.1).distance_m;
+      driven[i][static_cast<std::size_t>(step)] = driven[i][static_cast<std::size_t>(step) - 1] + travelled_m;
     }
     traffic.AdvanceTo(At(step));
     for (const TripRecord& trip : traffic.TakeFinished()) {
