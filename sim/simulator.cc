@@ -19,6 +19,7 @@
 #include "sim/city/city_source.h"
 #include "sim/demand_command.h"
 #include "sim/drive_command.h"
+#include "sim/experiment_command.h"
 #include "sim/fleet/fleet.h"
 #include "sim/fleet/fleet_config.h"
 #include "sim/fleet/observer.h"
@@ -273,6 +274,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim --virtual --scenario sim/scenario/library/dead-zone.toml\n"
       "  starling-sim demand --network city.net.xml.gz --routes cars.rou.xml.gz\n"
       "  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz --trips trips.xml\n"
+      "  starling-sim experiment sim/scenario/library/rush-hour.toml --report out/rush-hour.json\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
@@ -319,6 +321,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       ->capture_default_str();
   const DemandCommand demand = AddDemandCommand(&app);
   const DriveCommand drive = AddDriveCommand(&app);
+  const ExperimentCommand experiment = AddExperimentCommand(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
@@ -326,6 +329,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   }
   if (demand.command->parsed()) return demand.run();
   if (drive.command->parsed()) return drive.run();
+  if (experiment.command->parsed()) return experiment.run();
   if (in_virtual_time) {
     virtually.network = options.network;
     virtually.signals = options.signals;

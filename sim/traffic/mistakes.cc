@@ -9,7 +9,12 @@ namespace starling::sim {
 bool Traffic::BreaksRules(VehicleIndex vehicle) const {
   const Vehicle& me = vehicles_[vehicle];
   const Driver& driver = drivers_[vehicle];
-  return driver.inattentive || driver.late_braker || driver.red_runner || driver.forceful || me.runner || me.tailgates;
+  return driver.red_runner || driver.forceful || me.runner || me.tailgates;
+}
+
+bool Traffic::HasFaults(VehicleIndex vehicle) const {
+  const Driver& driver = drivers_[vehicle];
+  return BreaksRules(vehicle) || driver.inattentive || driver.late_braker;
 }
 
 // It counts from the beginning of the step that is being worked on.

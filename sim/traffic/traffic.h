@@ -163,6 +163,10 @@ class Traffic {
   std::vector<Mistake> TakeMistakes() { return std::exchange(mistakes_, {}); }
   // Whether its driver has any of DriverFaults.  Who has none makes no mistake, but where streets
   // are so short that he cannot stop he may be over a line at red.
+  bool HasFaults(VehicleIndex vehicle) const;
+  // Whether it has one that is meant: it runs lights, tailgates or forces its way.  Not to look and to
+  // brake late happens to people.
+  // Source: J. Reason et al., Errors and violations on the roads: a real distinction?, Ergonomics 33 (1990).
   bool BreaksRules(VehicleIndex vehicle) const;
 
   // Stands because of a Breakdown, or brakes for one.

@@ -20,6 +20,7 @@ constexpr nanoseconds kConnectSpread = seconds(2);
 // However slow the links are: a window's vehicles are few then, and its end costs two barriers.
 constexpr nanoseconds kWindowMax = milliseconds(5);
 constexpr std::uint32_t kLooksAStep = 100;
+constexpr double kSilentS = 2;  // an agent speaks every second
 constexpr std::size_t kPrefetchAhead = 3;
 
 CloudTime CloudAt(SimTime at) { return kEpoch + at.time_since_epoch(); }
@@ -298,7 +299,9 @@ void VirtualFleet::LookAtPredictions() {
   for (std::uint32_t i = 0; i < std::min(kLooksAStep, traffic_.size()); ++i) {
     const auto number = static_cast<std::uint32_t>(next_look_++ % vehicles_.size());
     if (vehicles_[number] == nullptr) continue;
-    if (const auto view = cloud_.shard().Find(vehicles_[number]->id(), now)) {
+    const auto view = cloud_.shard().Find(vehicles_[number]->id(), now);
+    // Of one that is silent nobody claims to know where it is.
+    if (view && view->fix_age_s <= kSilentS) {
       prediction_.Take({VehicleName(number), now, view->pose.position});
     }
   }

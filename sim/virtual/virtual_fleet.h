@@ -29,7 +29,7 @@ struct VirtualFigures {
   std::uint64_t position_jumps = 0;        // multipath
   std::uint64_t fix_losses = 0;
   std::uint64_t clock_steps = 0;
-  PredictionError prediction;              // of vehicles with an agent, while they drive
+  PredictionError prediction;              // of vehicles that were heard in the last two seconds, while they drive
   bool drained = false;
 };
 

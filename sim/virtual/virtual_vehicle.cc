@@ -54,6 +54,8 @@ void VirtualVehicle::MakeLink(SimTime now) {
   // Another one with each boot: what is drawn for it goes by its number.
   const std::uint64_t draws = MixHash(number_, links_made_++);
   link_.emplace(recovered_ ? &world_->well : &world_->config->link, recovered_ ? nullptr : world_->coverage, draws, now);
+  down_offered_ = now;
+  down_refused_ = false;
 }
 
 void VirtualVehicle::Boot(SimTime now, VehicleMail* mail) {
@@ -81,6 +83,7 @@ void VirtualVehicle::GoAway(SimTime now, VehicleMail* mail) {
 
 void VirtualVehicle::Connect(SimTime now, VehicleMail* mail) {
   connected_ = true;
+  down_refused_ = false;
   ++connection_;
   Post(UpMessage::Kind::kConnect, now + link_->delay_min(), {}, mail);
   agent_->OnConnected(clock_.At(now));
@@ -216,7 +219,6 @@ void VirtualVehicle::Recover(SimTime now, VehicleMail* mail) {
     Boot(now, mail);
   } else {
     MakeLink(now);
-    down_refused_ = false;
     if (!connected_) Connect(now, mail);
     OfferUp(now, mail);
   }

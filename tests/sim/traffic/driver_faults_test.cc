@@ -55,7 +55,7 @@ TEST_F(DriverFaultsTest, WhoBreaksNoRulesMakesNoMistake) {
   Traffic lawful(city_, Some(DriverFaults::None()));
   lawful.AdvanceTo(At(1200));
   EXPECT_TRUE(lawful.TakeMistakes().empty());
-  for (VehicleIndex i = 0; i < lawful.size(); ++i) EXPECT_FALSE(lawful.BreaksRules(i)) << i;
+  for (VehicleIndex i = 0; i < lawful.size(); ++i) EXPECT_FALSE(lawful.HasFaults(i)) << i;
 
   DriverFaults all;
   all.inattentive_share = all.runner_share = all.late_brake_share = 0.1;
@@ -63,14 +63,14 @@ TEST_F(DriverFaultsTest, WhoBreaksNoRulesMakesNoMistake) {
   Traffic mixed(city_, Some(all));
   mixed.AdvanceTo(At(1200));
   const std::vector<Mistake> mistakes = mixed.TakeMistakes();
-  for (const Mistake& mistake : mistakes) EXPECT_TRUE(mixed.BreaksRules(mistake.vehicle)) << mistake.vehicle;
+  for (const Mistake& mistake : mistakes) EXPECT_TRUE(mixed.HasFaults(mistake.vehicle)) << mistake.vehicle;
   for (std::size_t kind = 0; kind < kMistakeNames.size(); ++kind) {
     EXPECT_GT(CountOf(mistakes, static_cast<MistakeKind>(kind)), 0u) << kMistakeNames[kind];
     std::printf("%s %zu\n", kMistakeNames[kind], CountOf(mistakes, static_cast<MistakeKind>(kind)));
   }
   // 1 - 0.9^6 of them.
   VehicleIndex breakers = 0;
-  for (VehicleIndex i = 0; i < mixed.size(); ++i) breakers += mixed.BreaksRules(i);
+  for (VehicleIndex i = 0; i < mixed.size(); ++i) breakers += mixed.HasFaults(i);
   EXPECT_NEAR(breakers / 400.0, 0.47, 0.08);
 }
 

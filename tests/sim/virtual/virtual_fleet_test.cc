@@ -116,9 +116,16 @@ TEST(VirtualFleet, OverAPerfectLinkAllArrivesAndACommandTakesTwoWays) {
   EXPECT_GT(figures.prediction.count, 10'000u);
 }
 
-TEST(VirtualFleet, WhateverTheWeatherNothingIsLostLateOrTwice) {
+class VirtualWeather : public testing::TestWithParam<std::uint64_t> {};
+
+TEST_P(VirtualWeather, WhateverItIsNothingIsLostLateOrTwice) {
   Town town;
-  VirtualRun run(BadWeather(town.city), &town);
+  VirtualFleetConfig config = BadWeather(town.city);
+  config.seed = config.restarts.seed = config.link.seed = config.gnss.seed = GetParam();
+  // Streams stall often, and at times for long enough to lose the connection.
+  config.coverage.holes.push_back(Area::Disc({250, 0}, 120));
+  config.link.loss = 0.02;
+  VirtualRun run(config, &town);
   run.Drive(40);
   ASSERT_TRUE(run.fleet().Drain(seconds(60)));
   run.ExpectBalanced();
@@ -130,6 +137,8 @@ TEST(VirtualFleet, WhateverTheWeatherNothingIsLostLateOrTwice) {
   EXPECT_GT(figures.totals.dropped_reboot, 0u);
   EXPECT_GT(run.commands(), 50u);
 }
+
+INSTANTIATE_TEST_SUITE_P(Seeds, VirtualWeather, testing::Range<std::uint64_t>(1, 5));
 
 TEST(VirtualFleet, OneSeedIsTheSameRunOnAnyNumberOfThreads) {
   std::uint64_t digests[3];
@@ -169,7 +178,7 @@ TEST(VirtualFleet, WhoDoesNotObeyDrivesAsIfThereWereNoFleet) {
     Town town(300, faults);
     VirtualRun run(config, &town);
     run.Drive(15);
-    EXPECT_GT(run.commands(), 20u);
+    EXPECT_GT(run.commands(), 5u);
     return run.traffic_digest();
   };
   VirtualFleetConfig config;
@@ -183,11 +192,11 @@ TEST(VirtualFleet, WhoDoesNotObeyDrivesAsIfThereWereNoFleet) {
 
 TEST(VirtualFleet, WhoBreaksRulesDoesNotObeyEither) {
   DriverFaults all;
-  all.inattentive_share = 1;
+  all.tailgater_share = 1;
   Town town(300, all);
   VirtualRun run(VirtualFleetConfig(), &town);
   run.Drive(15);
-  EXPECT_GT(run.commands(), 20u);
+  EXPECT_GT(run.commands(), 5u);
   EXPECT_EQ(run.fleet().Figures().complying, 0u);
   Town alone(300, all);
   for (int step = 0; step < 150; ++step) alone.traffic.AdvanceTo(SimTime(step * Traffic::kStep));
