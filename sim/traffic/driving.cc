@@ -77,7 +77,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   const VehicleKind& kind = KindOf(me);
   double limit = std::min(LimitOn(me.track) * me.eagerness, kind.speed_max_mps);
   for (const SlowPiece& slow : city_.slow_pieces(city_.track(me.track))) {
-    if (me.along_m > slow.from_m && me.along_m < slow.to_m) limit = std::min(limit, slow.speed_mps * weather_.turn);
+    if (me.along_m > slow.from_m && me.along_m < slow.to_m) limit = std::min(limit, slow.speed_mps * weather_.in_turns);
   }
   const double lookahead_m = std::max(kLookaheadMinM, kLookaheadS * speed);
   double wanted = kind.following.Free(speed, limit);
@@ -132,7 +132,7 @@ double Traffic::ForCornersAhead(const Vehicle& me) const {
   const auto look = [&](TrackIndex track, double start_m) {
     for (const SlowPiece& slow : city_.slow_pieces(city_.track(track))) {
       const double ahead_m = start_m + slow.from_m;
-      if (ahead_m > 0) accel = std::min(accel, SlowDown(me.speed_mps, slow.speed_mps * weather_.turn, ahead_m));
+      if (ahead_m > 0) accel = std::min(accel, SlowDown(me.speed_mps, slow.speed_mps * weather_.in_turns, ahead_m));
     }
   };
   look(me.track, -me.along_m);
@@ -241,8 +241,8 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
   double headway_s = following.headway_s;
   if (me.tailgates) {
     headway_s = config_.faults.tailgate_headway_s;
-    if (gap_m < kTailgatedS * speed && speed > kTailgatedMps && drivers_[vehicle].tailgated != leader) {
-      drivers_[vehicle].tailgated = leader;
+    if (gap_m < kTailgatedS * speed && speed > kTailgatedMps && tailgated_[vehicle] != leader) {
+      tailgated_[vehicle] = leader;
       Note(vehicle, MistakeKind::kTailgated, tally);
     }
   }

@@ -198,6 +198,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   driver.route = {kOwnWay, 0};
   driver.since_step = step_;
   changes_[vehicle] = LaneChange();
+  tailgated_[vehicle] = kNobody;
   Insert(vehicle, lane);
   ArriveOnLane(vehicle, lane);
   // Nothing is left of who had the number before.

@@ -72,26 +72,21 @@ void Traffic::RunEvents() {
 void Traffic::RunRain(double now_s) {
   Weather weather;
   double headway = 1;
+  bool rains = false;
   for (const Rain& rain : config_.events.rains) {
     if (now_s < rain.from_s || now_s >= rain.until_s) continue;
-    weather.dry = false;
+    rains = true;
     weather.friction = std::min(weather.friction, rain.friction_factor);
-    weather.speed = std::min(weather.speed, rain.speed_factor);
+    weather.on_lanes = std::min(weather.on_lanes, rain.speed_factor);
     headway = std::max(headway, rain.headway_factor);
   }
-  weather.turn = std::min(weather.speed, std::sqrt(weather.friction));
-  if (weather.dry && weather_.dry) return;
+  if (!rains && events_->dry_kinds.empty()) return;
+  weather.in_turns = std::min(weather.on_lanes, std::sqrt(weather.friction));
   weather_ = weather;
   if (events_->dry_kinds.empty()) events_->dry_kinds = kinds_;
   for (std::size_t i = 0; i < kinds_.size(); ++i) {
     kinds_[i].following.headway_s = events_->dry_kinds[i].following.headway_s * headway;
   }
-}
-
-double Traffic::WetFactor(TrackIndex track) const {
-  if (city_.IsLane(track)) return weather_.speed;
-  const auto connection = static_cast<ConnectionIndex>(track - city_.lanes().size());
-  return city_.connection(connection).turn == Turn::kStraight ? weather_.speed : weather_.turn;
 }
 
 void Traffic::RunBreakdowns(double now_s) {

@@ -63,7 +63,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
   counters_ = {};
   mistakes_.clear();
   finished_.clear();
-  for (Driver& driver : drivers_) driver.tailgated = kNobody;
+  tailgated_.assign(config.vehicles, kNobody);
 }
 
 void Traffic::Allocate() {
@@ -73,6 +73,7 @@ void Traffic::Allocate() {
   vehicles_.resize(config_.vehicles);
   drivers_.resize(config_.vehicles);
   changes_.resize(config_.vehicles);
+  tailgated_.assign(config_.vehicles, kNobody);
   moments_.resize(static_cast<std::size_t>(kMoments) * config_.vehicles);
   if (entrance_ == nullptr) PrepareTaxis();
 }

@@ -288,19 +288,16 @@ class Traffic {
   // events.cc
   // What rain does to the limits; see LimitOn.
   struct Weather {
-    bool dry = true;
     double friction = 1;
-    double speed = 1;
-    double turn = 1;                        // Also on the speed, in turns.
+    double on_lanes = 1;
+    double in_turns = 1;                    // And within junctions.
   };
   void PrepareEvents();
   void RunEvents();
   void RunRain(double now_s);
-  double WetFactor(TrackIndex track) const;
   // How fast one likes to drive there.
   double LimitOn(TrackIndex track) const {
-    const double limit_mps = city_.track(track).speed_limit_mps;
-    return weather_.dry ? limit_mps : limit_mps * WetFactor(track);
+    return city_.track(track).speed_limit_mps * (city_.IsLane(track) ? weather_.on_lanes : weather_.in_turns);
   }
   void RunBreakdowns(double now_s);
   VehicleIndex WhoBreaksDown(const Breakdown& breakdown, const std::vector<LaneIndex>& lanes) const;
@@ -421,6 +418,7 @@ class Traffic {
   std::vector<Vehicle> vehicles_;
   std::vector<Driver> drivers_;
   std::vector<LaneChange> changes_;       // By vehicle: the last one.
+  std::vector<VehicleIndex> tailgated_;   // By vehicle: whom it followed too closely last.
   std::vector<Taxi> taxis_;               // By vehicle, without a demand.
   std::vector<Queue> queues_;             // By track.
   std::vector<Crossing> crossings_;       // By junction.

@@ -61,12 +61,12 @@ struct Attraction {
 struct Rain {
   double from_s = 0;
   double until_s = 600;
-  // On what brakes can do and, as its root is the factor on the speed, on turns.  0.5 to 1; less
-  // means longer stopping distances, by its inverse.
+  // On what brakes can do, and, by its root, on the speed in turns and within junctions.  0.5 to
+  // 1; less means longer stopping distances, by its inverse.
   double friction_factor = 0.76;
   // On the time headway that drivers keep.  1 to 3; more means less throughput.
   double headway_factor = 1.1;
-  // On the speed that drivers want.  0.3 to 1.
+  // On the speed that drivers want, everywhere.  0.3 to 1.
   double speed_factor = 0.9;
 };
 

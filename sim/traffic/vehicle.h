@@ -153,11 +153,10 @@ struct Driver {
   Commitment ahead;
   Goals route;
   Intent intent = Intent::kIdle;
-  bool inattentive = false;
-  bool late_braker = false;
-  bool red_runner = false;
-  bool forceful = false;
-  VehicleIndex tailgated = kNobody;          // The last one.
+  bool inattentive : 1 = false;
+  bool late_braker : 1 = false;
+  bool red_runner : 1 = false;
+  bool forceful : 1 = false;
   Random random{0};
   std::int64_t since_step = 0;               // On its lane.
   std::uint32_t stood_steps = 0;             // In all.

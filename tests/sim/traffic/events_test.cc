@@ -269,7 +269,7 @@ TEST_P(AttractionTest, RaisesTheShareOfTripsThere) {
 
 INSTANTIATE_TEST_SUITE_P(Ways, AttractionTest, testing::Bool());
 
-// Full braking from about 13 m/s, on a wet and on a dry road.
+// Full braking from 10 m/s and more, on a wet and on a dry road.
 TEST_F(EventsTest, RainLengthensStoppingDistancesByTheInverseOfTheFriction) {
   const auto stopping_m = [&](double friction) {
     TrafficConfig config = Lawful(40);
@@ -287,7 +287,7 @@ TEST_F(EventsTest, RainLengthensStoppingDistancesByTheInverseOfTheFriction) {
     for (VehicleIndex i = 0; i < traffic.size(); ++i) {
       const VehicleTruth truth = traffic.Truth(i, traffic.time());
       // Free: so that only the command brakes it.
-      if (truth.speed_mps < 12 || truth.accel_mps2 < -0.5) continue;
+      if (truth.speed_mps < 10 || truth.accel_mps2 < -0.5) continue;
       traffic.SetLimit(i, 0, 8);
       stops.push_back({i, 0, 0});
     }
