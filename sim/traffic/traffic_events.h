@@ -29,7 +29,7 @@ struct Breakdown {
 // All lanes of streets whose middle lies in the circle are closed to entry, and lanes that lead
 // nowhere else.  Ways avoid them from a minute before; those inside leave; whose goal is inside
 // gets another one.  Who is in the junction before one, or on a lane that leads nowhere else,
-// when it begins still passes.
+// when it begins still passes.  One that begins before 30 s makes one step long: all ways anew.
 struct Closure {
   double from_s = 0;
   double until_s = 600;
@@ -62,7 +62,8 @@ struct Rain {
   double from_s = 0;
   double until_s = 600;
   // On what brakes can do, and, by its root, on the speed in turns and within junctions.  0.5 to
-  // 1; less means longer stopping distances, by its inverse.
+  // 1; less means longer stopping distances, by its inverse.  Near 0.5 lawful drivers who are not
+  // slower for it collide now and then.
   double friction_factor = 0.76;
   // On the time headway that drivers keep.  1 to 3; more means less throughput.
   double headway_factor = 1.1;
