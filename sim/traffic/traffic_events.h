@@ -29,7 +29,8 @@ struct Breakdown {
 // All lanes of streets whose middle lies in the circle are closed to entry, and lanes that lead
 // nowhere else.  Ways avoid them from a minute before; those inside leave; whose goal is inside
 // gets another one.  Who is in the junction before one, or on a lane that leads nowhere else,
-// when it begins still passes.  One that begins before 30 s makes one step long: all ways anew.
+// when it begins still passes.  One that begins less than 30 s after the
+// warm-up does makes one step long, which finds the ways anew.
 struct Closure {
   double from_s = 0;
   double until_s = 600;
