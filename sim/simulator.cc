@@ -297,6 +297,11 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       ->needs(virtual_flag);
   app.add_option("--threads", virtually.threads, "of --virtual; as many as there are processors")->needs(virtual_flag);
   app.add_flag("--json", virtually.json, "with --virtual: the report to standard output")->needs(virtual_flag);
+  app.add_option("--fcd", virtually.record.fcd, "FILE: true trajectories, as SUMO's FCD; .csv, .gz")->needs(virtual_flag);
+  app.add_option("--ssm", virtually.record.ssm, "FILE: encounters with TTC, DRAC and PET, as SUMO's SSM device; .gz")
+      ->needs(virtual_flag);
+  app.add_option("--mistakes", virtually.record.mistakes, "FILE: what drivers did wrong, and when, CSV")
+      ->needs(virtual_flag);
   app.add_flag("--raw", fleet.raw, "every sample on the live lane");
   app.add_flag("--no-obey", no_obey, "drivers ignore commands, for comparison");
   app.add_option("--report", options.report, "file for the report, JSON");

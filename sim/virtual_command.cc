@@ -6,6 +6,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -90,6 +91,8 @@ int RunVirtual(const VirtualOptions& options) {
   const Result<City> city = CityOf(scenario, &remark);
   if (!city.ok()) return Fail(kExitUsage, city.status().message());
   if (!remark.empty()) std::fprintf(stderr, "starling-sim: %s\n", remark.c_str());
+  Result<std::unique_ptr<ScenarioRecord>> record = ScenarioRecord::Create(options.record);
+  if (!record.ok()) return Fail(kExitUsage, record.status().message());
   std::fprintf(stderr, "starling-sim: %s, seed %llu: %u vehicles, %u s; warming up\n", scenario.name.c_str(),
                static_cast<unsigned long long>(options.seed), scenario.traffic.vehicles, scenario.seconds);
 
@@ -99,7 +102,9 @@ int RunVirtual(const VirtualOptions& options) {
   ::sigaction(SIGTERM, &action, nullptr);
   Progress progress;
   const ScenarioOutcome outcome =
-      RunScenario(scenario, city.value(), [&](const ScenarioProgress& now) { return progress.Tell(now); });
+      RunScenario(scenario, city.value(), [&](const ScenarioProgress& now) { return progress.Tell(now); },
+                  record.value().get());
+  const Status recorded = record.value()->Finish();
   const std::string document = ScenarioDocument(scenario, options.seed, outcome);
   std::fputs(options.json ? document.c_str() : ScenarioTable(scenario, options.seed, outcome).c_str(), stdout);
   if (!options.report.empty()) {
@@ -108,6 +113,7 @@ int RunVirtual(const VirtualOptions& options) {
     }
     std::fprintf(stderr, "report        %s\n", options.report.c_str());
   }
+  if (!recorded.ok()) return Fail(kExitFailed, recorded.message());
   if (outcome.interrupted) return kExitInterrupted;
   return outcome.failures.empty() ? 0 : kExitFailed;
 }

@@ -4,6 +4,8 @@
 #include <optional>
 #include <string>
 
+#include "sim/scenario/scenario_record.h"
+
 namespace starling::sim {
 
 // starling-sim --virtual.  What is not given is the scenario's.
@@ -19,6 +21,7 @@ struct VirtualOptions {
   bool raw = false;
   bool json = false;                        // the report goes to standard output instead of the table
   std::string report;
+  ScenarioRecordConfig record;
 };
 
 // Its exit code: 0 all held, 1 not, 2 cannot start, 130 ended early by a signal.

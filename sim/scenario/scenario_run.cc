@@ -19,7 +19,8 @@ constexpr int kStepsASecond = static_cast<int>(seconds(1) / Traffic::kStep);
 // Watches the true trajectories, with another thread beside the run if it may.
 class EncounterWatch {
  public:
-  EncounterWatch(const Traffic& traffic, bool beside) : traffic_(traffic), beside_(beside), encounters_(EncounterConfig()) {}
+  EncounterWatch(const Traffic& traffic, bool beside, ScenarioRecord* record)
+      : traffic_(traffic), beside_(beside), record_(record), encounters_(EncounterConfig()) {}
 
   // At the beginning of a step.
   void Look(ScenarioOutcome* outcome) {
@@ -52,6 +53,7 @@ class EncounterWatch {
     if (adding_.valid()) adding_.get();
     for (const Collision& each : encounters_.TakeCollisions()) outcome->collisions.push_back(each);
     for (const Encounter& each : encounters_.TakeEncounters()) {
+      if (record_ != nullptr) record_->Add(each);
       if (each.type == EncounterType::kCollision || !each.min_ttc || each.min_ttc->value >= kNearMissTtcS) continue;
       outcome->near_misses.push_back(each.min_ttc->position);
     }
@@ -59,6 +61,7 @@ class EncounterWatch {
 
   const Traffic& traffic_;
   const bool beside_;
+  ScenarioRecord* const record_;
   Encounters encounters_;
   std::vector<VehicleState> states_;
   std::future<void> adding_;
@@ -120,14 +123,15 @@ Result<City> CityOf(const Scenario& scenario, std::string* remark) {
   return std::move(opened).value().city;
 }
 
-ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const OnScenarioProgress& progress) {
+ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const OnScenarioProgress& progress,
+                            ScenarioRecord* record) {
   ScenarioOutcome outcome;
   TrafficConfig traffic_config = scenario.traffic;
   traffic_config.threads = scenario.fleet.threads;
   Traffic traffic(city, traffic_config);
   const TrafficCounters before = traffic.counters();
   VirtualFleet fleet(FleetIn(scenario, {city.south_west(), city.north_east()}), cloud::ShardConfig(), kOrigin, &traffic);
-  EncounterWatch watch(traffic, scenario.fleet.threads > 1);
+  EncounterWatch watch(traffic, scenario.fleet.threads > 1, record);
   fleet.Connect();
 
   const int steps = static_cast<int>(scenario.seconds) * kStepsASecond;
@@ -141,11 +145,15 @@ ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const On
   while (step < steps && !outcome.interrupted) {
     fleet.BeginStep();
     watch.Look(&outcome);
+    if (record != nullptr) record->AddStep(traffic);
     const double mean_mps = traffic.MeanSpeed();
     fleet.EndStep();
     sum_mps += mean_mps;
     value_mps += mean_mps;
-    for (const Mistake& each : traffic.TakeMistakes()) ++outcome.mistakes[static_cast<std::size_t>(each.kind)];
+    for (const Mistake& each : traffic.TakeMistakes()) {
+      ++outcome.mistakes[static_cast<std::size_t>(each.kind)];
+      if (record != nullptr) record->Add(each);
+    }
     for (const TripRecord& trip : traffic.TakeFinished()) {
       ++outcome.trips;
       trip_s += trip.took_s();

@@ -12,6 +12,7 @@
 #include "sim/city/city.h"
 #include "sim/fleet/fleet_snapshot.h"
 #include "sim/scenario/scenario.h"
+#include "sim/scenario/scenario_record.h"
 #include "sim/traffic/mistake.h"
 #include "sim/traffic/traffic.h"
 #include "sim/truth/encounter.h"
@@ -75,9 +76,11 @@ struct ScenarioProgress {
 };
 using OnScenarioProgress = std::function<bool(const ScenarioProgress&)>;
 
-// Drives it.  `scenario.fleet.threads` are used for all of it.
+// Drives it.  `scenario.fleet.threads` are used for all of it.  What is to be written goes to `record`, which
+// may be null and is not finished here.
 // REQUIRES: scenario.Validate().ok(); `city` is the scenario's and has room for its vehicles
-ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const OnScenarioProgress& progress);
+ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const OnScenarioProgress& progress,
+                            ScenarioRecord* record = nullptr);
 
 // The city of a scenario.
 // Errors: as OpenCity; kInvalidArgument if it has no room for the vehicles.
