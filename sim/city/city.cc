@@ -23,7 +23,9 @@ Status CityConfig::Validate() const {
   if (Status status = InRange("side_m", side_m, 1000, 20000); !status.ok()) return status;
   if (Status status = InRange("block_m", block_m, 140, 400); !status.ok()) return status;
   if (Status status = InRange("missing_share", missing_share, 0, 0.3); !status.ok()) return status;
-  return InRange("signal_share", signal_share, 0, 1);
+  if (Status status = InRange("signal_share", signal_share, 0, 1); !status.ok()) return status;
+  if (Status status = InRange("roundabout_share", roundabout_share, 0, 1); !status.ok()) return status;
+  return InRange("progression_mps", progression_mps, 10, 16.7);
 }
 
 double Signal::green_s() const {
@@ -103,6 +105,7 @@ void City::FindZones(JunctionIndex number, const PairRule& gives_way, const Pair
       const ConnectionIndex second = junction.connection_first + b;
       auto zones = TouchingZones(lines[a], lines[b], !foes(first, second));
       if (!zones.has_value()) continue;
+      if (connections_[first].to_lane == connections_[second].to_lane) EvenOut(lines[a], lines[b], &*zones);
       if (connections_[first].from_lane == connections_[second].from_lane) {
         zones->first.from_one_lane = zones->second.from_one_lane = true;
       } else {

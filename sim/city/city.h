@@ -26,6 +26,17 @@ struct CityConfig {
   double missing_share = 0.12;
   // Share of arterial crossings with a side street that have a signal.  0 to 1.
   double signal_share = 0.35;
+  // Share of the other junctions with a side street that are roundabouts, where there is room for
+  // one.  More of them means shorter waits where traffic is thin, and longer ones on arterials
+  // where it is dense.  0 to 1.
+  double roundabout_share = 0.15;
+  // Whether the signals along an arterial turn green one after the other for those who drive at
+  // `progression_mps` in one direction, which is drawn; otherwise their offsets are random, and one
+  // stops more often.
+  bool coordinated = true;
+  // What that is timed for, m/s.  Who drives faster comes before green, who drives slower loses a
+  // little of it at each signal.  10 to 16.7.
+  double progression_mps = 14;
 
   // Errors: kInvalidArgument names the field that is out of its range.
   Status Validate() const;
@@ -81,6 +92,7 @@ struct Lane {
   std::uint8_t from_centre = 0;          // 0 is next to the centre line.
   std::uint8_t approach = 0;             // Number of its street at `to_junction`.
   bool arterial = false;
+  bool ring = false;                     // Of a roundabout.
   // Beside it in the same direction, to change to; kNoLane where there is none, or no room for it.
   LaneIndex left = kNoLane;
   LaneIndex right = kNoLane;
@@ -111,6 +123,7 @@ enum class Control : std::uint8_t {
   kSignal,
   kPriority,         // The arterial goes first.
   kPriorityToRight,  // Who comes from the right goes first.
+  kRoundabout,       // A leg of one: who is on its ring goes first.
 };
 
 enum class Light : std::uint8_t { kGreen, kYellow, kRed };
@@ -160,7 +173,8 @@ inline constexpr double kTouchM = 2.5;
 
 // Geometry: x east, y north, metres, the origin in the city's middle; traffic
 // keeps right.  In a drawn city lanes are 3.2 m wide, and connections leave and join them
-// tangentially.  A turn may end in any lane of an arterial.
+// tangentially.  A turn may end in any lane of an arterial.  Each leg of a roundabout is a
+// junction, and between two legs the ring is a lane.
 //
 // Threading: immutable after construction.
 class City {

@@ -13,11 +13,9 @@ namespace {
 
 constexpr double kKerbM = 5.0;             // From the crossing street's edge to the stop line.
 constexpr double kStraightRad = 0.87;      // Turns below 50 degrees are straight on.
-constexpr double kArterialGreenS = 24;     // One approach of a crossing of arterials.
-constexpr double kThroughGreenS = 28;      // The arterial at a side street.
-constexpr double kSideGreenS = 17;
+constexpr double kRingMps = 8.3;           // Unless it is too narrow for that.
 
-double HalfWidth(const PlanStreet& street) { return (street.arterial ? 2 : 1) * kLaneWidthM; }
+std::uint8_t LanesOf(bool arterial) { return arterial ? 2 : 1; }
 
 double HeadingOf(Vec2 direction) { return std::atan2(direction.x, direction.y); }
 
@@ -38,49 +36,59 @@ City City::Generate(const CityConfig& config) {
 }
 
 std::optional<City> CityBuilder::Build() {
-  DrawApproaches();
+  DrawNodes();
   DrawLanes();
+  DrawRings();
   DrawJunctions();
   if (!StronglyConnected()) return std::nullopt;
-  const auto movement = [&](ConnectionIndex number) {
-    const Connection& connection = city_.connection(number);
-    return Movement{connection.turn, city_.arcs(connection.from_lane)[0].heading_rad,
-                    city_.lane(connection.from_lane).arterial};
-  };
-  for (JunctionIndex junction = 0; junction < city_.junctions_.size(); ++junction) {
-    const Control control = city_.junctions_[junction].control;
-    city_.FindZones(
-        junction,
-        [&](ConnectionIndex mine, ConnectionIndex theirs) {
-          return GivesWay(control, movement(mine), movement(theirs));
-        },
-        [](ConnectionIndex, ConnectionIndex) { return true; });
-  }
+  FindZones();
   city_.Finish();
   return std::move(city_);
 }
 
-void CityBuilder::DrawApproaches() {
-  approaches_.resize(plan_.nodes.size());
-  for (std::uint32_t node = 0; node < plan_.nodes.size(); ++node) {
-    std::vector<Approach>& approaches = approaches_[node];
-    for (const std::uint32_t number : plan_.nodes[node].streets) {
-      const PlanStreet& street = plan_.streets[number];
-      const std::uint32_t other = street.a == node ? street.b : street.a;
-      const Vec2 along = plan_.nodes[other].position - plan_.nodes[node].position;
-      approaches.push_back({number, (1 / Norm(along)) * along, 0, {}, {}});
+void CityBuilder::DrawNodes() {
+  nodes_.resize(plan_.nodes.size());
+  JunctionIndex junctions = 0;
+  for (std::uint32_t number = 0; number < nodes_.size(); ++number) {
+    const PlanNode& plan = plan_.nodes[number];
+    Node& node = nodes_[number];
+    for (const std::uint32_t street : plan.streets) {
+      const std::uint32_t other = plan_.streets[street].a == number ? plan_.streets[street].b : plan_.streets[street].a;
+      const Vec2 along = plan_.nodes[other].position - plan.position;
+      node.approaches.push_back({street, (1 / Norm(along)) * along, plan_.streets[street].arterial, 0, {}, {}});
     }
-    for (Approach& mine : approaches) {
-      double reach = 0;
-      for (const Approach& other : approaches) {
-        const double sine = std::abs(Cross(mine.outward, other.outward));
-        if (sine < 0.5) continue;
-        reach = std::max(reach, (HalfWidth(plan_.streets[other.street]) +
-                                 HalfWidth(plan_.streets[mine.street]) *
-                                     std::abs(Dot(mine.outward, other.outward))) / sine);
-      }
-      mine.setback_m = reach + kKerbM;
+    DrawControl(node, plan.position);
+    SetBack(node);
+    node.junction = junctions;
+    junctions += node.ring.has_value() ? static_cast<JunctionIndex>(node.approaches.size()) : 1;
+  }
+}
+
+void CityBuilder::DrawControl(Node& node, Vec2 position) {
+  if (node.approaches.size() < 3) return;
+  const auto arterials = std::ranges::count_if(node.approaches, &Approach::arterial);
+  if (arterials > 2 || (arterials > 0 && random_.Chance(config_.signal_share))) {
+    node.control = Control::kSignal;
+    return;
+  }
+  node.control = arterials > 0 ? Control::kPriority : Control::kPriorityToRight;
+  if (!random_.Chance(config_.roundabout_share)) return;
+  std::vector<RoundaboutLeg> legs;
+  for (const Approach& approach : node.approaches) legs.push_back({approach.outward, LanesOf(approach.arterial)});
+  node.ring = RoundaboutRing::Fit(position, legs);
+  if (node.ring.has_value()) node.control = Control::kRoundabout;
+}
+
+void CityBuilder::SetBack(Node& node) const {
+  for (Approach& mine : node.approaches) {
+    double reach = 0;
+    for (const Approach& other : node.approaches) {
+      const double sine = std::abs(Cross(mine.outward, other.outward));
+      if (sine < 0.5) continue;
+      reach = std::max(reach, kLaneWidthM * (LanesOf(other.arterial) +
+                                             LanesOf(mine.arterial) * std::abs(Dot(mine.outward, other.outward))) / sine);
     }
+    mine.setback_m = node.ring.has_value() ? node.ring->setback_m : reach + kKerbM;
   }
 }
 
@@ -95,18 +103,23 @@ void CityBuilder::DrawLanes() {
         return static_cast<std::uint8_t>(
             std::find(streets.begin(), streets.end(), number) - streets.begin());
       };
-      Approach& leaving = approaches_[from][approach_at(from)];
-      Approach& arriving = approaches_[to][approach_at(to)];
+      Approach& leaving = nodes_[from].approaches[approach_at(from)];
+      Approach& arriving = nodes_[to].approaches[approach_at(to)];
       const Vec2 along = plan_.nodes[to].position - plan_.nodes[from].position;
       const double length = Norm(along) - leaving.setback_m - arriving.setback_m;
       const Vec2 direction = leaving.outward;
-      for (std::uint8_t k = 0; k < (street.arterial ? 2 : 1); ++k) {
+      for (std::uint8_t k = 0; k < LanesOf(street.arterial); ++k) {
         const Vec2 start = plan_.nodes[from].position + leaving.setback_m * direction +
                            (k + 0.5) * kLaneWidthM * RightOf(direction);
         const auto lane = static_cast<LaneIndex>(city_.lanes_.size());
         const PathArc straight{length, 0};
         city_.AddTrack({start, HeadingOf(direction), 0}, {&straight, 1}, street.speed_limit_mps);
-        Lane added{from, to, 0, 0, k, approach_at(to), street.arterial};
+        Lane added;
+        added.from_junction = JunctionAt(nodes_[from], approach_at(from));
+        added.to_junction = JunctionAt(nodes_[to], approach_at(to));
+        added.from_centre = k;
+        added.approach = approach_at(to);
+        added.arterial = street.arterial;
         if (k > 0 && length >= kChangeLaneMinM) {
           added.left = lane - 1;
           city_.lanes_.back().right = lane;
@@ -119,49 +132,95 @@ void CityBuilder::DrawLanes() {
   }
 }
 
-void CityBuilder::DrawJunctions() {
-  for (JunctionIndex node = 0; node < plan_.nodes.size(); ++node) {
-    const std::vector<Approach>& approaches = approaches_[node];
-    const auto arterials = std::count_if(approaches.begin(), approaches.end(), [&](const auto& a) {
-      return plan_.streets[a.street].arterial;
-    });
-    Junction junction;
-    junction.position = plan_.nodes[node].position;
-    if (approaches.size() < 3) {
-      junction.control = Control::kBend;
-    } else if (arterials > 2 || (arterials > 0 && random_.Chance(config_.signal_share))) {
-      junction.control = Control::kSignal;
-    } else {
-      junction.control = arterials > 0 ? Control::kPriority : Control::kPriorityToRight;
+void CityBuilder::DrawRings() {
+  for (Node& node : nodes_) {
+    if (!node.ring.has_value()) continue;
+    for (std::uint8_t leg = 0; leg < node.approaches.size(); ++leg) {
+      Lane lane;
+      lane.from_junction = JunctionAt(node, leg);
+      lane.to_junction = JunctionAt(node, node.ring->next[leg]);
+      lane.ring = true;
+      node.ring_lanes.push_back(static_cast<LaneIndex>(city_.lanes_.size()));
+      const PathArc arc = node.ring->ToNext(leg);
+      city_.AddTrack(node.ring->Joins(node.approaches[leg].outward), {&arc, 1}, kRingMps);
+      city_.lanes_.push_back(lane);
     }
-    junction.connection_first = static_cast<ConnectionIndex>(city_.connections_.size());
-    junction.incoming_first = static_cast<std::uint32_t>(city_.incoming_.size());
-    city_.junctions_.push_back(junction);
-    for (std::uint8_t from = 0; from < approaches.size(); ++from) {
-      for (const LaneIndex lane : approaches[from].inbound) {
-        city_.incoming_.push_back(lane);
-        city_.lanes_[lane].connection_first =
-            static_cast<ConnectionIndex>(city_.connections_.size());
-        ConnectLane(approaches, from, lane);
-        city_.lanes_[lane].connection_count =
-            static_cast<std::uint32_t>(city_.connections_.size()) -
-            city_.lanes_[lane].connection_first;
-      }
-    }
-    Junction& placed = city_.junctions_.back();
-    placed.connection_count =
-        static_cast<std::uint32_t>(city_.connections_.size()) - placed.connection_first;
-    placed.incoming_count =
-        static_cast<std::uint32_t>(city_.incoming_.size()) - placed.incoming_first;
-    if (placed.control == Control::kSignal) SetSignals(placed, approaches);
   }
 }
 
-void CityBuilder::ConnectLane(const std::vector<Approach>& approaches, std::uint8_t from,
-                              LaneIndex lane) {
+void CityBuilder::DrawJunctions() {
+  for (std::uint32_t number = 0; number < nodes_.size(); ++number) {
+    const Node& node = nodes_[number];
+    const Vec2 position = plan_.nodes[number].position;
+    if (node.ring.has_value()) {
+      for (std::uint8_t leg = 0; leg < node.approaches.size(); ++leg) {
+        BeginJunction(position + node.ring->radius_m * node.approaches[leg].outward, node.control);
+        ConnectLeg(node, leg);
+        EndJunction();
+      }
+      continue;
+    }
+    BeginJunction(position, node.control);
+    for (std::uint8_t from = 0; from < node.approaches.size(); ++from) {
+      for (const LaneIndex lane : node.approaches[from].inbound) {
+        BeginIncoming(lane);
+        ConnectLane(node, from, lane);
+        EndIncoming(lane);
+      }
+    }
+    EndJunction();
+    if (node.control == Control::kSignal) SetSignals(city_.junctions_.back(), node);
+  }
+}
+
+void CityBuilder::BeginJunction(Vec2 position, Control control) {
+  Junction junction;
+  junction.position = position;
+  junction.control = control;
+  junction.connection_first = static_cast<ConnectionIndex>(city_.connections_.size());
+  junction.incoming_first = static_cast<std::uint32_t>(city_.incoming_.size());
+  city_.junctions_.push_back(junction);
+}
+
+void CityBuilder::EndJunction() {
+  Junction& junction = city_.junctions_.back();
+  junction.connection_count = static_cast<std::uint32_t>(city_.connections_.size()) - junction.connection_first;
+  junction.incoming_count = static_cast<std::uint32_t>(city_.incoming_.size()) - junction.incoming_first;
+}
+
+void CityBuilder::BeginIncoming(LaneIndex lane) {
+  city_.incoming_.push_back(lane);
+  city_.lanes_[lane].connection_first = static_cast<ConnectionIndex>(city_.connections_.size());
+}
+
+void CityBuilder::EndIncoming(LaneIndex lane) {
+  city_.lanes_[lane].connection_count =
+      static_cast<std::uint32_t>(city_.connections_.size()) - city_.lanes_[lane].connection_first;
+}
+
+void CityBuilder::ConnectLeg(const Node& node, std::uint8_t leg) {
+  const Approach& approach = node.approaches[leg];
+  const auto before = static_cast<std::size_t>(std::ranges::find(node.ring->next, leg) - node.ring->next.begin());
+  const LaneIndex to_here = node.ring_lanes[before];
+  const LaneIndex from_here = node.ring_lanes[leg];
+  BeginIncoming(to_here);
+  const PathArc past = node.ring->PastLeg();
+  city_.connections_.push_back({to_here, from_here, city_.lanes_[to_here].to_junction, Turn::kStraight, kNoSignal, false});
+  city_.AddTrack(node.ring->Leaves(approach.outward), {&past, 1}, kRingMps);
+  for (const LaneIndex out : approach.outbound) Connect(to_here, out, Turn::kRight);
+  EndIncoming(to_here);
+  for (const LaneIndex lane : approach.inbound) {
+    BeginIncoming(lane);
+    Connect(lane, from_here, Turn::kRight);
+    EndIncoming(lane);
+  }
+}
+
+void CityBuilder::ConnectLane(const Node& node, std::uint8_t from, LaneIndex lane) {
+  const std::vector<Approach>& approaches = node.approaches;
   const Approach& mine = approaches[from];
   const std::size_t k = city_.lanes_[lane].from_centre;
-  const bool signal = city_.junctions_.back().control == Control::kSignal;
+  const bool signal = node.control == Control::kSignal;
   const std::size_t before = city_.connections_.size();
   const auto turn_to = [&](const Approach& other) {
     return WrapAngle(HeadingOf(other.outward) - HeadingOf(Vec2{} - mine.outward));
@@ -176,7 +235,7 @@ void CityBuilder::ConnectLane(const std::vector<Approach>& approaches, std::uint
   bool mixed = false;           // Arterial and side street.
   bool faces_oncoming = false;
   for (const Approach& other : approaches) {
-    mixed = mixed || plan_.streets[other.street].arterial != plan_.streets[mine.street].arterial;
+    mixed = mixed || other.arterial != mine.arterial;
     faces_oncoming =
         faces_oncoming || (&other != &mine && std::abs(turn_to(other)) < kStraightRad);
   }
@@ -220,35 +279,32 @@ void CityBuilder::Connect(LaneIndex from, LaneIndex to, Turn turn) {
            std::min(before.speed_limit_mps, after.speed_limit_mps));
 }
 
-void CityBuilder::SetSignals(Junction& junction, const std::vector<Approach>& approaches) {
-  const auto arterial = [&](std::uint8_t approach) {
-    return plan_.streets[approaches[approach].street].arterial;
-  };
-  bool all_arterial = true;
-  for (std::uint8_t i = 0; i < approaches.size(); ++i) all_arterial = all_arterial && arterial(i);
-  const std::size_t groups = all_arterial ? approaches.size() : 2;
-  const auto green_s = [&](std::size_t group) {
-    return all_arterial ? kArterialGreenS : group == 0 ? kThroughGreenS : kSideGreenS;
-  };
-  constexpr double kClearanceS = Signal::kYellowS + Signal::kAllRedS;
-  double cycle_s = 0;
-  for (std::size_t group = 0; group < groups; ++group) cycle_s += green_s(group) + kClearanceS;
-  const double offset_s = random_.Between(0, cycle_s);
+void CityBuilder::SetSignals(Junction& junction, const Node& node) {
+  std::vector<SignalPlan::Approach> approaches;
+  for (const Approach& approach : node.approaches) approaches.push_back({approach.outward, approach.setback_m, approach.arterial});
+  SignalPlan::Programme programme = signal_plan_.At(junction.position, approaches);
   const auto first = static_cast<SignalIndex>(city_.signals_.size());
-  double start_s = 0;
-  for (std::size_t group = 0; group < groups; ++group) {
-    Signal signal{cycle_s, offset_s, {}};
-    if (start_s > 0) signal.stages.push_back({start_s, Light::kRed});
-    signal.stages.push_back({start_s + green_s(group), Light::kGreen});
-    signal.stages.push_back({start_s + green_s(group) + Signal::kYellowS, Light::kYellow});
-    signal.stages.push_back({cycle_s, Light::kRed});
-    city_.signals_.push_back(std::move(signal));
-    start_s += green_s(group) + kClearanceS;
-  }
+  for (Signal& signal : programme.signals) city_.signals_.push_back(std::move(signal));
   for (std::uint32_t i = 0; i < junction.connection_count; ++i) {
     Connection& connection = city_.connections_[junction.connection_first + i];
-    const std::uint8_t approach = city_.lanes_[connection.from_lane].approach;
-    connection.signal = first + (all_arterial ? approach : arterial(approach) ? 0u : 1u);
+    connection.signal = first + programme.of[city_.lanes_[connection.from_lane].approach];
+  }
+}
+
+void CityBuilder::FindZones() {
+  const auto movement = [&](ConnectionIndex number) {
+    const Connection& connection = city_.connection(number);
+    const Lane& from = city_.lane(connection.from_lane);
+    return Movement{connection.turn, city_.arcs(connection.from_lane)[0].heading_rad, from.arterial, from.ring};
+  };
+  for (JunctionIndex junction = 0; junction < city_.junctions_.size(); ++junction) {
+    const Control control = city_.junctions_[junction].control;
+    city_.FindZones(
+        junction,
+        [&](ConnectionIndex mine, ConnectionIndex theirs) {
+          return GivesWay(control, movement(mine), movement(theirs));
+        },
+        [](ConnectionIndex, ConnectionIndex) { return true; });
   }
 }
 

@@ -59,7 +59,7 @@ std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const Sampled
   }
   if (first_low == first.points.size() || (beside && !touch)) return std::nullopt;
   const auto zone = [](const SampledLine& line, std::size_t low, std::size_t high) {
-    const double length = line.step_m * static_cast<double>(line.points.size() - 1);
+    const double length = line.length_m();
     return ConflictZone{
         static_cast<float>(std::max(0.0, line.step_m * static_cast<double>(low) - kZonePaddingM)),
         static_cast<float>(std::min(
@@ -67,6 +67,12 @@ std::optional<std::pair<ConflictZone, ConflictZone>> TouchingZones(const Sampled
         false};
   };
   return std::pair{zone(first, first_low, first_high), zone(second, second_low, second_high)};
+}
+
+void EvenOut(const SampledLine& first, const SampledLine& second, std::pair<ConflictZone, ConflictZone>* zones) {
+  const double rest_m = std::max(first.length_m() - zones->first.enter_m, second.length_m() - zones->second.enter_m);
+  zones->first.enter_m = static_cast<float>(std::max(0.0, first.length_m() - rest_m));
+  zones->second.enter_m = static_cast<float>(std::max(0.0, second.length_m() - rest_m));
 }
 
 bool GivesWay(Control control, const Movement& mine, const Movement& theirs) {
@@ -84,6 +90,8 @@ bool GivesWay(Control control, const Movement& mine, const Movement& theirs) {
     case Control::kPriorityToRight:
       if (left_before_oncoming) return true;
       return relative < -kPi / 4 && relative > -kPi * 3 / 4;
+    // Beside each other into it: who comes first.
+    case Control::kRoundabout: return theirs.ring && !mine.ring;
   }
   return false;
 }

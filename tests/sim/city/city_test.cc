@@ -80,6 +80,7 @@ TEST_P(CityOfSeed, ConnectionsJoinTheirLanesWithoutACorner) {
 TEST_P(CityOfSeed, LanesKeepRightOfTheCentreLine) {
   for (LaneIndex i = 0; i < city_.lanes().size(); ++i) {
     const Lane& lane = city_.lane(i);
+    if (lane.ring) continue;
     const Vec2 from = city_.junction(lane.from_junction).position;
     const Vec2 to = city_.junction(lane.to_junction).position;
     const Vec2 along = (1 / Norm(to - from)) * (to - from);
@@ -190,6 +191,12 @@ TEST(CityConfig, RefusesWhatIsOutOfRangeByName) {
   config = {};
   config.missing_share = std::nan("");
   EXPECT_NE(config.Validate().message().find("missing_share"), std::string_view::npos);
+  config = {};
+  config.roundabout_share = 1.01;
+  EXPECT_NE(config.Validate().message().find("roundabout_share"), std::string_view::npos);
+  config = {};
+  config.progression_mps = 9;
+  EXPECT_NE(config.Validate().message().find("progression_mps"), std::string_view::npos);
 }
 
 // A right turn between perpendicular lines whose corner is 6 m from both ends is
