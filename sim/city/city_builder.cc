@@ -69,10 +69,11 @@ void CityBuilder::DrawControl(Node& node, Vec2 position) {
   const auto arterials = std::ranges::count_if(node.approaches, &Approach::arterial);
   if (arterials > 2 || (arterials > 0 && random_.Chance(config_.signal_share))) {
     node.control = Control::kSignal;
+    node.phase = random_.Unit();
     return;
   }
   node.control = arterials > 0 ? Control::kPriority : Control::kPriorityToRight;
-  if (!random_.Chance(config_.roundabout_share)) return;
+  if (!ring_random_.Chance(config_.roundabout_share)) return;
   std::vector<RoundaboutLeg> legs;
   for (const Approach& approach : node.approaches) legs.push_back({approach.outward, LanesOf(approach.arterial)});
   node.ring = RoundaboutRing::Fit(position, legs);
@@ -282,7 +283,7 @@ void CityBuilder::Connect(LaneIndex from, LaneIndex to, Turn turn) {
 void CityBuilder::SetSignals(Junction& junction, const Node& node) {
   std::vector<SignalPlan::Approach> approaches;
   for (const Approach& approach : node.approaches) approaches.push_back({approach.outward, approach.setback_m, approach.arterial});
-  SignalPlan::Programme programme = signal_plan_.At(junction.position, approaches);
+  SignalPlan::Programme programme = signal_plan_.At(junction.position, approaches, node.phase);
   const auto first = static_cast<SignalIndex>(city_.signals_.size());
   for (Signal& signal : programme.signals) city_.signals_.push_back(std::move(signal));
   for (std::uint32_t i = 0; i < junction.connection_count; ++i) {

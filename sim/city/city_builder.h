@@ -16,12 +16,18 @@ class CityBuilder {
  public:
   // `plan` and `random` must outlive the builder.
   CityBuilder(const CityConfig& config, const StreetPlan& plan, Random& random)
-      : config_(config), plan_(plan), random_(random), signal_plan_(config, random) {}
+      : config_(config),
+        plan_(plan),
+        random_(random),
+        ring_random_(MixHash(Random(random).Next(), kRingSalt)),
+        signal_plan_(config, ring_random_) {}
 
   // The city, unless some lane cannot be reached from another one.  Call once.
   std::optional<City> Build();
 
  private:
+  static constexpr std::uint64_t kRingSalt = 8;
+
   // A street as seen from one of its ends.
   struct Approach {
     std::uint32_t street = 0;
@@ -37,6 +43,7 @@ class CityBuilder {
     std::vector<Approach> approaches;
     Control control = Control::kBend;
     JunctionIndex junction = 0;         // The first one.
+    double phase = 0;                   // Of its signal, if that is not coordinated.
     std::optional<RoundaboutRing> ring;
     std::vector<LaneIndex> ring_lanes;  // By approach, the one that begins there.
   };
@@ -66,6 +73,7 @@ class CityBuilder {
   const CityConfig& config_;
   const StreetPlan& plan_;
   Random& random_;
+  Random ring_random_;                  // Of its own, so that all else is the same for any share.
   SignalPlan signal_plan_;
   City city_;
   std::vector<Node> nodes_;

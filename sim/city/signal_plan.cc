@@ -29,14 +29,15 @@ Signal GreenAt(double start_s, double green_s, double cycle_s, double offset_s) 
 
 }  // namespace
 
-SignalPlan::SignalPlan(const CityConfig& config, Random& random) : config_(config), random_(random) {
-  east_ = random_.Chance(0.5) ? 1 : -1;
-  north_ = random_.Chance(0.5) ? 1 : -1;
+SignalPlan::SignalPlan(const CityConfig& config, Random& random)
+    : coordinated_(config.coordinated), progression_mps_(config.progression_mps) {
+  east_ = random.Chance(0.5) ? 1 : -1;
+  north_ = random.Chance(0.5) ? 1 : -1;
 }
 
-SignalPlan::Programme SignalPlan::At(Vec2 position, std::span<const Approach> approaches) {
-  return std::ranges::all_of(approaches, &Approach::arterial) ? OfArterials(position, approaches)
-                                                              : OfSideStreet(position, approaches);
+SignalPlan::Programme SignalPlan::At(Vec2 position, std::span<const Approach> approaches, double phase) const {
+  return std::ranges::all_of(approaches, &Approach::arterial) ? OfArterials(position, approaches, phase)
+                                                              : OfSideStreet(position, approaches, phase);
 }
 
 bool SignalPlan::IsPreferred(const Approach& approach) const {
@@ -50,15 +51,15 @@ double SignalPlan::WaveS(Vec2 position, const Approach& approach) const {
   const Vec2 along = approach.outward;
   if (RunsEast(along)) {
     const double tilt = along.y / along.x;
-    return (east_ * line.x * std::sqrt(1 + tilt * tilt) + north_ * (line.y - tilt * line.x)) / config_.progression_mps;
+    return (east_ * line.x * std::sqrt(1 + tilt * tilt) + north_ * (line.y - tilt * line.x)) / progression_mps_;
   }
   const double tilt = along.x / along.y;
-  return (north_ * line.y * std::sqrt(1 + tilt * tilt) + east_ * (line.x - tilt * line.y)) / config_.progression_mps;
+  return (north_ * line.y * std::sqrt(1 + tilt * tilt) + east_ * (line.x - tilt * line.y)) / progression_mps_;
 }
 
 // Two blocks, one after the other, of which each begins with its wave; in each the approach of the
 // preferred sense comes first.
-SignalPlan::Programme SignalPlan::OfArterials(Vec2 position, std::span<const Approach> approaches) {
+SignalPlan::Programme SignalPlan::OfArterials(Vec2 position, std::span<const Approach> approaches, double phase) const {
   std::vector<std::uint8_t> blocks[2];  // Of the one that runs east, of the other one.
   for (const bool preferred : {true, false}) {
     for (std::uint8_t i = 0; i < approaches.size(); ++i) {
@@ -66,14 +67,12 @@ SignalPlan::Programme SignalPlan::OfArterials(Vec2 position, std::span<const App
     }
   }
   double first_s = kBlockS;
-  double offset_s = 0;
-  if (config_.coordinated) {
+  double offset_s = phase * kCycleS;
+  if (coordinated_) {
     const double east_s = WaveS(position, approaches[blocks[0].front()]);
     const double north_s = WaveS(position, approaches[blocks[1].front()]) + kBlockS;
     first_s = std::clamp(Within(north_s - east_s, kCycleS), kBlockMinS, kCycleS - kBlockMinS);
     offset_s = Within(-east_s, kCycleS);
-  } else {
-    offset_s = random_.Between(0, kCycleS);
   }
   Programme programme;
   programme.of.resize(approaches.size());
@@ -89,15 +88,13 @@ SignalPlan::Programme SignalPlan::OfArterials(Vec2 position, std::span<const App
   return programme;
 }
 
-SignalPlan::Programme SignalPlan::OfSideStreet(Vec2 position, std::span<const Approach> approaches) {
-  double offset_s = 0;
-  if (config_.coordinated) {
+SignalPlan::Programme SignalPlan::OfSideStreet(Vec2 position, std::span<const Approach> approaches, double phase) const {
+  double offset_s = phase * kSideCycleS;
+  if (coordinated_) {
     auto arterial = std::ranges::find_if(approaches, [&](const Approach& a) { return a.arterial && IsPreferred(a); });
     if (arterial == approaches.end()) arterial = std::ranges::find_if(approaches, &Approach::arterial);
     // Where two arterials cross, the one that runs north comes half a cycle later: all of this one.
     offset_s = Within(-WaveS(position, *arterial), kSideCycleS);
-  } else {
-    offset_s = random_.Between(0, kSideCycleS);
   }
   Programme programme;
   programme.signals.push_back(GreenAt(0, kThroughGreenS, kSideCycleS, offset_s));

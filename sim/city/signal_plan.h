@@ -32,21 +32,22 @@ class SignalPlan {
     std::vector<std::uint8_t> of;      // By approach, its place in `signals`.
   };
 
-  // `random` must outlive the plan.
+  // Draws the senses.
   SignalPlan(const CityConfig& config, Random& random);
 
   // With arterials alone each approach has green by itself, otherwise all of the arterial and all of
-  // the side street.  REQUIRES: an approach is an arterial's.
-  Programme At(Vec2 position, std::span<const Approach> approaches);
+  // the side street.  Uncoordinated, `phase` of the cycle is past at time 0, 0 to 1.
+  // REQUIRES: an approach is an arterial's.
+  Programme At(Vec2 position, std::span<const Approach> approaches, double phase) const;
 
  private:
   bool IsPreferred(const Approach& approach) const;
   double WaveS(Vec2 position, const Approach& approach) const;
-  Programme OfArterials(Vec2 position, std::span<const Approach> approaches);
-  Programme OfSideStreet(Vec2 position, std::span<const Approach> approaches);
+  Programme OfArterials(Vec2 position, std::span<const Approach> approaches, double phase) const;
+  Programme OfSideStreet(Vec2 position, std::span<const Approach> approaches, double phase) const;
 
-  const CityConfig& config_;
-  Random& random_;
+  bool coordinated_;
+  double progression_mps_;
   double east_ = 1;                    // The preferred senses; -1 is west, and south.
   double north_ = 1;
 };
