@@ -24,6 +24,9 @@ void ReadCity(TomlSection* section, const std::filesystem::path& folder, Scenari
   section->Read("block_m", &city.block_m);
   section->Read("missing_share", &city.missing_share);
   section->Read("signal_share", &city.signal_share);
+  section->Read("roundabout_share", &city.roundabout_share);
+  section->Read("coordinated", &city.coordinated);
+  section->Read("progression_mps", &city.progression_mps);
   section->End(scenario->network.empty() ? city.Validate() : Status());
 }
 
