@@ -54,7 +54,7 @@ Passage PassageOf(const City& city, ConnectionIndex number) {
 
 Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, std::uint64_t seed)
     : city_(city), lane_count_(city.lanes().size()) {
-  STARLING_CHECK(places > 0);
+  STARLING_CHECK(places > 0 && places <= kPlacesMax);
   Random random(seed);
   DrawPlaces(places, random);
   ExpectTimes();
@@ -83,6 +83,7 @@ Router::Router(const City& city, std::uint32_t places, std::uint32_t vehicles, s
 
 Router::Router(const City& city, std::vector<LaneIndex> places, std::uint64_t seed)
     : city_(city), lane_count_(city.lanes().size()), lanes_(std::move(places)), noise_(seed) {
+  STARLING_CHECK(lanes_.size() <= kPlacesMax);
   for (const LaneIndex lane : lanes_) {
     positions_.push_back(city.PoseAt(lane, city.track(lane).length_m / 2).position);
   }
@@ -141,7 +142,7 @@ void Router::Refresh(const std::vector<float>& waits_s) {
     }
   }
   FillTable(next_refreshed_);
-  next_refreshed_ = (next_refreshed_ + 1) % places();
+  next_refreshed_ = static_cast<PlaceIndex>((next_refreshed_ + 1u) % places());
 }
 
 std::vector<double> Router::Volumes(std::uint32_t vehicles) const {

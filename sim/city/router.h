@@ -9,7 +9,7 @@
 
 namespace starling::sim {
 
-using PlaceIndex = std::uint32_t;
+using PlaceIndex = std::uint16_t;
 
 // What a change of lanes costs on a way, s: the shorter the lane, the less likely is a gap in time.
 inline double LaneChangeS(double length_m) { return 3 + 150 / length_m; }
@@ -26,10 +26,11 @@ class Router {
   // Draws `places` side-street lanes, at least 80 m long if there are any, that trips end in.
   // `vehicles` is how many will be under way at any time, between places about
   // as far apart as the nearest of four.  `city` must outlive the router.
-  // REQUIRES: places > 0.
+  // REQUIRES: places is 1 to kPlacesMax.
   Router(const City& city, std::uint32_t places, std::uint32_t vehicles, std::uint64_t seed);
 
   // To these lanes, with the expected times alone; nothing is known before Find.
+  // REQUIRES: at most kPlacesMax places
   Router(const City& city, std::vector<LaneIndex> places, std::uint64_t seed);
 
   // Finds the ways to a place, once.
@@ -68,7 +69,7 @@ class Router {
   void SetClosed(std::vector<std::uint8_t> closed) { closed_ = std::move(closed); }
   // Finds the ways to a place anew.
   void Renew(PlaceIndex place) { FillTable(place); }
-
+  static constexpr std::size_t kPlacesMax = 0xffff;
   // At most that many ways on from a lane.
   static constexpr std::uint32_t kWaysMax = 64;
 

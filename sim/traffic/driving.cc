@@ -60,11 +60,8 @@ void Traffic::CountBraking(Vehicle* me, TrafficCounters* counters) {
 
 void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
   const Vehicle& me = vehicles_[vehicle];
-  const Driver& driver = drivers_[vehicle];
   moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle] = {
-      me.along_m, me.speed_mps, me.accel_mps2, me.track, me.through,
-      static_cast<std::uint16_t>(driver.route.goal), static_cast<std::uint16_t>(driver.route.goal_after),
-      driver.intent, me.changing};
+      me.along_m, me.speed_mps, me.accel_mps2, me.track, me.through, me.route, me.intent, me.changing};
 }
 
 double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally) {
@@ -91,14 +88,16 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   if (me.broken_down) wanted = std::min(wanted, -kBreakdownMps2);
   double accel = LimitedJerk(me, wanted);
   // A command is not a matter of comfort: it holds from this step on.
-  const double down_to = (me.ceiling_mps - speed) / kStepS;
-  if (speed > me.ceiling_mps) {
-    accel = std::min(accel, std::max<double>(-me.ceiling_decel_mps2, down_to));
-  } else {
-    accel = std::min(accel, down_to);
-  }
+  if (me.limited) accel = std::min(accel, ForCeiling(vehicle));
   accel = std::max(accel, -kDecelMax * weather_.friction);
   return speed <= 0 ? std::max(accel, 0.0) : accel;
+}
+
+double Traffic::ForCeiling(VehicleIndex vehicle) const {
+  const Driver& driver = drivers_[vehicle];
+  const double speed = vehicles_[vehicle].speed_mps;
+  const double down_to = (driver.ceiling_mps - speed) / kStepS;
+  return speed > driver.ceiling_mps ? std::max<double>(-driver.ceiling_decel_mps2, down_to) : down_to;
 }
 
 double Traffic::LimitedJerk(const Vehicle& me, double wanted) const {
@@ -185,7 +184,7 @@ double Traffic::ForLeader(VehicleIndex vehicle, VehicleIndex leader, double look
     }
   }
   // On from the end of the connection.
-  Goals route = drivers_[vehicle].route;
+  Goals route = me.route;
   track = city_.connection(through).to_lane;
   while (start_m - me.along_m < lookahead_m) {
     if (!queues_[track].vehicles.empty()) {

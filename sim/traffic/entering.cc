@@ -194,8 +194,8 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   driver = Driver();
   driver.random = Random(MixHash(config_.seed, 1000 + entrance_->entered));
   DrawFaults(vehicle, entrance_->entered);
-  driver.intent = Intent::kWithPassenger;
-  driver.route = {kOwnWay, 0};
+  me.intent = Intent::kWithPassenger;
+  me.route = {kOwnWay, 0};
   driver.since_step = step_;
   changes_[vehicle] = LaneChange();
   tailgated_[vehicle] = kNobody;
@@ -211,9 +211,9 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
 // The way of one who has left the planned one: to the same end.
 void Traffic::FindWayBack(VehicleIndex vehicle) {
   const LaneIndex last = entrance_->ways.LanesOf(entrance_->trips[vehicle].way.back()).front();
-  const auto place = static_cast<PlaceIndex>(router_.PlaceOf(last));
+  const PlaceIndex place = router_.PlaceOf(last);
   router_.Find(place);
-  drivers_[vehicle].route = {place, place};
+  vehicles_[vehicle].route = {place, place};
 }
 
 // Whether it leaves the city on `lane`, when it has come there by `route`.
@@ -221,7 +221,7 @@ bool Traffic::LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane)
   if (entrance_ == nullptr) return false;
   if (city_.lane(lane).connection_count == 0) return true;
   const Entrance::Trip& trip = entrance_->trips[vehicle];
-  return city_.lane(lane).street == trip.way.back() && (route.goal != kOwnWay || route.goal_after + 1 == trip.way.size());
+  return city_.lane(lane).street == trip.way.back() && (route.goal != kOwnWay || route.goal_after + 1u == trip.way.size());
 }
 
 void Traffic::Leave(VehicleIndex vehicle) {

@@ -192,14 +192,14 @@ void Traffic::TurnAway() {
   for (VehicleIndex vehicle = 0; vehicle < size(); ++vehicle) {
     Vehicle& me = vehicles_[vehicle];
     Driver& driver = drivers_[vehicle];
-    for (PlaceIndex* goal : {&driver.route.goal, &driver.route.goal_after}) {
+    for (PlaceIndex* goal : {&me.route.goal, &me.route.goal_after}) {
       if (!IsShut(*goal)) continue;
       const Vec2 here = city_.PoseAt(me.track, me.along_m).position;
-      const bool charges = goal == &driver.route.goal && driver.intent == Intent::kCharging;
+      const bool charges = goal == &me.route.goal && me.intent == Intent::kCharging;
       *goal = charges ? ChargingPlaceNear(here) : DrawGoal(&driver.random, here);
     }
     if (!city_.IsLane(me.track) || IsCommitted(me)) continue;
-    Goals route = driver.route;
+    Goals route = me.route;
     me.through = Follow(vehicle, &route, me.track);
   }
 }
@@ -215,15 +215,17 @@ PlaceIndex Traffic::DrawGoal(Random* random, Vec2 from) const {
 }
 
 // Its pick-up, or its passenger's destination.
-void Traffic::Attract(Driver* driver) const {
+void Traffic::Attract(VehicleIndex vehicle) {
+  Goals& route = vehicles_[vehicle].route;
+  Random& random = drivers_[vehicle].random;
   const double now_s = static_cast<double>(step_ + 1) * kStepS;
   for (std::size_t i = 0; i < config_.events.attractions.size(); ++i) {
     const Attraction& attraction = config_.events.attractions[i];
-    if (now_s < attraction.from_s || now_s >= attraction.until_s || !driver->random.Chance(attraction.share)) continue;
+    if (now_s < attraction.from_s || now_s >= attraction.until_s || !random.Chance(attraction.share)) continue;
     const std::vector<PlaceIndex>& places = events_->attracting[i];
-    const PlaceIndex place = places[driver->random.Below(static_cast<std::uint32_t>(places.size()))];
+    const PlaceIndex place = places[random.Below(static_cast<std::uint32_t>(places.size()))];
     if (IsShut(place)) continue;
-    (attraction.starts_there ? driver->route.goal : driver->route.goal_after) = place;
+    (attraction.starts_there ? route.goal : route.goal_after) = place;
   }
 }
 

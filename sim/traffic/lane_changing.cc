@@ -198,8 +198,8 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
 // What the car-following model says of `gap_m` behind `leader`, which may be nobody.
 double Traffic::ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const {
   const Vehicle& me = vehicles_[vehicle];
-  const double limit = std::min({LimitOn(me.track) * me.eagerness, KindOf(me).speed_max_mps,
-                                 double{me.ceiling_mps}});
+  double limit = std::min(LimitOn(me.track) * me.eagerness, KindOf(me).speed_max_mps);
+  if (me.limited) limit = std::min<double>(limit, drivers_[vehicle].ceiling_mps);
   const double free = KindOf(me).following.Free(me.speed_mps, std::max(limit, 0.1));
   if (leader == kNobody) return free;
   return free - KindOf(me).following.Interaction(me.speed_mps, gap_m, me.speed_mps - vehicles_[leader].speed_mps);

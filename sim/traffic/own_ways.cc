@@ -41,6 +41,7 @@ std::span<const LaneIndex> OwnWays::LanesOf(StreetIndex street) const {
 }
 
 bool OwnWays::IsDriven(RouteIndex route) const {
+  if (StreetsOf(route).size() > kStreetsMax) return false;
   const std::uint64_t first = effort_first_[demand_.routes[route].edge_first];
   const std::size_t lanes = LanesOf(StreetsOf(route).front()).size();
   return std::any_of(efforts_.begin() + static_cast<std::ptrdiff_t>(first),

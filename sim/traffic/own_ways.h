@@ -23,8 +23,10 @@ class OwnWays {
 
   std::span<const StreetIndex> StreetsOf(RouteIndex route) const { return demand_.edges(route); }
 
-  // Whether it leads from street to street over lanes that cars drive on.
+  // Whether it leads from street to street over lanes that cars drive on, and not over more than
+  // kStreetsMax.
   bool IsDriven(RouteIndex route) const;
+  static constexpr std::size_t kStreetsMax = 0xffff;
 
   // The lanes of a street, the outermost first; none if no car drives there.
   std::span<const LaneIndex> LanesOf(StreetIndex street) const;

@@ -91,19 +91,19 @@ void Traffic::Place() {
       room_m = me.along_m - kSpacingM + 2;
       const Vec2 here = city_.PoseAt(lane, me.along_m).position;
       // Under way already: what is left of a trip is shorter than a trip.
-      driver.route.goal = DrawGoal(&random, here);
+      me.route.goal = DrawGoal(&random, here);
       for (std::uint32_t draws = random.Below(6); draws > 0; --draws) {
         const PlaceIndex other = DrawGoal(&random, here);
         if (NormSquared(router_.PositionOf(other) - here) <
-            NormSquared(router_.PositionOf(driver.route.goal) - here)) {
-          driver.route.goal = other;
+            NormSquared(router_.PositionOf(me.route.goal) - here)) {
+          me.route.goal = other;
         }
       }
-      driver.route.goal_after = DrawGoal(&random, router_.PositionOf(driver.route.goal));
-      driver.intent = static_cast<Intent>(random.Below(3));
+      me.route.goal_after = DrawGoal(&random, router_.PositionOf(me.route.goal));
+      me.intent = static_cast<Intent>(random.Below(3));
       driver.since_step = step_;
       Insert(vehicle, lane);
-      Goals route = driver.route;
+      Goals route = me.route;
       me.through = Follow(vehicle, &route, lane);
       for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step);
     }

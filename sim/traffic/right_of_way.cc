@@ -169,7 +169,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
       }
       continue;
     }
-    Goals route = drivers_[vehicle].route;
+    Goals route = me.route;
     const ConnectionIndex way = Follow(vehicle, &route, lane);
     if (!goes_on || LeavesOn(vehicle, route, lane)) continue;
     const double decide_m = city_.connection(way).yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
@@ -212,7 +212,7 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
   double line_m = city_.track(me.track).length_m - me.along_m - me.half_length_m;
   if (city_.IsLane(me.track)) line_m += city_.track(city_.TrackOf(me.through)).length_m;
   ConnectionIndex through = me.through;
-  Goals route = drivers_[vehicle].route;
+  Goals route = me.route;
   double accel = kNoLimitMps2;
   while (line_m < see_m) {
     const LaneIndex lane = city_.connection(through).to_lane;
@@ -396,7 +396,7 @@ bool Traffic::ClearBefore(const Vehicle& me, ConnectionIndex mine, double to_lin
 
 // The connection that it will take at the end of `lane`, if it comes there soon.
 std::optional<ConnectionIndex> Traffic::WayOnFrom(VehicleIndex vehicle, LaneIndex lane) const {
-  Goals route = drivers_[vehicle].route;
+  Goals route = vehicles_[vehicle].route;
   ConnectionIndex through = vehicles_[vehicle].through;
   for (int i = 0; i <= kStreetsMax; ++i) {
     const LaneIndex next = city_.connection(through).to_lane;
@@ -417,7 +417,7 @@ double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) c
   if (rest_m > free_mps * free_mps / (2 * kBeginStopMps2)) return free_mps;
   if (city_.lane(exit).connection_count == 0) return free_mps;
   const auto vehicle = static_cast<VehicleIndex>(&me - vehicles_.data());
-  Goals route = drivers_[vehicle].route;
+  Goals route = me.route;
   const ConnectionIndex next = Follow(vehicle, &route, exit);
   if (!city_.connection(next).yields && LightOf(next).light == Light::kGreen) return free_mps;
   return std::min(free_mps, std::max(kCrawlMps, std::sqrt(2 * kBeginStopMps2 * std::max(rest_m, 0.0))));

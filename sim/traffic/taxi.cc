@@ -54,7 +54,7 @@ void Traffic::FinishTaxiTrip(VehicleIndex vehicle) {
     record.route_m = taxi.route_m + me.along_m;
     record.free_s = taxi.free_s + free_s;
     record.waited_s = (driver.stood_steps - taxi.stood_steps) * kStepS;
-    record.intent = driver.intent == Intent::kRerouting ? Intent::kWithPassenger : driver.intent;
+    record.intent = me.intent == Intent::kRerouting ? Intent::kWithPassenger : me.intent;
     finished_.push_back(std::move(record));
   } else if (taxi.begun_s) {
     ++pending_.trips_dropped;
@@ -63,15 +63,15 @@ void Traffic::FinishTaxiTrip(VehicleIndex vehicle) {
   taxi.route_m = -me.along_m;
   taxi.free_s = -free_s;
   taxi.stood_steps = driver.stood_steps;
-  if (driver.intent == Intent::kCharging) taxi.range_m = 1000 * config_.range_km;
+  if (me.intent == Intent::kCharging) taxi.range_m = 1000 * config_.range_km;
 }
 
 // Before its next passenger.
 void Traffic::ConsiderCharging(VehicleIndex vehicle) {
   if (taxis_[vehicle].range_m > kLowShare * 1000 * config_.range_km) return;
-  const Vehicle& me = vehicles_[vehicle];
-  drivers_[vehicle].intent = Intent::kCharging;
-  drivers_[vehicle].route.goal = ChargingPlaceNear(city_.PoseAt(me.track, me.along_m).position);
+  Vehicle& me = vehicles_[vehicle];
+  me.intent = Intent::kCharging;
+  me.route.goal = ChargingPlaceNear(city_.PoseAt(me.track, me.along_m).position);
 }
 
 PlaceIndex Traffic::ChargingPlaceNear(Vec2 from) const {

@@ -269,7 +269,7 @@ ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex la
 
 // The lane beside it that it had better be in.
 LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
-  const Goals& route = drivers_[vehicle].route;
+  const Goals& route = vehicles_[vehicle].route;
   if (vehicles_[vehicle].leaving) return kNoLane;
   if (route.goal != kOwnWay) return router_.Better(route.goal, lane);
   return entrance_->ways.Better(entrance_->trips[vehicle].departing.route, route.goal_after, lane);
@@ -277,7 +277,7 @@ LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
 
 // Whether it goes on from `lane`, at whose end it is, by another way than it wants.
 bool Traffic::MissesTurn(VehicleIndex vehicle, LaneIndex lane) const {
-  const Goals& route = drivers_[vehicle].route;
+  const Goals& route = vehicles_[vehicle].route;
   if (route.goal != kOwnWay) return router_.Better(route.goal, lane) != kNoLane;
   const std::span<const StreetIndex> way = entrance_->trips[vehicle].way;
   const std::size_t next = std::size_t{route.goal_after} + 1;
@@ -287,18 +287,18 @@ bool Traffic::MissesTurn(VehicleIndex vehicle, LaneIndex lane) const {
 void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   Vehicle& me = vehicles_[vehicle];
   Driver& driver = drivers_[vehicle];
-  const bool arrived = entrance_ == nullptr && lane == router_.LaneOf(driver.route.goal);
-  me.through = Follow(vehicle, &driver.route, lane);
+  const bool arrived = entrance_ == nullptr && lane == router_.LaneOf(me.route.goal);
+  me.through = Follow(vehicle, &me.route, lane);
   me.over_line = false;
   me.wants_left = me.wants_right = false;
   if (entrance_ != nullptr) {
-    const bool off_way = driver.route.goal == kOwnWay &&
-                         entrance_->trips[vehicle].way[driver.route.goal_after] != city_.lane(lane).street;
+    const bool off_way = me.route.goal == kOwnWay &&
+                         entrance_->trips[vehicle].way[me.route.goal_after] != city_.lane(lane).street;
     if (off_way) {
       FindWayBack(vehicle);
-      me.through = Follow(vehicle, &driver.route, lane);
+      me.through = Follow(vehicle, &me.route, lane);
     }
-    me.leaving = LeavesOn(vehicle, driver.route, lane);
+    me.leaving = LeavesOn(vehicle, me.route, lane);
     if (me.leaving && driver.ahead.turn_number != 0) GiveUpAhead(vehicle);
     if (city_.lane(lane).connection_count == 0) return;
   }
@@ -306,21 +306,21 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   if (arrived) {
     ++pending_.trips;
     FinishTaxiTrip(vehicle);
-    driver.route.goal_after = DrawGoal(&driver.random, router_.PositionOf(driver.route.goal));
-    if (driver.intent == Intent::kToPickup) {
-      driver.intent = Intent::kWithPassenger;
+    me.route.goal_after = DrawGoal(&driver.random, router_.PositionOf(me.route.goal));
+    if (me.intent == Intent::kToPickup) {
+      me.intent = Intent::kWithPassenger;
     } else {
-      driver.intent = driver.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
+      me.intent = driver.random.Chance(0.3) ? Intent::kIdle : Intent::kToPickup;
       if (config_.charging_places > 0) ConsiderCharging(vehicle);
     }
-    if (events_ != nullptr && driver.intent == Intent::kToPickup) Attract(&driver);
-  } else if (entrance_ == nullptr && driver.intent != Intent::kCharging &&
+    if (events_ != nullptr && me.intent == Intent::kToPickup) Attract(vehicle);
+  } else if (entrance_ == nullptr && me.intent != Intent::kCharging &&
              driver.random.Chance(config_.reroute_chance)) {
     // The way through the next junction is planned already; the goal is from there on.
-    driver.route.goal = DrawGoal(&driver.random, here);
-    if (driver.intent == Intent::kWithPassenger) driver.intent = Intent::kRerouting;
-  } else if (driver.intent == Intent::kRerouting) {
-    driver.intent = Intent::kWithPassenger;
+    me.route.goal = DrawGoal(&driver.random, here);
+    if (me.intent == Intent::kWithPassenger) me.intent = Intent::kRerouting;
+  } else if (me.intent == Intent::kRerouting) {
+    me.intent = Intent::kWithPassenger;
   }
   if (driver.ahead.turn_number != 0 && city_.connection(driver.ahead.way).from_lane == lane) {
     me.through = driver.ahead.way;  // Others rely on it.
@@ -341,9 +341,10 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
 
 PlaceIndex Traffic::DrawAnyGoal(Random* random, Vec2 from) const {
   // The nearest of a few: most trips are short ones.
-  PlaceIndex best = random->Below(router_.places());
+  const auto any = [&] { return static_cast<PlaceIndex>(random->Below(router_.places())); };
+  PlaceIndex best = any();
   for (int i = 0; i < 3; ++i) {
-    const PlaceIndex other = random->Below(router_.places());
+    const PlaceIndex other = any();
     const auto far = [&](PlaceIndex place) {
       return NormSquared(router_.PositionOf(place) - from);
     };
@@ -355,14 +356,15 @@ PlaceIndex Traffic::DrawAnyGoal(Random* random, Vec2 from) const {
 void Traffic::SetLimit(VehicleIndex vehicle, std::optional<double> ceiling_mps,
                        double decel_mps2) {
   Vehicle& me = vehicles_[vehicle];
-  me.ceiling_mps = ceiling_mps.has_value() ? static_cast<float>(std::max(*ceiling_mps, 0.0)) : 1e9f;
-  me.ceiling_decel_mps2 = static_cast<float>(std::clamp(decel_mps2, 0.1, kDecelMax));
+  me.limited = ceiling_mps.has_value();
+  if (!me.limited) return;
+  drivers_[vehicle].ceiling_mps = static_cast<float>(std::max(*ceiling_mps, 0.0));
+  drivers_[vehicle].ceiling_decel_mps2 = static_cast<float>(std::clamp(decel_mps2, 0.1, kDecelMax));
 }
 
 // Where it is `dt_s` later, on whatever track that is.
 Traffic::Moment Traffic::Later(VehicleIndex vehicle, const Moment& moment, double dt_s) const {
   Moment later = moment;
-  Goals route{moment.goal, moment.goal_after};
   const Travel travel = TravelAfter(moment.speed_mps, moment.accel_mps2, dt_s);
   if (moment.changing && changes_[vehicle].to == moment.track) {
     later.along_m = changes_[vehicle].After(moment.along_m, travel.distance_m);
@@ -380,11 +382,9 @@ Traffic::Moment Traffic::Later(VehicleIndex vehicle, const Moment& moment, doubl
       later.track = city_.TrackOf(later.through);
     } else {
       later.track = city_.connection(later.through).to_lane;
-      later.through = Follow(vehicle, &route, later.track);
+      later.through = Follow(vehicle, &later.route, later.track);
     }
   }
-  later.goal = static_cast<std::uint16_t>(route.goal);
-  later.goal_after = static_cast<std::uint16_t>(route.goal_after);
   return later;
 }
 
@@ -422,7 +422,7 @@ VehicleTruth Traffic::Truth(VehicleIndex vehicle, SimTime at) const {
   };
   TrackIndex track = moment.track;
   ConnectionIndex through = moment.through;
-  Goals route{moment.goal, moment.goal_after};
+  Goals route = moment.route;
   double from_m = moment.along_m;
   bool goes_on = true;
   if (moment.changing && changes_[vehicle].to == track && from_m < changes_[vehicle].end_m()) {

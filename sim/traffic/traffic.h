@@ -205,8 +205,7 @@ class Traffic {
     float accel_mps2 = 0;
     TrackIndex track = 0;
     ConnectionIndex through = 0;
-    std::uint16_t goal = 0;
-    std::uint16_t goal_after = 0;
+    Goals route;
     Intent intent = Intent::kIdle;
     bool changing = false;                  // Lanes, by its LaneChange.
   };
@@ -307,7 +306,7 @@ class Traffic {
   bool IsShut(PlaceIndex place) const;
   void TurnAway();
   PlaceIndex DrawGoal(Random* random, Vec2 from) const;
-  void Attract(Driver* driver) const;
+  void Attract(VehicleIndex vehicle);
 
   // mistakes.cc
   void Note(VehicleIndex vehicle, MistakeKind kind, Tally* tally) const;
@@ -316,6 +315,7 @@ class Traffic {
   // driving.cc
   void Decide(std::uint32_t begin, std::uint32_t end, Tally* tally);
   double AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally);
+  double ForCeiling(VehicleIndex vehicle) const;
   double LimitedJerk(const Vehicle& me, double wanted) const;
   double ForLeader(VehicleIndex vehicle, VehicleIndex leader, double lookahead_m,
                    double desired_accel, Tally* tally);

@@ -37,6 +37,14 @@ struct VehicleKind {
 // What a vehicle is doing; the names of the telemetry's intents.
 enum class Intent : std::uint8_t { kIdle, kToPickup, kWithPassenger, kRerouting, kCharging };
 
+// Where it goes, and where from there.  With a way of its own `goal` is kOwnWay and `goal_after`
+// the place in it.
+struct Goals {
+  PlaceIndex goal = 0;
+  PlaceIndex goal_after = 0;
+};
+inline constexpr PlaceIndex kOwnWay = 0xffff;
+
 // What every step of every vehicle reads and writes: one cache line.
 struct alignas(64) Vehicle {
   // Motion: the box's centre is `along_m` down its track, and keeps `accel` for a step.
@@ -46,6 +54,7 @@ struct alignas(64) Vehicle {
   TrackIndex track = 0;
   // The connection that it is on or will take at the end of its lane.
   ConnectionIndex through = 0;
+  Goals route;
 
   // The junction movement that it has committed itself to, until its tail has left it.
   ConnectionIndex committed = 0;
@@ -56,6 +65,7 @@ struct alignas(64) Vehicle {
   float eagerness = 1;                       // Desired speed over the limit.
   float late_brake_mps2 = 0;                 // Brakes only when this much is needed; 0 is in time.
   std::uint16_t waited_steps = 0;            // Since when it stands.
+  Intent intent = Intent::kIdle;
   bool wants_left : 1 = false;               // Its way goes on from there.
   bool wants_right : 1 = false;
   bool courteous : 1 = false;                // Lets somebody in: Driver::lets_in.
@@ -67,10 +77,6 @@ struct alignas(64) Vehicle {
 
   // Not one of the bits: others read it.
   bool broken_down = false;
-
-  // Commands.
-  float ceiling_mps = 1e9f;
-  float ceiling_decel_mps2 = 0;
 
   // Others do not expect it until it has entered.  Not one of the bits: others read it while
   // its driver changes those.
@@ -89,6 +95,7 @@ struct alignas(64) Vehicle {
   // Between two lanes: its track is the one that it goes to; see LaneChange.
   bool changing = false;
   std::uint8_t kind = 0;
+  bool limited = false;                      // By a command: Driver::ceiling_mps.
   float half_length_m = static_cast<float>(kVehicleLengthM / 2);
 };
 static_assert(sizeof(Vehicle) == 64);
@@ -132,14 +139,6 @@ struct LaneChange {
   bool in_both = false;
 };
 
-// Where it goes, and where from there.  With a way of its own `goal` is kOwnWay and `goal_after`
-// the place in it.
-struct Goals {
-  PlaceIndex goal = 0;
-  PlaceIndex goal_after = 0;
-};
-inline constexpr PlaceIndex kOwnWay = 0xffff;
-
 // To one movement through a junction, until the tail has left it.
 struct Commitment {
   ConnectionIndex way = 0;
@@ -147,12 +146,10 @@ struct Commitment {
   float offset_m = 0;                        // Distance along `way` minus that along its own track.
 };
 
-// What changes when it comes to another street, or into contact.
+// What is needed now and then, when it comes to another street, say, or into contact.
 struct Driver {
   // To the junction after the one that it is committed to, if it could not stop between them.
   Commitment ahead;
-  Goals route;
-  Intent intent = Intent::kIdle;
   bool inattentive : 1 = false;
   bool late_braker : 1 = false;
   bool red_runner : 1 = false;
@@ -162,6 +159,8 @@ struct Driver {
   std::uint32_t stood_steps = 0;             // In all.
   VehicleIndex lets_in = kNobody;
   std::int64_t lets_in_until = INT64_MIN;    // Step.
+  float ceiling_mps = 0;                     // By command, as long as it is `limited`.
+  float ceiling_decel_mps2 = 0;
 
   // Whom it touches, and until when it stands because of that.  A contact is one from
   // the first overlap until they are apart, however many are in a heap.
