@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <queue>
 
 #include "common/check.h"
 #include "common/geo/trigonometry.h"
@@ -18,6 +17,7 @@ constexpr double kCrossDelayS = 25;          // and across it.
 constexpr double kSpread = 0.2;
 constexpr double kClosedS = 1e5;             // For going in all the same.
 constexpr int kRounds = 3;
+constexpr std::size_t kSecondsMax = 4096;    // Told apart when ways are looked for.
 
 // Vehicles per second that a lane can send through.
 constexpr double kSaturation = 0.45;         // On green.
@@ -98,6 +98,7 @@ void Router::ExpectTimes() {
   }
   observed_s_.resize(lane_count_, 0);
   tables_.resize(places());
+  open_.resize(kSecondsMax);
 }
 
 PlaceIndex Router::PlaceOf(LaneIndex lane) const {
@@ -122,12 +123,6 @@ void Router::DrawPlaces(std::uint32_t places, Random& random) {
     lanes_.push_back(lane);
     positions_.push_back(city_.PoseAt(lane, city_.track(lane).length_m / 2).position);
   }
-}
-
-// Of the ways on from the lane: what all of its vehicles wait.
-double Router::LeastDelayS(LaneIndex lane) const {
-  const auto first = delay_s_.begin() + city_.lane(lane).connection_first;
-  return *std::min_element(first, first + city_.lane(lane).connection_count);
 }
 
 void Router::Refresh(const std::vector<float>& waits_s) {
@@ -176,43 +171,48 @@ std::vector<double> Router::Volumes(std::uint32_t vehicles) const {
   return volume;
 }
 
+Router::LaneTime Router::TimeOn(LaneIndex number, std::uint64_t noise) const {
+  const Lane& lane = city_.lane(number);
+  const Track& track = city_.track(number);
+  LaneTime time{.own_s = track.length_m / track.speed_limit_mps};
+  if (observed_s_[number] > 0) {
+    time.own_s = std::max<double>(observed_s_[number], time.own_s);
+    const auto first = delay_s_.begin() + lane.connection_first;
+    if (lane.connection_count > 0) time.common_s = *std::min_element(first, first + lane.connection_count);
+  }
+  // The same for lanes beside each other.
+  const std::uint64_t street = (std::uint64_t{lane.from_junction} << 32) | lane.to_junction;
+  time.factor = 1 - kSpread + 2 * kSpread * static_cast<double>(MixHash(noise, street) >> 11) * 0x1p-53;
+  return time;
+}
+
 void Router::FillTable(PlaceIndex place) {
   std::vector<std::uint8_t>& table = tables_[place];
   table.resize(lane_count_);
-  const std::uint64_t seed = MixHash(noise_, place);
+  std::vector<LaneTime> times(lane_count_);
+  for (LaneIndex lane = 0; lane < lane_count_; ++lane) times[lane] = TimeOn(lane, MixHash(noise_, place));
   // Dijkstra from the place backwards: from the start of a lane on, with changes of lanes
-  // and without one on this lane.
+  // and without one on this lane.  Those that are reached within one second are looked at in any
+  // order, and again if they turn out to be nearer: cheaper than a heap.
   constexpr double kNeverS = std::numeric_limits<double>::infinity();
   std::vector<double> time_s(lane_count_, kNeverS);
   std::vector<double> straight_s(lane_count_, kNeverS);
-  std::vector<bool> done(lane_count_, false);
-  using Open = std::pair<double, LaneIndex>;
-  std::priority_queue<Open, std::vector<Open>, std::greater<>> open;
+  std::vector<double> looked_from_s(lane_count_, kNeverS);
   const auto reach = [&](LaneIndex lane, double time) {
     if (time >= time_s[lane]) return;
     time_s[lane] = time;
-    open.push({time, lane});
+    open_[time < kSecondsMax - 1 ? static_cast<std::size_t>(time) : kSecondsMax - 1].push_back(lane);
   };
   // For one who has still to come there.
   const auto entered_s = [&](LaneIndex lane) {
     return time_s[lane] + (closed_.empty() || closed_[lane] == 0 ? 0 : kClosedS);
   };
-  reach(lanes_[place], 0);
-  while (!open.empty()) {
-    const LaneIndex lane = open.top().second;
-    open.pop();
-    if (done[lane]) continue;
-    done[lane] = true;
+  const auto look_from = [&](LaneIndex lane) {
     const double before_s = entered_s(lane);
     for (const ConnectionIndex number : city_.arriving(lane)) {
       const LaneIndex from = city_.connection(number).from_lane;
-      // The same for lanes beside each other.
-      const std::uint64_t street = (std::uint64_t{city_.lane(from).from_junction} << 32) | city_.lane(from).to_junction;
-      const double noise = 1 - kSpread + 2 * kSpread * static_cast<double>(MixHash(seed, street) >> 11) * 0x1p-53;
-      const double free_s = city_.track(from).length_m / city_.track(from).speed_limit_mps;
-      const double lane_s = observed_s_[from] > 0 ? std::max<double>(observed_s_[from], free_s) + delay_s_[number] - LeastDelayS(from)
-                                                  : free_s + delay_s_[number];
-      const double time = before_s + drive_s_[number] + noise * lane_s;
+      const LaneTime& on = times[from];
+      const double time = before_s + drive_s_[number] + on.factor * (on.own_s + delay_s_[number] - on.common_s);
       if (time >= straight_s[from]) continue;
       straight_s[from] = time;
       table[from] =
@@ -222,6 +222,16 @@ void Router::FillTable(PlaceIndex place) {
     for (const LaneIndex beside : {city_.lane(lane).left, city_.lane(lane).right}) {
       if (beside != kNoLane) reach(beside, before_s + LaneChangeS(city_.track(beside).length_m));
     }
+  };
+  reach(lanes_[place], 0);
+  for (std::vector<LaneIndex>& second : open_) {
+    for (std::size_t i = 0; i < second.size(); ++i) {
+      const LaneIndex lane = second[i];
+      if (looked_from_s[lane] == time_s[lane]) continue;
+      looked_from_s[lane] = time_s[lane];
+      look_from(lane);
+    }
+    second.clear();
   }
   for (LaneIndex lane = 0; lane < lane_count_; ++lane) {
     if (lane == lanes_[place] || !(time_s[lane] < straight_s[lane])) continue;

@@ -82,7 +82,14 @@ class Router {
   void ExpectTimes();
   void DrawPlaces(std::uint32_t places, Random& random);
   void FillTable(PlaceIndex place);
-  double LeastDelayS(LaneIndex lane) const;
+  // What a lane takes, seen from one place: `factor` times, with what is to be expected before a
+  // connection, (own_s + delay_s_ - common_s).
+  struct LaneTime {
+    double own_s = 0;
+    double common_s = 0;             // Of the delays: what all of its vehicles wait.
+    double factor = 1;
+  };
+  LaneTime TimeOn(LaneIndex lane, std::uint64_t noise) const;
   // Vehicles per second on each connection if everyone follows the tables.
   std::vector<double> Volumes(std::uint32_t vehicles) const;
 
@@ -96,6 +103,7 @@ class Router {
   std::vector<std::uint8_t> closed_; // By lane; empty if none is.
   std::uint64_t noise_ = 0;
   PlaceIndex next_refreshed_ = 0;
+  std::vector<std::vector<LaneIndex>> open_;  // For FillTable: by the second in which they are reached.
   // By place, once it was looked for, and lane: the number among the lane's connections, and kLeft
   // or kRight.
   std::vector<std::vector<std::uint8_t>> tables_;
