@@ -36,7 +36,6 @@ void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       }
       me.accel_mps2 = static_cast<float>(AccelOf(vehicle, leader, tally));
       if (me.accel_mps2 < -kHardMps2 || me.brakes_hard) CountBraking(&me, &tally->counters);
-      Remember(vehicle, step_ + 1);
       leader = vehicle;
     }
   }
@@ -58,10 +57,25 @@ void Traffic::CountBraking(Vehicle* me, TrafficCounters* counters) {
   }
 }
 
+// One vehicle after the other as they lie in memory: by tracks each of these moments would be
+// waited for.
+void Traffic::RememberAll(std::uint32_t begin, std::uint32_t end, Tally*) {
+  for (VehicleIndex vehicle = begin; vehicle < end; ++vehicle) {
+    if (OnRoad(vehicle)) Remember(vehicle, step_ + 1);
+  }
+}
+
 void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
   const Vehicle& me = vehicles_[vehicle];
-  moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle] = {
-      me.along_m, me.speed_mps, me.accel_mps2, me.track, me.through, me.route, me.intent, me.changing};
+  Moment& moment = moments_[static_cast<std::size_t>(step & (kMoments - 1)) * vehicles_.size() + vehicle];
+  moment.along_m = me.along_m;
+  moment.speed_mps = me.speed_mps;
+  moment.accel_mps2 = me.accel_mps2;
+  moment.track = me.track;
+  moment.through = me.through;
+  moment.route = me.route;
+  moment.intent = me.intent;
+  moment.changing = me.changing;
 }
 
 double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally) {

@@ -40,12 +40,13 @@ bool IsPastPart(const LaneChange& change, double along_m) {
 }  // namespace
 
 const std::array<Traffic::Phase, Traffic::kPhases> Traffic::kStepPhases{{
-    {&Traffic::Move, &Traffic::Exchange, false},
-    {&Traffic::FindContactsFollowing, nullptr, false},
-    {&Traffic::LetGo, &Traffic::TakeTouches, true},
-    {&Traffic::ConsiderLanes, &Traffic::ChangeLanes, false},
-    {&Traffic::Arbitrate, nullptr, true},
-    {&Traffic::Decide, &Traffic::EndStep, false},
+    {&Traffic::Move, &Traffic::Exchange, Phase::kTracks},
+    {&Traffic::FindContactsFollowing, nullptr, Phase::kTracks},
+    {&Traffic::LetGo, &Traffic::TakeTouches, Phase::kJunctions},
+    {&Traffic::ConsiderLanes, &Traffic::ChangeLanes, Phase::kTracks},
+    {&Traffic::Arbitrate, nullptr, Phase::kJunctions},
+    {&Traffic::Decide, nullptr, Phase::kTracks},
+    {&Traffic::RememberAll, &Traffic::EndStep, Phase::kVehicles},
 }};
 
 Traffic::Traffic(const City& city, const TrafficConfig& config)
@@ -112,7 +113,9 @@ void Traffic::RunPhase(const Phase& phase) {
 }
 
 void Traffic::RunPortion(const Phase& phase, std::uint32_t portion) {
-  const std::uint64_t items = phase.junctions ? crossings_.size() : queues_.size();
+  const std::uint64_t items = phase.over == Phase::kVehicles    ? vehicles_.size()
+                              : phase.over == Phase::kJunctions ? crossings_.size()
+                                                                : queues_.size();
   (this->*phase.portion)(static_cast<std::uint32_t>(items * portion / kPortions),
                          static_cast<std::uint32_t>(items * (portion + 1) / kPortions),
                          &tallies_[portion]);

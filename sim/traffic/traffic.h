@@ -66,7 +66,7 @@ struct TrafficCounters {
 // Traffic without a clock: the caller says how far.  In each step every driver sees all
 // vehicles at its beginning, decides on an acceleration, and keeps it to the end.
 //
-// A step is a row of phases over tracks or junctions, each cut into portions that
+// A step is a row of phases over tracks, junctions or vehicles, each cut into portions that
 // write nothing that another portion of the same phase reads or writes; what concerns
 // several (a vehicle that comes to another track, a contact) is kept for the phase's end and
 // done there in the portions' order.  So any number of threads gives the same bits, and a step
@@ -235,9 +235,9 @@ class Traffic {
   struct Phase {
     void (Traffic::*portion)(std::uint32_t begin, std::uint32_t end, Tally* tally);
     void (Traffic::*end)();                 // Once all portions are done; may be null.
-    bool junctions;                         // Over junctions instead of tracks.
+    enum Over { kTracks, kJunctions, kVehicles } over;
   };
-  static constexpr std::size_t kPhases = 6;
+  static constexpr std::size_t kPhases = 7;
   static const std::array<Phase, kPhases> kStepPhases;
   static constexpr std::uint32_t kPortions = 64;  // Of a phase.
 
@@ -325,6 +325,7 @@ class Traffic {
   double ForSpeedsAhead(const Vehicle& me) const;
   double ForCornersAhead(const Vehicle& me) const;
   static void CountBraking(Vehicle* me, TrafficCounters* counters);
+  void RememberAll(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void Remember(VehicleIndex vehicle, std::int64_t step);
 
   // lane_changing.cc
