@@ -154,9 +154,9 @@ void Traffic::RunClosures(double now_s) {
       router_.SetClosed(std::move(announced));
     }
   }
-  const PlaceIndex places = router_.places();
-  const PlaceIndex until = begins ? places : std::min(places, events_->next_renewed + places / kRenewSteps + 1);
-  while (events_->next_renewed < until) router_.Renew(events_->next_renewed++);
+  const std::uint32_t places = router_.places();
+  const std::uint32_t until = begins ? places : std::min(places, events_->next_renewed + places / kRenewSteps + 1);
+  while (events_->next_renewed < until) router_.Renew(static_cast<PlaceIndex>(events_->next_renewed++));
   if (begins) TurnAway();
 }
 

@@ -28,7 +28,7 @@ struct EventsUnderWay {
   std::vector<std::vector<LaneIndex>> closed;         // its lanes.
   std::vector<std::vector<PlaceIndex>> attracting;    // By attraction: its places.
   std::vector<std::uint8_t> announced;       // By lane, as the router knows it; empty if nothing is.
-  PlaceIndex next_renewed = 0;               // The ways to those before it know what was announced.
+  std::uint32_t next_renewed = 0;            // The ways to those before it know what was announced.
   std::vector<VehicleKind> dry_kinds;        // Once it rains.
 };
 

@@ -272,7 +272,7 @@ INSTANTIATE_TEST_SUITE_P(Ways, AttractionTest, testing::Bool());
 // Full braking from 10 m/s and more, on a wet and on a dry road.
 TEST_F(EventsTest, RainLengthensStoppingDistancesByTheInverseOfTheFriction) {
   const auto stopping_m = [&](double friction) {
-    TrafficConfig config = Lawful(40);
+    TrafficConfig config = Lawful(100);
     if (friction < 1) {
       config.events.rains.push_back({.friction_factor = friction, .headway_factor = 1, .speed_factor = 1});
     }
