@@ -44,7 +44,9 @@ VirtualFleetConfig FleetIn(const Scenario& scenario, const Extent& extent) {
   VirtualFleetConfig fleet = scenario.fleet;
   fleet.sky = DrawSky(scenario.sky, extent);
   fleet.sky.insert(fleet.sky.end(), scenario.sky_areas.begin(), scenario.sky_areas.end());
-  fleet.coverage = DrawCoverage(scenario.coverage, extent);
+  CoverageConfig coverage = scenario.coverage;
+  coverage.horizon = seconds(scenario.seconds);
+  fleet.coverage = DrawCoverage(coverage, extent);
   fleet.coverage.holes.insert(fleet.coverage.holes.end(), scenario.holes.begin(), scenario.holes.end());
   return fleet;
 }

@@ -30,7 +30,7 @@ struct Scenario {
   VirtualFleetConfig fleet;         // its sky and coverage are drawn when the city's extent is known
   SkyConfig sky;
   std::vector<SkyArea> sky_areas;   // besides those drawn
-  CoverageConfig coverage;
+  CoverageConfig coverage;          // its horizon is the end of the driving
   std::vector<Area> holes;          // without coverage, besides those drawn
 
   // Errors: kInvalidArgument names the section and the field that is out of its range.

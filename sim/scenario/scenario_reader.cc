@@ -159,9 +159,11 @@ Area ReadDisc(TomlSection* section) {
   section->Read("", &at);
   section->Read("radius_m", &radius_m);
   const Area area = Area::Disc(at, radius_m);
-  section->End(area.IsProper() && radius_m > 0
-                   ? Status()
-                   : Status(ErrorCode::kInvalidArgument, "radius_m must be more than 0 and at most 1000000"));
+  const auto refuse = [](const char* message) { return Status(ErrorCode::kInvalidArgument, message); };
+  section->End(area.IsProper() && radius_m > 0         ? Status()
+               : !Area::Disc({at.x, 0}, 0).IsProper() ? refuse("x_m must be within -2000000 and 2000000")
+               : !Area::Disc({0, at.y}, 0).IsProper() ? refuse("y_m must be within -2000000 and 2000000")
+                                                      : refuse("radius_m must be more than 0 and at most 1000000"));
   return area;
 }
 
@@ -249,7 +251,6 @@ Result<Scenario> ParseScenario(std::string_view text, const std::string& path) {
   root.Sections("hole", [&](TomlSection* section) { scenario.holes.push_back(ReadDisc(section)); });
   root.End(scenario.Validate());
   if (!file.status().ok()) return file.status();
-  scenario.coverage.horizon = seconds(scenario.seconds);
   return scenario;
 }
 

@@ -2,6 +2,7 @@
 
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -9,11 +10,58 @@
 namespace starling::sim {
 namespace {
 
+// A key of many parts is as many tables within each other, and what destroys them calls itself for each.
+constexpr int kDotsMax = 8;
+
 std::uint32_t LineOf(const toml::node& node) { return static_cast<std::uint32_t>(node.source().begin.line); }
+
+// Where the text goes on after the one in quotes that begins at `at`.
+std::size_t EndOfQuoted(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  const bool long_one = text.substr(at, 3) == std::string(3, quote);
+  at += long_one ? 3 : 1;
+  for (; at < text.size(); ++at) {
+    if (quote == '"' && text[at] == '\\') {
+      ++at;
+    } else if (!long_one && (text[at] == quote || text[at] == '\n')) {
+      return at + 1;
+    } else if (long_one && text.substr(at, 3) == std::string(3, quote)) {
+      return std::min(text.find_first_not_of(quote, at), text.size());
+    }
+  }
+  return text.size();
+}
+
+// The line of the first key with too many parts; 0: there is none.
+std::uint32_t LineOfLongKey(std::string_view text) {
+  int dots = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const char each = text[at];
+    if (each == '"' || each == '\'') {
+      at = EndOfQuoted(text, at);
+      continue;
+    }
+    if (each == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (each == '\n' || each == '=' || each == ',' || each == '{') dots = 0;
+    if (each == '.' && ++dots > kDotsMax) {
+      const std::string_view before = text.substr(0, at);
+      return static_cast<std::uint32_t>(1 + std::count(before.begin(), before.end(), '\n'));
+    }
+    ++at;
+  }
+  return 0;
+}
 
 }  // namespace
 
 TomlFile::TomlFile(std::string name, std::string_view text) : name_(std::move(name)), root_(new toml::table) {
+  if (const std::uint32_t line = LineOfLongKey(text); line > 0) {
+    Refuse(line, "a key of more than " + std::to_string(kDotsMax + 1) + " parts; those of a scenario have two");
+    return;
+  }
   try {
     *root_ = toml::parse(text, name_);
   } catch (const toml::parse_error& error) {
@@ -150,11 +198,14 @@ void TomlSection::End(const Status& validated) {
   if (validated.ok()) return;
   std::uint32_t line = LineOf(table_);
   std::size_t longest = 0;
+  // A field of a part is "up.loss" there, and up_loss here.
+  std::string message(validated.message());
+  std::replace(message.begin(), message.end(), '.', '_');
   for (const auto& [key, node] : table_) {
     // Durations are fields without their unit.
     std::string_view field = key.str();
-    if (validated.message().find(field) == std::string_view::npos && field.ends_with("_s")) field.remove_suffix(2);
-    if (field.size() <= longest || validated.message().find(field) == std::string_view::npos) continue;
+    if (message.find(field) == std::string::npos && field.ends_with("_s")) field.remove_suffix(2);
+    if (field.size() <= longest || message.find(field) == std::string::npos) continue;
     longest = field.size();
     line = LineOf(node);
   }
