@@ -170,7 +170,10 @@ Result<ExperimentResult> RunPairs(const Scenario& scenario, const PairedRunsConf
       for (std::size_t k = 0; k < kFigures.size(); ++k) {
         (obey ? result.figures[k].with : result.figures[k].without).push_back(kFigures[k].value(outcome));
       }
-      (obey ? result.speed.with : result.speed.without).push_back(outcome.speeds_mps);
+      // A single value is no series.
+      if (outcome.speeds_mps.size() > 1) {
+        (obey ? result.speed.with : result.speed.without).push_back(outcome.speeds_mps);
+      }
       AddPlaces(outcome, obey ? &result.places_with : &result.places_without);
     }
   }
