@@ -107,6 +107,7 @@ int RunVirtual(const VirtualOptions& options) {
   const Status recorded = record.value()->Finish();
   const std::string document = ScenarioDocument(scenario, options.seed, outcome);
   std::fputs(options.json ? document.c_str() : ScenarioTable(scenario, options.seed, outcome).c_str(), stdout);
+  std::fflush(stdout);  // What follows goes to standard error.
   if (!options.report.empty()) {
     if (const Status status = WriteFile(options.report, document); !status.ok()) {
       return Fail(kExitFailed, status.message());
