@@ -146,6 +146,28 @@ TEST_P(AnyCity, CarsThatTouchWithinAJunctionAreInEachOthersZones) {
   EXPECT_GT(touching, 1000);
 }
 
+// Who is in his zone while the other one is not is also the one in front.  Where that did not hold,
+// drivers who had not waited for each other stood side by side for ever: the one in his zone behind
+// the one nearer to the lane, and that one for him who was in his zone.
+TEST_P(AnyCity, ZonesOfTwoThatJoinALaneBeginAtTheSameDistanceFromIt) {
+  int joins = 0;
+  for (const Junction& junction : city_.junctions()) {
+    for (std::uint32_t a = 0; a < junction.connection_count; ++a) {
+      for (std::uint32_t b = a + 1; b < junction.connection_count; ++b) {
+        const ConnectionIndex first = junction.connection_first + a;
+        const ConnectionIndex second = junction.connection_first + b;
+        if (city_.connection(first).to_lane != city_.connection(second).to_lane) continue;
+        const ConflictZone* mine = city_.Zone(first, second);
+        if (mine == nullptr) continue;
+        ++joins;
+        EXPECT_NEAR(city_.track(city_.TrackOf(first)).length_m - mine->enter_m,
+                    city_.track(city_.TrackOf(second)).length_m - city_.Zone(second, first)->enter_m, 1e-4);
+      }
+    }
+  }
+  EXPECT_GT(joins, 50);
+}
+
 // The ring: anticlockwise, closed, entered by giving way and left without.
 TEST_P(AnyCity, RingsLeadRoundAndWhoIsOnThemGoesFirst) {
   std::size_t rings = 0;
