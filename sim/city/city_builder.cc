@@ -86,8 +86,8 @@ void CityBuilder::SetBack(Node& node) const {
     for (const Approach& other : node.approaches) {
       const double sine = std::abs(Cross(mine.outward, other.outward));
       if (sine < 0.5) continue;
-      reach = std::max(reach, kLaneWidthM * (LanesOf(other.arterial) +
-                                             LanesOf(mine.arterial) * std::abs(Dot(mine.outward, other.outward))) / sine);
+      const double across = LanesOf(mine.arterial) * std::abs(Dot(mine.outward, other.outward));
+      reach = std::max(reach, kLaneWidthM * (LanesOf(other.arterial) + across) / sine);
     }
     mine.setback_m = node.ring.has_value() ? node.ring->setback_m : reach + kKerbM;
   }
@@ -206,7 +206,8 @@ void CityBuilder::ConnectLeg(const Node& node, std::uint8_t leg) {
   const LaneIndex from_here = node.ring_lanes[leg];
   BeginIncoming(to_here);
   const PathArc past = node.ring->PastLeg();
-  city_.connections_.push_back({to_here, from_here, city_.lanes_[to_here].to_junction, Turn::kStraight, kNoSignal, false});
+  const JunctionIndex junction = city_.lanes_[to_here].to_junction;
+  city_.connections_.push_back({to_here, from_here, junction, Turn::kStraight, kNoSignal, false});
   city_.AddTrack(node.ring->Leaves(approach.outward), {&past, 1}, kRingMps);
   for (const LaneIndex out : approach.outbound) Connect(to_here, out, Turn::kRight);
   EndIncoming(to_here);
@@ -282,7 +283,9 @@ void CityBuilder::Connect(LaneIndex from, LaneIndex to, Turn turn) {
 
 void CityBuilder::SetSignals(Junction& junction, const Node& node) {
   std::vector<SignalPlan::Approach> approaches;
-  for (const Approach& approach : node.approaches) approaches.push_back({approach.outward, approach.setback_m, approach.arterial});
+  for (const Approach& approach : node.approaches) {
+    approaches.push_back({approach.outward, approach.setback_m, approach.arterial});
+  }
   SignalPlan::Programme programme = signal_plan_.At(junction.position, approaches, node.phase);
   const auto first = static_cast<SignalIndex>(city_.signals_.size());
   for (Signal& signal : programme.signals) city_.signals_.push_back(std::move(signal));

@@ -88,7 +88,8 @@ SignalPlan::Programme SignalPlan::OfArterials(Vec2 position, std::span<const App
   return programme;
 }
 
-SignalPlan::Programme SignalPlan::OfSideStreet(Vec2 position, std::span<const Approach> approaches, double phase) const {
+SignalPlan::Programme SignalPlan::OfSideStreet(Vec2 position, std::span<const Approach> approaches,
+                                               double phase) const {
   double offset_s = phase * kSideCycleS;
   if (coordinated_) {
     auto arterial = std::ranges::find_if(approaches, [&](const Approach& a) { return a.arterial && IsPreferred(a); });

@@ -213,7 +213,8 @@ TEST_P(AnyCity, RingsLeadRoundAndWhoIsOnThemGoesFirst) {
 INSTANTIATE_TEST_SUITE_P(Sizes, AnyCity,
                          testing::Values(Drawn{1, 1000, 200, 0.15}, Drawn{2, 1000, 140, 1}, Drawn{3, 3200, 200, 0.15},
                                          Drawn{4, 3200, 140, 1}, Drawn{5, 3200, 400, 1}, Drawn{6, 7400, 200, 0},
-                                         Drawn{7, 7400, 200, 1}, Drawn{8, 20000, 200, 0.15}, Drawn{9, 20000, 400, 0.5}));
+                                         Drawn{7, 7400, 200, 1}, Drawn{8, 20000, 200, 0.15},
+                                         Drawn{9, 20000, 400, 0.5}));
 
 TEST(City, HasAsManyRoundaboutsAsItIsAskedFor) {
   const auto share = [](double asked) {

@@ -73,7 +73,9 @@ struct Load {
   std::uint64_t seed;
   std::uint32_t vehicles;
 };
-void PrintTo(const Load& load, std::ostream* out) { *out << "seed " << load.seed << ", " << load.vehicles << " vehicles"; }
+void PrintTo(const Load& load, std::ostream* out) {
+  *out << "seed " << load.seed << ", " << load.vehicles << " vehicles";
+}
 
 class Roundabouts : public testing::TestWithParam<Load> {};
 

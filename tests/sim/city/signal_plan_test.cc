@@ -66,7 +66,8 @@ class Progression : public testing::TestWithParam<std::uint64_t> {
       EXPECT_EQ(LightAt(signal, green_s + 0.01).light, Light::kGreen);
       EXPECT_EQ(LightAt(signal, green_s - 0.01).light, Light::kRed);
       const Vec2 heading = city.arcs(lane)[0].direction;
-      const std::size_t sense = std::abs(heading.x) > std::abs(heading.y) ? (heading.x > 0 ? 0 : 1) : (heading.y > 0 ? 2 : 3);
+      const bool along_x = std::abs(heading.x) > std::abs(heading.y);
+      const std::size_t sense = along_x ? (heading.x > 0 ? 0 : 1) : (heading.y > 0 ? 2 : 3);
       Place at{lane, 0};
       while (GoOn(city, &at)) {
         const SignalIndex next = SignalOf(city, at.lane);
