@@ -242,9 +242,9 @@ TEST(Scenario, WithoutANameIsRefused) {
 }
 
 TEST(Scenario, WhatIsNotTomlIsRefusedAtItsLine) {
-  for (const char* last : {"name =", "name = test", "= 3", "[city", "[[city]", "[city]]", "name = \"a", "x = 01",
-                           "a b = 1", "x = 1 y = 2", "x = {", "x = [1", "x = \"\\q\"", "x = '''", "\x01 = 1", "x = 1e",
-                           "[]", "[a..b]", "x = 99999999999999999999"}) {
+  for (const char* last : {"name =", "name = test", "= 3", "[city", "[[city]", "[city]]", "[=", "[[ ,", "name = \"a",
+                           "x = 01", "a b = 1", "x = 1 y = 2", "x = {", "x = [1", "x = \"\\q\"", "x = '''", "\x01 = 1",
+                           "x = 1e", "[]", "[a..b]", "x = 99999999999999999999"}) {
     EXPECT_THAT(Refusal("\n\n" + std::string(last)), StartsWith("3: ")) << last;
   }
 }
@@ -257,6 +257,33 @@ TEST(Scenario, WhatIsNotUtf8IsRefusedAtItsLine) {
   }
   EXPECT_THAT(Refusal(std::string_view("seconds = 7\nname = \"a\0b\"\n", 25)), StartsWith("2: "));
   EXPECT_EQ(Taken("name = \"Fu\xC3\x9F\"\n").name, "Fu\xC3\x9F");
+}
+
+TEST(Scenario, OnlyTextsAndCommentsHaveCharactersBeyondAscii) {
+  for (const std::string each : {"\u00A0", "\u00E4", "\u00DF", "\u0494", "\u0800", "\u2003", "\uFEFF", "\U0001F697"}) {
+    for (const std::string& text : {each + " = 1", "x" + each + " = 1", "x " + each + "= 1", "x = " + each,
+                                    "x = 1" + each, "[" + each + "]", "[city]" + each, "x = [" + each + "1]",
+                                    "x = {" + each + "}"}) {
+      EXPECT_THAT(Refusal("name = \"a\"\n" + text + "\n"), StartsWith("2: ")) << text;
+    }
+    EXPECT_EQ(Taken("name = \"" + each + "\" # " + each + "\n#" + each).name, each);
+    EXPECT_EQ(Taken("name = '''" + each + "\n" + each + "'''\n").name, each + "\n" + each);
+    EXPECT_EQ(Taken("name = \"\"\"a \\\n  b" + each + "\"\"\"\n").name, "a b" + each);
+  }
+  EXPECT_EQ(Taken("\uFEFFname = \"a\"\n").name, "a");
+  EXPECT_EQ(Taken("\uFEFF\"name\" = 'a'\n").name, "a");
+}
+
+TEST(Scenario, ControlCharactersAreRefusedAtTheirLine) {
+  for (int each = 0; each < 0x20; ++each) {
+    if (each == '\t' || each == '\n' || each == '\r') continue;
+    for (const char* before : {"", "[", "[[", "x", "x = ", "x = \"", "# ", "\"\".", "x = [", "x = {"}) {
+      const std::string three(3, static_cast<char>(each));
+      EXPECT_THAT(Refusal("name = \"a\"\n" + std::string(before) + three + "x]\n"), StartsWith("2: "))
+          << before << " and then " << each;
+    }
+  }
+  EXPECT_EQ(Taken("name\t=\t\"a\\u001B\tb\"\r\n").name, "a\x1B\tb");
 }
 
 std::string Times(std::size_t count, const std::string& text) {
