@@ -205,6 +205,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step_ + step);
   ++entrance_->entered;
   ++on_road_;
+  ever_used_ = std::max(ever_used_, vehicle + 1);
   return true;
 }
 

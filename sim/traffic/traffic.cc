@@ -57,7 +57,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
       random_(MixHash(config.seed, 2)) {
   Allocate();
   PrepareEvents();
-  on_road_ = config.vehicles;
+  on_road_ = ever_used_ = config.vehicles;
   step_ = -std::llround(config.warm_up_s / kStepS);
   Place();
   AdvanceTo(SimTime());
@@ -113,7 +113,7 @@ void Traffic::RunPhase(const Phase& phase) {
 }
 
 void Traffic::RunPortion(const Phase& phase, std::uint32_t portion) {
-  const std::uint64_t items = phase.over == Phase::kVehicles    ? vehicles_.size()
+  const std::uint64_t items = phase.over == Phase::kVehicles    ? ever_used_
                               : phase.over == Phase::kJunctions ? crossings_.size()
                                                                 : queues_.size();
   (this->*phase.portion)(static_cast<std::uint32_t>(items * portion / kPortions),

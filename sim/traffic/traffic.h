@@ -416,6 +416,7 @@ class Traffic {
   std::vector<std::uint8_t> closed_;      // By lane; empty if none is closed.
   Weather weather_;
   std::uint32_t on_road_ = 0;
+  VehicleIndex ever_used_ = 0;            // Vehicle numbers below this one.
   std::vector<Vehicle> vehicles_;
   std::vector<Driver> drivers_;
   std::vector<LaneChange> changes_;       // By vehicle: the last one.
