@@ -338,7 +338,14 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   if (in_virtual_time) {
     virtually.network = options.network;
     virtually.signals = options.signals;
-    if (app.count("--vehicles") > 0) virtually.vehicles = static_cast<std::uint32_t>(fleet.vehicles);
+    if (app.count("--vehicles") > 0) {
+      if (fleet.vehicles > 100'000) return Fail(kExitUsage, "--virtual drives at most 100000 --vehicles");
+      virtually.vehicles = static_cast<std::uint32_t>(fleet.vehicles);
+    }
+    for (const char* const other : {"--picture", "--journal", "--cut-at", "--cut-vehicles", "--reboot-at",
+                                    "--reboot-vehicles", "--kills", "--train-dictionary"}) {
+      if (app.count(other) > 0) return Fail(kExitUsage, std::string(other) + " does not go with --virtual");
+    }
     if (app.count("--seconds") > 0) virtually.seconds = fleet.seconds;
     virtually.seed = fleet.seed;
     virtually.obey = !no_obey;

@@ -90,7 +90,8 @@ VirtualFleet::VirtualFleet(const VirtualFleetConfig& config, const cloud::ShardC
       coverage_(config.coverage.extent.IsProper() ? std::make_unique<const CoverageMap>(config.coverage) : nullptr),
       world_{&config_, &sky_, coverage_.get(), &frame_, PerfectLink(config.link.delay_min())},
       window_(std::min(kWindowMax, config.link.delay_min())),
-      workers_(config.threads),
+      shared_(config.threads > 1 && ToSeconds(window_) * 10 * traffic->size() >= config.samples_shared),
+      workers_(shared_ ? config.threads : 1),
       vehicles_(traffic->size()),
       complies_(traffic->size()),
       boots_(traffic->size()),
@@ -166,13 +167,18 @@ bool VirtualFleet::Drain(nanoseconds limit) {
 void VirtualFleet::RunUntil(SimTime end) {
   while (now_ < end) {
     const SimTime until = std::min(now_ + window_, end);
-    workers_.Run(kPortions + 1, [&](std::uint32_t number) {
+    const auto work = [&](std::uint32_t number) {
       if (number == 0) {
         RunCloud(until);
       } else {
         RunPortion(portions_[number - 1].get(), until);
       }
-    });
+    };
+    if (shared_) {
+      workers_.Run(kPortions + 1, work);
+    } else {
+      for (std::uint32_t number = 0; number <= kPortions; ++number) work(number);
+    }
     now_ = until;
     HandOver();
   }
@@ -284,8 +290,7 @@ void VirtualFleet::HandOver() {
 void VirtualFleet::Obey() {
   for (const auto& portion : portions_) {
     std::ranges::sort(portion->obeying);
-    const auto repeated = std::ranges::unique(portion->obeying);
-    portion->obeying.erase(repeated.begin(), repeated.end());
+    portion->obeying.erase(std::unique(portion->obeying.begin(), portion->obeying.end()), portion->obeying.end());
     std::erase_if(portion->obeying, [&](std::uint32_t number) {
       const edge::DesiredState desired = vehicles_[number]->Desired(now_);
       if (complies_[number]) traffic_.SetLimit(number, desired.speed_ceiling_mps, desired.decel_mps2);

@@ -104,6 +104,7 @@ class VirtualFleet {
   const std::unique_ptr<const CoverageMap> coverage_;
   const VehicleWorld world_;
   const nanoseconds window_;
+  const bool shared_;                        // windows are worked on by several threads
   Workers workers_;
   std::vector<std::unique_ptr<Portion>> portions_;
   std::vector<std::unique_ptr<VirtualVehicle>> vehicles_;  // null: without an agent

@@ -19,6 +19,9 @@ struct VirtualFleetConfig {
   // Of boots and of who has an agent; sensors and links have seeds of their own.
   std::uint64_t seed = 1;
   std::uint32_t threads = 1;       // 1 to 64; the same result for any number
+  // Threads wait for each other twice in a window (VirtualFleet); with fewer samples in one, that takes
+  // longer than the samples do, and one thread does them all.  0: never.
+  double samples_shared = 50;
   bool obey = true;                // false: drivers ignore commands, for comparison
   double penetration = 1;          // share of vehicles with an agent, 0 to 1
   double compliance = 1;           // share of drivers with an agent who do as it says, 0 to 1

@@ -147,6 +147,7 @@ TEST(VirtualFleet, OneSeedIsTheSameRunOnAnyNumberOfThreads) {
     Town town;
     VirtualFleetConfig config = BadWeather(town.city);
     config.threads = 1 + i;
+    config.samples_shared = 0;
     VirtualRun run(config, &town);
     run.Drive(12);
     digests[i] = run.fleet().Digest();
