@@ -63,6 +63,9 @@ inline std::vector<ScenarioKey> ScenarioKeys() {
       {"city", "block_m", kNumber, "150", "401", [](S s) { return s.city.block_m; }, ""},
       {"city", "missing_share", kNumber, "0.2", "0.31", [](S s) { return s.city.missing_share; }, ""},
       {"city", "signal_share", kNumber, "0.5", "1.1", [](S s) { return s.city.signal_share; }, ""},
+      {"city", "roundabout_share", kNumber, "0.5", "1.1", [](S s) { return s.city.roundabout_share; }, ""},
+      {"city", "coordinated", kFlag, "false", "", [](S s) { return double(s.city.coordinated); }, ""},
+      {"city", "progression_mps", kNumber, "12", "9", [](S s) { return s.city.progression_mps; }, ""},
 
       {"traffic", "vehicles", kCount, "77", "100001", [](S s) { return double(s.traffic.vehicles); }, ""},
       {"traffic", "places", kCount, "77", "1", [](S s) { return double(s.traffic.places); }, ""},

@@ -1,4 +1,4 @@
-// A square kilometre with 150 vehicles, for 15 s.
+// A square kilometre with 150 vehicles, for 15 s; nobody looks where he should, so that there are commands.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -14,7 +14,8 @@ inline constexpr std::uint64_t kSmallSeed = 3;
 inline Scenario SmallScenario(const std::string& more = "", std::uint64_t seed = kSmallSeed) {
   const Result<Scenario> read = ParseScenario(
       "name = \"small\"\ndescription = \"of a test\"\nseconds = 15\n"
-      "[city]\nside_m = 1000\n[traffic]\nvehicles = 150\nwarm_up_s = 20\n" +
+      "[city]\nside_m = 1000\n[traffic]\nvehicles = 150\nwarm_up_s = 20\n"
+      "[drivers]\ninattentive_share = 1\nlook_away_chance = 1\nlate_brake_share = 1\nlate_brake_chance = 1\n" +
           more,
       "small");
   EXPECT_TRUE(read.ok()) << read.status().message();
