@@ -84,9 +84,13 @@ class Hour {
     std::filesystem::create_directories(config.directory);
     config.commit_interval_min = std::chrono::microseconds(0);
     for (TopicConfig& topic : config.topics) topic.memtable_bytes = std::min<std::size_t>(topic.memtable_bytes, 1 << 20);
-    bound_ = std::max<std::uint64_t>(Vehicles() * 900 * (kFixBytes * 5 / 2 + kBatchBytes / 10), 8 << 20);
-    config.topics[static_cast<std::size_t>(Topic::kTelemetry)].bytes_max = bound_;
-    config.topics[static_cast<std::size_t>(Topic::kHistory)].bytes_max = bound_;
+    const auto bound = [&](Topic topic, std::size_t bytes_a_second) {
+      const std::uint64_t quarter = std::max<std::uint64_t>(Vehicles() * 900 * bytes_a_second, 8 << 20);
+      config.topics[static_cast<std::size_t>(topic)].bytes_max = quarter;
+      bound_ += quarter;
+    };
+    bound(Topic::kTelemetry, kFixBytes * 5 / 2);
+    bound(Topic::kHistory, kBatchBytes / 10);
     StoreEncryption encryption;
     if (sealed) {
       const std::string keys = directory_ + "/keys";
