@@ -77,7 +77,7 @@ SignalPlan::Programme SignalPlan::OfArterials(Vec2 position, std::span<const App
   Programme programme;
   programme.of.resize(approaches.size());
   double start_s = 0;
-  for (const std::size_t block : {0, 1}) {
+  for (const std::size_t block : {std::size_t{0}, std::size_t{1}}) {
     const double share_s = (block == 0 ? first_s : kCycleS - first_s) / static_cast<double>(blocks[block].size());
     for (const std::uint8_t approach : blocks[block]) {
       programme.of[approach] = static_cast<std::uint8_t>(programme.signals.size());

@@ -324,7 +324,7 @@ std::optional<Meeting> FindMeeting(const PathView& a, const PathView& b, double 
   constexpr std::int32_t kChunk = DrivenPath::kChunk;
   const std::int32_t a_first = a.from / kChunk;
   const std::int32_t b_first = b.from / kChunk;
-  const std::int32_t b_end = std::min<std::int32_t>((b.to + kChunk - 1) / kChunk, b_first + kChunksMax);
+  const std::int32_t b_end = std::min<std::int32_t>((b.to + kChunk - 1) / kChunk, b_first + static_cast<std::int32_t>(kChunksMax));
   const std::int32_t a_end = (a.to + kChunk - 1) / kChunk;
   std::array<DrivenPath::Bounds, kChunksMax> bounds;
   for (std::int32_t chunk = b_first; chunk < b_end; ++chunk) {
