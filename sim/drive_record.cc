@@ -2,12 +2,10 @@
 
 #include <algorithm>
 
-#include "common/geo/trigonometry.h"
+#include "sim/scenario/scenario_record.h"
 
 namespace starling::sim {
 namespace {
-
-constexpr double kDegrees = 180 / kPi;
 
 // As an XML attribute's value.
 std::string Quoted(std::string_view text) {
@@ -76,12 +74,7 @@ Status DriveRecord::AddStep() {
       FcdVehicle& row = step_.vehicles.emplace_back();
       row.id = traffic_.IdOf(vehicle);
       row.type = traffic_.TypeOf(vehicle);
-      row.x = front.x - streets_.network_origin.x;
-      row.y = front.y - streets_.network_origin.y;
-      row.angle_deg = truth.heading_rad * kDegrees;
-      if (row.angle_deg < 0) row.angle_deg += 360;
-      row.speed_mps = truth.speed_mps;
-      row.accel_mps2 = truth.accel_mps2;
+      SetMotion(truth, front - streets_.network_origin, &row);
       if (const LaneIndex lane = traffic_.LaneOf(vehicle); lane != kNoLane) row.lane = lanes_[lane];
     }
     if (encounters_ != nullptr) {

@@ -15,6 +15,15 @@ constexpr const char* kType = "taxi";
 
 }  // namespace
 
+void SetMotion(const VehicleTruth& truth, Vec2 front, FcdVehicle* row) {
+  row->x = front.x;
+  row->y = front.y;
+  row->angle_deg = truth.heading_rad * kDegrees;
+  if (row->angle_deg < 0) row->angle_deg += 360;
+  row->speed_mps = truth.speed_mps;
+  row->accel_mps2 = truth.accel_mps2;
+}
+
 Result<std::unique_ptr<ScenarioRecord>> ScenarioRecord::Create(const ScenarioRecordConfig& config) {
   std::unique_ptr<ScenarioRecord> record(new ScenarioRecord(config));
   if (!config.fcd.empty()) {
@@ -59,12 +68,7 @@ void ScenarioRecord::AddStep(const Traffic& traffic) {
     FcdVehicle& row = step_.vehicles.emplace_back();
     row.id = NameOf(vehicle);
     row.type = kType;
-    row.x = front.x;
-    row.y = front.y;
-    row.angle_deg = truth.heading_rad * kDegrees;
-    if (row.angle_deg < 0) row.angle_deg += 360;
-    row.speed_mps = truth.speed_mps;
-    row.accel_mps2 = truth.accel_mps2;
+    SetMotion(truth, front, &row);
   }
   Keep(fcd_->Write(step_));
 }

@@ -14,6 +14,9 @@
 
 namespace starling::sim {
 
+// A vehicle's place and motion as a row of FCD has them; `front` is in the row's plane.
+void SetMotion(const VehicleTruth& truth, Vec2 front, FcdVehicle* row);
+
 struct ScenarioRecordConfig {
   std::string fcd;       // True trajectories ten times a second: SUMO's FCD, XML or CSV (.csv), .gz.  Empty, here and below: none.
   std::string ssm;       // Encounters, as SUMO's SSM device logs them; .gz.
