@@ -260,7 +260,7 @@ double Traffic::BehindLeader(VehicleIndex vehicle, VehicleIndex leader, double g
     }
   }
   const double kept_m = following.gap_min_m + (vehicles_[leader].broken_down ? kKeptFreeM : 0);
-  const double model = base - following.Interaction(speed, gap_m, closing, headway_s, kept_m);
+  const double model = following.Behind(base, following.Interaction(speed, gap_m, closing, headway_s, kept_m));
   // The model brakes hardest where it is late anyway; tyres and a margin bound it.
   return std::max(model, -std::max(3.0, 1.4 * needed));
 }

@@ -200,9 +200,10 @@ double Traffic::ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap
   const Vehicle& me = vehicles_[vehicle];
   double limit = std::min(LimitOn(me.track) * me.eagerness, KindOf(me).speed_max_mps);
   if (me.limited) limit = std::min<double>(limit, drivers_[vehicle].ceiling_mps);
-  const double free = KindOf(me).following.Free(me.speed_mps, std::max(limit, 0.1));
+  const CarFollowing& following = KindOf(me).following;
+  const double free = following.Free(me.speed_mps, std::max(limit, 0.1));
   if (leader == kNobody) return free;
-  return free - KindOf(me).following.Interaction(me.speed_mps, gap_m, me.speed_mps - vehicles_[leader].speed_mps);
+  return following.Behind(free, following.Interaction(me.speed_mps, gap_m, me.speed_mps - vehicles_[leader].speed_mps));
 }
 
 // How long a change is at that speed.

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -48,15 +49,9 @@ inline City RingRoad() {
   return std::move(MakeStreetCity(network.value())).value().city;
 }
 
-// The speed at which a platoon keeps `gap_m`.
+// The speed at which a platoon that wants to drive at `desired_mps` keeps `gap_m`.
 inline double EquilibriumSpeed(const CarFollowing& model, double gap_m, double desired_mps) {
-  double low = 0;
-  double high = desired_mps * (1 - 1e-9);
-  for (int i = 0; i < 60; ++i) {
-    const double middle = (low + high) / 2;
-    (model.EquilibriumGap(middle, desired_mps) < gap_m ? low : high) = middle;
-  }
-  return low;
+  return std::min(desired_mps, (gap_m - model.gap_min_m) / model.headway_s);
 }
 
 }  // namespace starling::sim

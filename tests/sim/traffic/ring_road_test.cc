@@ -10,8 +10,7 @@
 namespace starling::sim {
 namespace {
 
-// Source: M. Treiber, A. Kesting, Traffic Flow Dynamics (2013), equation 11.19: the Intelligent
-// Driver Model's steady state.
+// The steady state of the IDM+ (car_following.h): a headway and a distance, or the desired speed.
 TEST(RingRoad, HasTheModelsFundamentalDiagram) {
   const City city = RingRoad();
   for (const std::uint32_t vehicles : {20, 40, 60, 76}) {

@@ -34,11 +34,12 @@ class TrafficTest : public testing::Test {
 };
 
 TEST(CarFollowing, HasItsPublishedEquilibriumGap) {
-  // s_e(v) = (s0 + v T) / sqrt(1 - (v / v0)^4): 2 m + 10 m/s · 1.2 s at 10 of 15 m/s.
+  // s_e(v) = s0 + v T: 2 m + 10 m/s · 1.2 s, whatever the desired speed.
   const CarFollowing model;
-  EXPECT_NEAR(model.EquilibriumGap(10, 15), 14 / std::sqrt(1 - 16.0 / 81), 1e-9);
-  const double gap = model.EquilibriumGap(10, 15);
-  EXPECT_NEAR(model.Free(10, 15) - model.Interaction(10, gap, 0), 0, 1e-9);
+  EXPECT_DOUBLE_EQ(model.EquilibriumGap(10), 14);
+  EXPECT_NEAR(model.Behind(model.Free(10, 15), model.Interaction(10, 14, 0)), 0, 1e-9);
+  EXPECT_LT(model.Behind(model.Free(10, 15), model.Interaction(10, 13, 0)), 0);
+  EXPECT_DOUBLE_EQ(model.Behind(model.Free(10, 15), model.Interaction(10, 1e9, 0)), model.Free(10, 15));
   EXPECT_DOUBLE_EQ(model.Free(0, 15), model.accel_mps2);
   EXPECT_DOUBLE_EQ(model.Free(15, 15), 0);
   EXPECT_NEAR(model.half_root_ab, 0.5 / std::sqrt(model.accel_mps2 * model.decel_mps2), 1e-15);
