@@ -44,13 +44,13 @@ LightState LightAt(const Signal& signal, double time_s) {
   const std::vector<Signal::Stage>& stages = signal.stages;
   std::size_t at = 0;
   while (at + 1 < stages.size() && in_cycle >= stages[at].until_s) ++at;
-  if (at > 0) return {stages[at].light, in_cycle - stages[at - 1].until_s};
+  if (at > 0) return {stages[at].light, in_cycle - stages[at - 1].until_s, stages[at].first};
   // It may show the same since the end of the last cycle.
   double since_s = in_cycle;
   if (stages.size() > 2 && stages.back().light == stages.front().light) {
     since_s += signal.cycle_s - stages[stages.size() - 2].until_s;
   }
-  return {stages.front().light, since_s};
+  return {stages.front().light, since_s, stages.front().first};
 }
 
 const TrackArc& City::ArcAt(TrackIndex track, double distance_m) const {

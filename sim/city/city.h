@@ -116,6 +116,7 @@ struct Connection {
   Turn turn = Turn::kStraight;
   SignalIndex signal = kNoSignal;
   bool yields = false;                   // Has to give way to at least one other.
+  bool joins = false;                    // Its lane ends, and those on it join the ones beside it.
 };
 
 enum class Control : std::uint8_t {
@@ -136,10 +137,11 @@ struct Signal {
   struct Stage {
     double until_s = 0;                  // Since the cycle's start.
     Light light = Light::kGreen;
+    bool first = false;                  // Its green goes first, whatever the junction's rules say.
   };
   double cycle_s = 0;
   double offset_s = 0;
-  std::vector<Stage> stages;             // Until cycle_s; neighbours show different lights.
+  std::vector<Stage> stages;             // Until cycle_s; neighbours differ.
 
   double green_s() const;                // In a cycle.
 };
@@ -148,6 +150,7 @@ struct Signal {
 struct LightState {
   Light light = Light::kGreen;
   double since_s = 0;
+  bool first = false;                    // As Signal::Stage has it.
 };
 LightState LightAt(const Signal& signal, double time_s);
 

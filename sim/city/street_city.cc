@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <span>
 #include <utility>
@@ -24,8 +25,10 @@ constexpr double kPointsApartM = 0.2;      // So are points that are closer.
 constexpr double kJoinedM = 0.3;           // Ends that are one point.
 constexpr double kTurnaroundRad = 2.6;
 constexpr double kTurningRadiusMinM = 3;
+constexpr double kJoiningRadiusMinM = 5;   // From a lane that ends to the one beside it.
 constexpr double kSpeedMinMps = 0.3;
 constexpr double kYawRateMaxRadps = 2;
+constexpr double kYawRateDrawnMaxRadps = 2.4;// Along the line as it is drawn, for who measures it.
 constexpr std::uint32_t kWaysOfLaneMax = Router::kWaysMax;
 constexpr std::uint32_t kWaysOfJunctionMax = 1000;
 constexpr double kCourseMaxM = 2000;
@@ -137,6 +140,25 @@ double SpeedAround(double curvature_per_m) {
   const double curvature = std::abs(curvature_per_m);
   if (curvature == 0) return 1e9;
   return std::max(kSpeedMinMps, std::min(std::sqrt(kLateralInJunctionMps2 / curvature), kYawRateMaxRadps / curvature));
+}
+
+// As fast as a course may be taken, however it is driven.
+double SpeedTurning(double curvature_per_m) {
+  return kYawRateDrawnMaxRadps / std::max(std::abs(curvature_per_m), 1e-9);
+}
+
+// Where a line has a corner, people use their lane's width to go around it: its turn is spread over kCornerM.  With a turn
+// of 80° that is 1.4 m off the line's corner at most, what a car of 1.8 m has in a lane of 3.2 m.
+constexpr double kCornerM = 8;
+
+double CurvatureDriven(std::span<const TrackArc> arcs, double at_m) {
+  double turned = 0;
+  for (const TrackArc& arc : arcs) {
+    const double from_m = std::max(arc.from_m, at_m - kCornerM / 2);
+    const double until_m = std::min(arc.from_m + arc.arc.length_m, at_m + kCornerM / 2);
+    if (until_m > from_m) turned += (until_m - from_m) * arc.arc.curvature_per_m;
+  }
+  return turned / kCornerM;
 }
 
 Light LightOf(char letter) {
@@ -268,6 +290,44 @@ class StreetCityBuilder {
     return ForCars(beside) ? beside : kNone;
   }
 
+  // The lanes of the same edge to its left and right, as far as there are any for cars.
+  std::vector<cloud::LaneIndex> Neighbours(cloud::LaneIndex lane) const {
+    std::vector<cloud::LaneIndex> neighbours;
+    for (const int to_left : {1, -1}) {
+      if (const cloud::LaneIndex beside = Beside(lane, to_left); beside != kNone) neighbours.push_back(beside);
+    }
+    return neighbours;
+  }
+
+  // Whether a car gets from the end of `lane` to where the lane beside it goes on.
+  bool Joins(cloud::LaneIndex lane, cloud::LaneIndex beside) const {
+    const auto line = network_.shape(lane);
+    const Vec2 end = line.back();
+    const double heading_rad = HeadingOf(end - line[line.size() - 2]);
+    return std::ranges::all_of(network_.ways_on(beside), [&](const StreetConnection& way) {
+      const Vec2 gap = network_.shape(way.to).front() - end;
+      const Vec2 ahead = HeadingVector(heading_rad);
+      const double along_m = Dot(gap, ahead);
+      const double aside_m = std::abs(Dot(gap, {ahead.y, -ahead.x}));
+      return !Leads(way) || along_m * along_m + aside_m * aside_m > 4 * kJoiningRadiusMinM * aside_m;
+    });
+  }
+
+  // The ways on from a chosen lane to chosen ones.  A lane that ends has those of the lane beside it: who is on it joins the
+  // others, each in his turn.
+  std::vector<const StreetConnection*> WaysDriven(cloud::LaneIndex lane) {
+    std::vector<const StreetConnection*> ways = WaysOn(lane, &made_.turnarounds_left_out);
+    std::erase_if(ways, [this](const StreetConnection* way) { return !chosen_[way->to]; });
+    for (const cloud::LaneIndex beside : Neighbours(lane)) {
+      if (!ways.empty()) break;
+      if (!chosen_[beside] || !Joins(lane, beside)) continue;
+      std::uint64_t counted_there = 0;
+      ways = WaysOn(beside, &counted_there);
+      std::erase_if(ways, [this](const StreetConnection* way) { return !chosen_[way->to]; });
+    }
+    return ways;
+  }
+
   void ChooseLanes() {
     const std::size_t lanes = network_.lanes().size();
     std::vector<std::vector<std::uint32_t>> ways(lanes);
@@ -299,7 +359,8 @@ class StreetCityBuilder {
     made_.metres_left_out = all_m;
   }
 
-  // From each lane one comes on, or its street ends as a whole.
+  // From each lane one comes on, or its street ends as a whole.  Who is on a lane that ends beside one
+  // that goes on takes turns with those on that one (AddJunctions).
   void ChooseAll(const std::vector<std::vector<std::uint32_t>>& ways) {
     chosen_.assign(ways.size(), false);
     for (cloud::LaneIndex lane = 0; lane < ways.size(); ++lane) chosen_[lane] = ForCars(lane);
@@ -314,6 +375,11 @@ class StreetCityBuilder {
         for (std::uint32_t i = 0; i < edge.lane_count && !ends; ++i) {
           const cloud::LaneIndex lane = edge.lane_first + i;
           if (!chosen_[lane] || leads(lane)) continue;
+          if (std::ranges::any_of(Neighbours(lane), [&](cloud::LaneIndex beside) {
+                return leads(beside) && Joins(lane, beside);
+              })) {
+            continue;
+          }
           chosen_[lane] = false;
           again = true;
         }
@@ -392,8 +458,10 @@ class StreetCityBuilder {
   void SlowAtCorners(Track* track, double limit_mps) {
     track->speed_limit_mps = limit_mps;
     track->slow_first = static_cast<std::uint32_t>(city().slow_pieces_.size());
-    for (const TrackArc& arc : std::span(city().arcs_).subspan(track->arc_first, track->arc_count)) {
-      const double speed_mps = SpeedAround(arc.arc.curvature_per_m);
+    const auto arcs = std::span(city().arcs_).subspan(track->arc_first, track->arc_count);
+    for (const TrackArc& arc : arcs) {
+      const double speed_mps = std::min(SpeedAround(CurvatureDriven(arcs, arc.from_m + arc.arc.length_m / 2)),
+                                        SpeedTurning(arc.arc.curvature_per_m));
       if (speed_mps >= limit_mps) continue;
       city().slow_pieces_.push_back({static_cast<float>(arc.from_m), static_cast<float>(arc.from_m + arc.arc.length_m),
                                      static_cast<float>(speed_mps)});
@@ -421,8 +489,7 @@ class StreetCityBuilder {
         city().incoming_.push_back(lane);
         city().lanes_[lane].to_junction = number;
         city().lanes_[lane].connection_first = static_cast<ConnectionIndex>(city().connections_.size());
-        for (const StreetConnection* way : WaysOn(made_.lane_of[lane], &made_.turnarounds_left_out)) {
-          if (!chosen_[way->to]) continue;
+        for (const StreetConnection* way : WaysDriven(made_.lane_of[lane])) {
           AddConnection(lane, number, *way);
           if (city().tracks_.back().length_m > kCourseMaxM) {
             return Status(ErrorCode::kInvalidArgument, "junction " + from.id + " has a way of more than 2 km through it");
@@ -461,10 +528,22 @@ class StreetCityBuilder {
                       : way.turn == cloud::Turn::kRight                                      ? Turn::kRight
                                                                                              : Turn::kStraight;
     connection.signal = SignalOf(way);
+    connection.joins = way.from != made_.lane_of[from];
     city().connections_.push_back(connection);
     ways_.push_back(&way);
 
     AddCourse(way, from, to);
+    // The network knows better than the course how fast one goes around it (SpeedAround).
+    if (way.via == kNone) return;
+    double limit_mps = std::numeric_limits<double>::max();
+    for (cloud::LaneIndex via = way.via; via != kNone; via = network_.ways_on(via).front().via) {
+      limit_mps = std::min<double>(limit_mps, network_.lanes()[via].speed_mps);
+    }
+    Track& track = city().tracks_.back();
+    for (const TrackArc& arc : std::span(city().arcs_).subspan(track.arc_first, track.arc_count)) {
+      limit_mps = std::min(limit_mps, SpeedTurning(arc.arc.curvature_per_m));
+    }
+    track.speed_limit_mps = std::max(track.speed_limit_mps, limit_mps);
   }
 
   // As smooth as can be, from lane to lane; where that does not come to the right place (a lane
@@ -512,12 +591,14 @@ class StreetCityBuilder {
     for (const cloud::SignalPhase& phase : programme.phases) {
       if (phase.duration_s <= 0) continue;
       signal.cycle_s += phase.duration_s;
-      const Light light = LightOf(phase.state[way.signal_link]);
-      if (!signal.stages.empty() && signal.stages.back().light == light) {
+      const char letter = phase.state[way.signal_link];
+      const Light light = LightOf(letter);
+      const bool first = letter == 'G';
+      if (!signal.stages.empty() && signal.stages.back().light == light && signal.stages.back().first == first) {
         signal.stages.back().until_s = signal.cycle_s;
       } else {
         changes = changes || !signal.stages.empty();
-        signal.stages.push_back({signal.cycle_s, light});
+        signal.stages.push_back({signal.cycle_s, light, first});
       }
     }
     // Always green is no signal at all.

@@ -79,9 +79,11 @@ float OwnWays::EffortFrom(RouteIndex route, std::size_t at, LaneIndex lane) cons
   const Lane& from = city_.lane(lane);
   float least = kNever;
   for (std::uint32_t i = 0; i < from.connection_count; ++i) {
-    const LaneIndex to = city_.connection(from.connection_first + i).to_lane;
-    if (city_.lane(to).street != way[at + 1]) continue;
-    least = std::min(least, EffortOn(demand_.routes[route].edge_first + at + 1, to));
+    const Connection& connection = city_.connection(from.connection_first + i);
+    if (city_.lane(connection.to_lane).street != way[at + 1]) continue;
+    // Before it ends one had better be in the lane beside it.
+    const float joining = connection.joins ? 2 * static_cast<float>(LaneChangeS(city_.track(lane).length_m)) : 0;
+    least = std::min(least, joining + EffortOn(demand_.routes[route].edge_first + at + 1, connection.to_lane));
   }
   return least;
 }

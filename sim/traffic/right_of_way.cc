@@ -130,7 +130,7 @@ bool Traffic::Goes(VehicleIndex vehicle, VehicleIndex leader, double to_line_m, 
   const bool looked_away = me.looks_away;
   // Who takes red for green looks out for nobody.
   const bool heedless = looked_away || (me.runs_red && LightOf(me.through).light == Light::kRed);
-  const bool yields = city_.connection(me.through).yields;
+  const bool yields = Yields(me.through);
   const double decide_m = yields && !heedless ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
   if (to_line_m >= decide_m) return false;
   if (MayCommit(me, me.through, leader, to_line_m, heedless)) {
@@ -172,7 +172,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
     Goals route = me.route;
     const ConnectionIndex way = Follow(vehicle, &route, lane);
     if (!goes_on || LeavesOn(vehicle, route, lane)) continue;
-    const double decide_m = city_.connection(way).yields ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
+    const double decide_m = Yields(way) ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
     if (to_line_m < decide_m && MayCommit(me, way, kNobody, to_line_m, /*looks_away=*/false)) CommitAhead(vehicle, way, to_start_m);
   }
 }
@@ -225,7 +225,7 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
     const bool committed = ahead.turn_number != 0 && ahead.way == through;
     if (committed) {
       // As for the one that it is committed to.
-    } else if (city_.connection(through).yields || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
+    } else if (Yields(through) || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
       accel = std::min(accel, StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2));
       break;
     }
@@ -252,6 +252,9 @@ LightState Traffic::LightOf(ConnectionIndex number) const {
   if (signal == kNoSignal) return {};
   return LightAt(city_.signal(signal), static_cast<double>(step_ + 1) * ToSeconds(kStep));
 }
+
+// Whether it has to look for others: by the junction's rules, unless its light says that it goes first.
+bool Traffic::Yields(ConnectionIndex way) const { return city_.connection(way).yields && !LightOf(way).first; }
 
 bool Traffic::SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m, bool committed) const {
   const LightState state = LightOf(way);
@@ -290,7 +293,7 @@ bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex lea
 // Of all for whom it has to wait.
 bool Traffic::IsClear(const Vehicle& me, ConnectionIndex way, double to_line_m) const {
   return ClearOfMembers(me, way, to_line_m) &&
-         (!city_.connection(way).yields || ClearOfApproaching(me, way, to_line_m));
+         (!Yields(way) || ClearOfApproaching(me, way, to_line_m));
 }
 
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
@@ -419,7 +422,7 @@ double Traffic::PaceAt(const Vehicle& me, ConnectionIndex way, double leave_m) c
   const auto vehicle = static_cast<VehicleIndex>(&me - vehicles_.data());
   Goals route = me.route;
   const ConnectionIndex next = Follow(vehicle, &route, exit);
-  if (!city_.connection(next).yields && LightOf(next).light == Light::kGreen) return free_mps;
+  if (!Yields(next) && LightOf(next).light == Light::kGreen) return free_mps;
   return std::min(free_mps, std::max(kCrawlMps, std::sqrt(2 * kBeginStopMps2 * std::max(rest_m, 0.0))));
 }
 

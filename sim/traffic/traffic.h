@@ -373,6 +373,7 @@ class Traffic {
   bool MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const;
   // At the end of the step that is being worked on; green without a signal.
   LightState LightOf(ConnectionIndex connection) const;
+  bool Yields(ConnectionIndex way) const;
   bool SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m, bool committed) const;
   bool HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const;
   bool ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const;

@@ -11,6 +11,7 @@
 
 #include "cloud/streets/sumo_network.h"
 #include "common/geo/trigonometry.h"
+#include "sim/demand/sumo_routes.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -126,6 +127,101 @@ TEST(StreetCity, ShowsTheLightsOfTheNetworksProgramme) {
   EXPECT_EQ(LightAt(north, 26).light, Light::kYellow);
   EXPECT_EQ(LightAt(west, 29).light, Light::kRed);
   EXPECT_EQ(LightAt(west, 31).light, Light::kGreen);
+}
+
+// g gives way by the junction's rules, G does not; both are green.
+TEST(StreetCity, AGreenLightMayGoFirstForAPartOfItsTime) {
+  std::string text = FigureOfEight(R"(tl="t")");
+  const std::string green = R"(<phase duration="20" state="Gr"/>)";
+  text.replace(text.find(green), green.size(), R"(<phase duration="12" state="gr"/><phase duration="8" state="Gr"/>)");
+  const StreetCity made = Made(text);
+  const Signal& north = made.city.signal(made.city.connection(0).signal);
+  EXPECT_TRUE(made.city.connection(0).yields);
+  EXPECT_EQ(north.green_s(), 20);
+  EXPECT_EQ(LightAt(north, 5 + 11).light, Light::kGreen);
+  EXPECT_FALSE(LightAt(north, 5 + 11).first);
+  EXPECT_EQ(LightAt(north, 5 + 13).light, Light::kGreen);
+  EXPECT_TRUE(LightAt(north, 5 + 13).first);
+  EXPECT_FALSE(LightAt(north, 5 + 21).first);
+}
+
+// A street of two lanes, the right one of which ends `ends_m` before the next street; the limit through the junction is
+// `through_mps`, the turn there `turn`.
+std::string LaneThatEnds(double ends_m, double through_mps, bool turn) {
+  const std::string end = std::to_string(100 + ends_m);
+  const std::string next = turn ? end + ",-13 " + end + ",-200" : end + ",3.2 300,3.2";
+  return R"(<net version="1.20">
+  <edge id=":B_0" function="internal"><lane id=":B_0_0" index="0" speed=")" + std::to_string(through_mps) +
+         R"(" length="9" shape="100,3.2 )" + next.substr(0, next.find(' ')) + R"("/></edge>
+  <edge id="ab" from="A" to="B" priority="1">
+    <lane id="ab_0" index="0" speed="14" length="100" shape="0,0 100,0"/>
+    <lane id="ab_1" index="1" speed="14" length="100" shape="0,3.2 100,3.2"/>
+  </edge>
+  <edge id="bc" from="B" to="C" priority="1"><lane id="bc_0" index="0" speed="14" length="190" shape=")" + next + R"("/></edge>
+  <junction id="A" type="dead_end" x="0" y="0" incLanes="" intLanes=""/>
+  <junction id="B" type="priority" x="100" y="0" incLanes="ab_0 ab_1" intLanes=":B_0_0">
+    <request index="0" response="0" foes="0" cont="0"/>
+  </junction>
+  <junction id="C" type="dead_end" x="300" y="0" incLanes="bc_0" intLanes=""/>
+  <connection from="ab" to="bc" fromLane="1" toLane="0" via=":B_0_0" dir="s" state="M"/>
+  <connection from=":B_0" to="bc" fromLane="0" toLane="0" dir="s" state="M"/>
+</net>)";
+}
+
+cloud::StreetNetwork NetworkOf(const std::string& text) {
+  Result<cloud::StreetNetwork> network = cloud::ParseSumoNetwork(text, "test");
+  EXPECT_TRUE(network.ok()) << network.status().message();
+  return std::move(network).value();
+}
+
+TEST(StreetCity, WhoIsOnALaneThatEndsJoinsTheOneBesideIt) {
+  const StreetCity made = MakeStreetCity(NetworkOf(LaneThatEnds(10, 14, false)), StreetPart::kAll).value();
+  const City& city = made.city;
+  EXPECT_EQ(made.lanes_left_out, 0u);
+  ASSERT_EQ(city.lanes().size(), 3u);
+  ASSERT_EQ(city.connections().size(), 2u);
+  EXPECT_TRUE(city.connection(0).joins);
+  EXPECT_FALSE(city.connection(1).joins);
+  EXPECT_EQ(city.connection(0).to_lane, city.connection(1).to_lane);
+  // In turns: nobody has to wait for a gap.
+  EXPECT_FALSE(city.connection(0).yields);
+  EXPECT_FALSE(city.connection(1).yields);
+  EXPECT_NE(city.Zone(0, 1), nullptr);
+}
+
+TEST(StreetCity, ALaneThatEndsTooNearIsLeftOut) {
+  const StreetCity made = MakeStreetCity(NetworkOf(LaneThatEnds(4, 14, false)), StreetPart::kAll).value();
+  EXPECT_EQ(made.lanes_left_out, 1u);
+  EXPECT_EQ(made.city.connections().size(), 1u);
+}
+
+TEST(StreetCity, NobodyStandsForEverWhereALaneEnds) {
+  const cloud::StreetNetwork network = NetworkOf(LaneThatEnds(10, 14, false));
+  std::string routes = "<routes><vType id=\"car\" length=\"5\"/>";
+  for (int i = 0; i < 60; ++i) {
+    routes += "<vehicle id=\"" + std::to_string(i) + "\" type=\"car\" depart=\"" + std::to_string(i) + "\" departLane=\"" +
+              std::to_string(i % 2) + "\"><route edges=\"ab bc\"/></vehicle>";
+  }
+  const Result<Demand> demand = ParseSumoDemand({{"test", routes + "</routes>"}}, network, {});
+  ASSERT_TRUE(demand.ok()) << demand.status().message();
+  const StreetCity made = MakeStreetCity(network, StreetPart::kAll).value();
+  TrafficConfig config = TrafficConfig::PerfectDrivers();
+  config.vehicles = 100;
+  Traffic traffic(made.city, demand.value(), config);
+  traffic.AdvanceTo(SimTime(seconds(300)));
+  EXPECT_TRUE(traffic.Finished()) << traffic.on_road() << " on the road, " << traffic.Waiting() << " wait";
+  EXPECT_EQ(traffic.counters().trips, 60u);
+  EXPECT_EQ(traffic.counters().collisions, 0u);
+}
+
+TEST(StreetCity, AWayThroughAJunctionIsAsFastAsTheNetworkSays) {
+  const auto limit_mps = [](double through_mps) {
+    const StreetCity made = MakeStreetCity(NetworkOf(LaneThatEnds(16, through_mps, true)), StreetPart::kAll).value();
+    return made.city.track(made.city.TrackOf(static_cast<ConnectionIndex>(made.city.connections().size() - 1))).speed_limit_mps;
+  };
+  const double course_mps = limit_mps(0.5);  // What the course allows by itself.
+  EXPECT_LT(course_mps, 10);
+  EXPECT_NEAR(limit_mps(course_mps + 1), course_mps + 1, 1e-5);
 }
 
 TEST(StreetCity, RefusesWhatNobodyCanDriveInForEver) {
