@@ -34,7 +34,8 @@ void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
         leader = vehicle;
         continue;
       }
-      me.accel_mps2 = static_cast<float>(AccelOf(vehicle, leader, tally));
+      const VehicleIndex behind = i + 1 < vehicles.size() ? vehicles[i + 1] : kNobody;
+      me.accel_mps2 = static_cast<float>(AccelOf(vehicle, leader, behind, tally));
       if (me.accel_mps2 < -kHardMps2 || me.brakes_hard) CountBraking(&me, &tally->counters);
       leader = vehicle;
     }
@@ -78,7 +79,7 @@ void Traffic::Remember(VehicleIndex vehicle, std::int64_t step) {
   moment.changing = me.changing;
 }
 
-double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally) {
+double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   if (me.held) {
     if (drivers_[vehicle].held_until_step > step_ + 1) return me.speed_mps > 0 ? -kDecelMax * weather_.friction : 0;
@@ -96,7 +97,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally)
   const double free = wanted;
   wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, free, tally));
   if (me.changing && changes_[vehicle].in_both) wanted = std::min(wanted, ForLaneLeft(vehicle, free, tally));
-  if ((me.wants_left || me.wants_right) && !me.changing && me.turn_number == 0 && city_.IsLane(me.track)) wanted = std::min(wanted, ForLaneWanted(vehicle));
+  if ((me.wants_left || me.wants_right) && !me.changing && me.turn_number == 0 && city_.IsLane(me.track)) wanted = std::min(wanted, ForLaneWanted(vehicle, leader, behind));
   if (me.courteous) wanted = std::min(wanted, ForOneLetIn(vehicle));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
   if (me.broken_down) wanted = std::min(wanted, -kBreakdownMps2);

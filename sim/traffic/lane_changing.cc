@@ -38,6 +38,9 @@ constexpr double kAskedM = 60;               // nor is asked who is farther behi
 constexpr double kCourtesyMps2 = 1.5;
 constexpr double kWaitBeforeM = 1;           // The last place for a change.
 constexpr double kBrakeForGapMps2 = 1;
+constexpr double kHeldOpenM = 20;            // No longer gap is left in front
+constexpr double kHeldUpM = 20;              // of those who are as near behind,
+constexpr double kSlowestMps = 4;            // nor does one drive more slowly where the lane is free.
 constexpr double kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
 constexpr double kAroundFromM = 80;          // Behind one that has broken down.
@@ -124,7 +127,8 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
       me.wants_right = wanted != kNoLane && wanted == here.right;
       if (const LaneIndex to = LaneFor(vehicle, wanted, leader, behind); to != kNoLane) {
         tally->changes.push_back({vehicle, to, to == wanted});
-      } else if (wanted != kNoLane && city_.track(lane).length_m - me.along_m < kAskM && HasWayToChange(me, wanted)) {
+      } else if (wanted != kNoLane && city_.track(lane).length_m - me.along_m < kAskM && HasWayToChange(me, wanted) &&
+                 !IsHemmedIn(me, leader)) {
         tally->asked.emplace_back(vehicle, wanted);
       }
     }
@@ -162,13 +166,20 @@ void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
   }
 }
 
+// Whether the one in front on its own lane leaves no room to pull out behind.  Nobody stands still for such a one: both might
+// wait for ever.
+bool Traffic::IsHemmedIn(const Vehicle& me, VehicleIndex leader) const {
+  if (leader == kNobody || vehicles_[leader].speed_mps >= kMovingMps) return false;
+  return AlongOn(leader, me.track) - me.along_m - LengthsM(me, vehicles_[leader]) < kMovingGapM;
+}
+
 // The lane that it changes to now.
 LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const {
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex lane = me.track;
   const double to_line_m = city_.track(lane).length_m - me.along_m - me.half_length_m;
+  if (IsHemmedIn(me, leader)) return kNoLane;
   const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - LengthsM(me, vehicles_[leader]);
-  if (gap_m < kMovingGapM && vehicles_[leader].speed_mps < kMovingMps) return kNoLane;
   const double now = ModelAccel(vehicle, leader, gap_m);
   double followed = 0;  // What the one behind gains.
   if (behind != kNobody) {
@@ -180,9 +191,10 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
   for (const LaneIndex to : {city_.lane(lane).left, city_.lane(lane).right}) {
     if (to == kNoLane) continue;
     const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
-    const double bias = to == wanted                      ? kWantedMps2 + urgency
-                        : Better(vehicle, to) == kNoLane ? 0
-                                                         : -kWantedMps2 - urgency;
+    const bool leads = to == wanted || Better(vehicle, to) == kNoLane;
+    // There may be no way back in time.
+    if (!leads && to_line_m < kAskM) continue;
+    const double bias = to == wanted ? kWantedMps2 + urgency : leads ? 0 : -kWantedMps2 - urgency;
     const std::optional<Room> room = RoomOn(vehicle, to, to == wanted);
     if (!room) continue;
     if (to == wanted && to_line_m < kUrgentFromM) return to;
@@ -371,8 +383,12 @@ double Traffic::ForOneLetIn(VehicleIndex vehicle) {
 
 // In the wrong lane one keeps behind those on the right one and slows down while there is way
 // left for a change, but does not stand for it.
-double Traffic::ForLaneWanted(VehicleIndex vehicle) const {
+double Traffic::ForLaneWanted(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const {
   const Vehicle& me = vehicles_[vehicle];
+  const bool open = leader == kNobody || AlongOn(leader, me.track) - me.along_m - LengthsM(me, vehicles_[leader]) > kHeldOpenM;
+  const bool holds_up =
+      behind != kNobody && me.along_m - AlongOn(behind, me.track) - LengthsM(me, vehicles_[behind]) < kHeldUpM;
+  if (open && (holds_up || me.speed_mps < kSlowestMps)) return kNoLimitMps2;
   const LaneIndex to = me.wants_left ? city_.lane(me.track).left : city_.lane(me.track).right;
   const double length_m = city_.track(me.track).length_m;
   if (length_m - me.along_m > kAskM) return kNoLimitMps2;
@@ -387,9 +403,9 @@ double Traffic::ForLaneWanted(VehicleIndex vehicle) const {
   const double along_m = me.along_m * city_.track(to).length_m / length_m;
   const std::size_t place = PlaceIn(to, along_m);
   if (place > 0) {
-    const VehicleIndex leader = queues_[to].vehicles[place - 1];
-    const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
-    if (gap_m > 0) accel = std::min(accel, std::max(-kCourtesyMps2, ModelAccel(vehicle, leader, gap_m)));
+    const VehicleIndex there = queues_[to].vehicles[place - 1];
+    const double gap_m = AlongOn(there, to) - along_m - LengthsM(me, vehicles_[there]);
+    if (gap_m > 0) accel = std::min(accel, std::max(-kCourtesyMps2, ModelAccel(vehicle, there, gap_m)));
   }
   return accel;
 }

@@ -314,7 +314,7 @@ class Traffic {
 
   // driving.cc
   void Decide(std::uint32_t begin, std::uint32_t end, Tally* tally);
-  double AccelOf(VehicleIndex vehicle, VehicleIndex leader, Tally* tally);
+  double AccelOf(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind, Tally* tally);
   double ForCeiling(VehicleIndex vehicle) const;
   double LimitedJerk(const Vehicle& me, double wanted) const;
   double ForLeader(VehicleIndex vehicle, VehicleIndex leader, double lookahead_m,
@@ -341,6 +341,7 @@ class Traffic {
   void ConsiderDetour(VehicleIndex vehicle, Tally* tally) const;
   LaneIndex WantedLane(VehicleIndex vehicle, VehicleIndex leader) const;
   LaneIndex LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const;
+  bool IsHemmedIn(const Vehicle& me, VehicleIndex leader) const;
   double ModelAccel(VehicleIndex vehicle, VehicleIndex leader, double gap_m) const;
   std::optional<Room> RoomOn(VehicleIndex vehicle, LaneIndex to, bool wanted) const;
   static double ChangeLengthM(double speed_mps, double width_m);
@@ -351,7 +352,7 @@ class Traffic {
   double ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally);
   bool HasWayToChange(const Vehicle& me, LaneIndex to) const;
   void AskToBeLetIn(VehicleIndex vehicle, LaneIndex to);
-  double ForLaneWanted(VehicleIndex vehicle) const;
+  double ForLaneWanted(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const;
   double ForOneLetIn(VehicleIndex vehicle);
 
   // right_of_way.cc

@@ -125,5 +125,50 @@ TEST_F(EnteringTest, WaysLeadAlongTheRoute) {
   EXPECT_GT(compared, 10);
 }
 
+// The left one of two lanes stands at a red light for 400 s, with some in it who want to the right one, which has green.
+TEST(LaneChoice, NobodyPassesAQueueByTheWrongLaneAndStandsInTheWay) {
+  const auto network = cloud::ParseSumoNetwork(R"(<net version="1.20">
+  <edge id="ab" from="A" to="B" priority="1">
+    <lane id="ab_0" index="0" speed="14" length="120" shape="0,0 120,0"/>
+    <lane id="ab_1" index="1" speed="14" length="120" shape="0,3.2 120,3.2"/>
+  </edge>
+  <edge id="bc" from="B" to="C" priority="1"><lane id="bc_0" index="0" speed="14" length="100" shape="130,-1 230,-8"/></edge>
+  <edge id="bd" from="B" to="D" priority="1"><lane id="bd_0" index="0" speed="14" length="100" shape="130,4.2 230,12"/></edge>
+  <tlLogic id="t" type="static" programID="0" offset="0">
+    <phase duration="400" state="Gr"/><phase duration="100" state="GG"/>
+  </tlLogic>
+  <junction id="A" type="dead_end" x="0" y="0" incLanes="" intLanes=""/>
+  <junction id="B" type="traffic_light" x="120" y="0" incLanes="ab_0 ab_1" intLanes="">
+    <request index="0" response="00" foes="00" cont="0"/><request index="1" response="00" foes="00" cont="0"/>
+  </junction>
+  <junction id="C" type="dead_end" x="230" y="-8" incLanes="bc_0" intLanes=""/>
+  <junction id="D" type="dead_end" x="230" y="12" incLanes="bd_0" intLanes=""/>
+  <connection from="ab" to="bc" fromLane="0" toLane="0" dir="s" state="O" tl="t" linkIndex="0"/>
+  <connection from="ab" to="bd" fromLane="1" toLane="0" dir="s" state="O" tl="t" linkIndex="1"/>
+</net>)", "test");
+  ASSERT_TRUE(network.ok()) << network.status().message();
+  std::string routes = "<routes><vType id=\"car\" length=\"5\"/>";
+  const auto add = [&](const std::string& id, int depart_s, int lane, const char* to) {
+    routes += "<vehicle id=\"" + id + "\" type=\"car\" depart=\"" + std::to_string(depart_s) + "\" departLane=\"" +
+              std::to_string(lane) + "\"><route edges=\"ab " + to + "\"/></vehicle>";
+  };
+  for (int i = 0; i < 12; ++i) add("left" + std::to_string(i), 3 * i, 1, i < 6 ? "bd" : "bc");
+  for (int i = 0; i < 40; ++i) add("right" + std::to_string(i), 40 + 4 * i, 0, "bc");
+  const auto demand = ParseSumoDemand({{"test", routes + "</routes>"}}, network.value());
+  ASSERT_TRUE(demand.ok()) << demand.status().message();
+  const StreetCity made = MakeStreetCity(network.value(), StreetPart::kAll).value();
+  TrafficConfig config = TrafficConfig::PerfectDrivers();
+  config.vehicles = 100;
+  Traffic traffic(made.city, demand.value(), config);
+  traffic.AdvanceTo(SimTime(std::chrono::seconds(300)));
+  int right = 0;
+  for (const TripRecord& trip : traffic.TakeFinished()) right += trip.id.starts_with("right");
+  EXPECT_EQ(right, 40);
+  EXPECT_GT(traffic.StandingVehicles(100), 5u);
+  traffic.AdvanceTo(SimTime(std::chrono::seconds(600)));
+  EXPECT_TRUE(traffic.Finished());
+  EXPECT_EQ(traffic.counters().collisions, 0u);
+}
+
 }  // namespace
 }  // namespace starling::sim
