@@ -28,7 +28,6 @@ constexpr double kTurningRadiusMinM = 3;
 constexpr double kJoiningRadiusMinM = 5;   // From a lane that ends to the one beside it.
 constexpr double kSpeedMinMps = 0.3;
 constexpr double kYawRateMaxRadps = 2;
-constexpr double kYawRateDrawnMaxRadps = 2.4;// Along the line as it is drawn, for who measures it.
 constexpr std::uint32_t kWaysOfLaneMax = Router::kWaysMax;
 constexpr std::uint32_t kWaysOfJunctionMax = 1000;
 constexpr double kCourseMaxM = 2000;
@@ -144,7 +143,7 @@ double SpeedAround(double curvature_per_m) {
 
 // As fast as a course may be taken, however it is driven.
 double SpeedTurning(double curvature_per_m) {
-  return kYawRateDrawnMaxRadps / std::max(std::abs(curvature_per_m), 1e-9);
+  return kYawRateMaxRadps / std::max(std::abs(curvature_per_m), 1e-9);
 }
 
 // Where a line has a corner, people use their lane's width to go around it: its turn is spread over kCornerM.  With a turn

@@ -148,16 +148,15 @@ LaneIndex Traffic::WantedLane(VehicleIndex vehicle, VehicleIndex leader) const {
 // Queues that wait for each other all around a block never move if nobody goes another way.
 void Traffic::ConsiderDetour(VehicleIndex vehicle, Tally* tally) const {
   const Vehicle& me = vehicles_[vehicle];
-  const Connection& planned = city_.connection(me.through);
   if (me.waited_s() < kDetourAfterS || (step_ + vehicle) % kDetourSteps != 0 || me.turn_number != 0 || me.changing || me.leaving ||
-      !city_.IsLane(me.track) || HasRoom(me, planned.to_lane, false)) {
+      !city_.IsLane(me.track) || HasRoom(me, me.through, false)) {
     return;
   }
   const Lane& lane = city_.lane(me.track);
   // Not all of them the same.
   for (std::uint32_t i = 0; i < lane.connection_count; ++i) {
     const ConnectionIndex other = lane.connection_first + (vehicle + i) % lane.connection_count;
-    if (other == me.through || !HasRoom(me, city_.connection(other).to_lane, false) ||
+    if (other == me.through || !HasRoom(me, other, false) ||
         IsClosed(city_.connection(other).to_lane)) {
       continue;
     }

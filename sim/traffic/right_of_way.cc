@@ -8,6 +8,8 @@
 #include <span>
 
 #include "common/check.h"
+#include "common/geo/trigonometry.h"
+#include "sim/traffic/box.h"
 #include "sim/traffic/traffic.h"
 
 namespace starling::sim {
@@ -28,6 +30,10 @@ constexpr double kDecideMaxM = 250;          // Nobody decides farther from the 
 constexpr double kFollowMps2 = 2;             // Asked of one who has to follow somebody who joins.
 constexpr double kCrawlMps = 0.8;
 constexpr double kSlowMps = 4;
+constexpr double kSweptMaxM = 4;              // Looked for behind a junction.
+constexpr double kSweptStepM = 0.5;
+constexpr double kSweptBesideM = 0.2;         // Between a tail and who passes it:
+constexpr double kSweptCarM = 5;              // a long car.
 constexpr double kPullAway = 0.83;            // Of what the driver can: at least, out of a stand.
 
 // Deceleration that ends in `room_m`; nothing while less than `begin` would do.
@@ -164,7 +170,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
     if (ahead.turn_number != 0) {
       const bool can_stop = NeededToStop(me, to_line_m) <= kStopMps2;
       if (can_stop && (!SignalAllows(me, ahead.way, to_line_m, /*committed=*/true) ||
-                       !HasRoom(me, city_.connection(ahead.way).to_lane, true))) {
+                       !HasRoom(me, ahead.way, true))) {
         GiveUpAhead(vehicle);
       }
       continue;
@@ -205,7 +211,8 @@ double Traffic::ForJunction(VehicleIndex vehicle, Tally* tally) {
   return std::min(accel, ForJunctionsAhead(vehicle));
 }
 
-// For those after the next one, where streets are short: nobody has committed himself there.
+// For those after the next one, where streets are short: nobody has committed himself there.  On a street on which it might
+// not be able to stop it waits before for those who have gone first behind it.
 double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
   const Vehicle& me = vehicles_[vehicle];
   const double see_m = SeeM(me.speed_mps);
@@ -225,7 +232,8 @@ double Traffic::ForJunctionsAhead(VehicleIndex vehicle) const {
     const bool committed = ahead.turn_number != 0 && ahead.way == through;
     if (committed) {
       // As for the one that it is committed to.
-    } else if (Yields(through) || LightOf(through).light != Light::kGreen || IsObstructed(through)) {
+    } else if (Yields(through) || LightOf(through).light != Light::kGreen || IsObstructed(through) ||
+               (city_.track(lane).length_m < kShortLaneM && !ClearOfMembers(me, through, line_m))) {
       accel = std::min(accel, StopIn(me.speed_mps, line_m - kLineMarginM, me.accel_mps2, kBeginStopMps2));
       break;
     }
@@ -268,9 +276,59 @@ bool Traffic::SignalAllows(const Vehicle& me, ConnectionIndex way, double to_lin
   return committed && needed > kStopMps2;
 }
 
-// Whether one more finds room there; `reserved`: one of those that are to come is it.
-bool Traffic::HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const {
+// How far into each connection's street those reach who take other ways through the junction: around a sharp turn a
+// car's corners swing over the lanes beside it.
+void Traffic::FindSwept() {
+  swept_m_.assign(city_.connections().size(), 0);
+  const auto box_at = [&](TrackIndex track, double along_m, double beside_m) {
+    const Pose pose = city_.PoseAt(track, along_m);
+    return Box{pose.position, HeadingVector(pose.heading_rad), kSweptCarM / 2 + beside_m, kVehicleWidthM / 2 + beside_m};
+  };
+  std::vector<std::vector<Box>> passing;  // By way: a car along it, from the lane before to the one behind.
+  for (const Junction& junction : city_.junctions()) {
+    passing.assign(junction.connection_count, {});
+    for (std::uint32_t i = 0; i < junction.connection_count; ++i) {
+      const ConnectionIndex way = junction.connection_first + i;
+      const double lane_m = city_.track(city_.connection(way).from_lane).length_m;
+      for (double at_m = std::max(0.0, lane_m - kSweptCarM); at_m < lane_m; at_m += kSweptStepM) {
+        passing[i].push_back(box_at(city_.connection(way).from_lane, at_m, kSweptBesideM));
+      }
+      const double way_m = city_.track(city_.TrackOf(way)).length_m;
+      for (double at_m = 0; at_m < way_m; at_m += kSweptStepM) {
+        passing[i].push_back(box_at(city_.TrackOf(way), at_m, kSweptBesideM));
+      }
+      const double exit_m = std::min<double>(kSweptCarM, city_.track(city_.connection(way).to_lane).length_m);
+      for (double at_m = 0; at_m < exit_m; at_m += kSweptStepM) {
+        passing[i].push_back(box_at(city_.connection(way).to_lane, at_m, kSweptBesideM));
+      }
+    }
+    for (std::uint32_t mine = 0; mine < junction.connection_count; ++mine) {
+      const Connection& way = city_.connection(junction.connection_first + mine);
+      const double exit_m = city_.track(way.to_lane).length_m;
+      float& swept_m = swept_m_[junction.connection_first + mine];
+      for (std::uint32_t other = 0; other < junction.connection_count; ++other) {
+        const Connection& theirs = city_.connection(junction.connection_first + other);
+        // Those follow each other.
+        if (theirs.to_lane == way.to_lane || theirs.from_lane == way.from_lane) continue;
+        for (double tail_m = swept_m; tail_m < kSweptMaxM; tail_m += kSweptStepM) {
+          const double centre_m = tail_m + kSweptCarM / 2;
+          if (centre_m > exit_m) break;
+          const Box standing = box_at(way.to_lane, centre_m, 0);
+          const bool touched = std::ranges::any_of(passing[other], [&](const Box& box) {
+            return NormSquared(box.centre - standing.centre) < (kSweptCarM + 1) * (kSweptCarM + 1) && BoxesOverlap(box, standing);
+          });
+          if (touched) swept_m = static_cast<float>(tail_m + kSweptStepM);
+        }
+      }
+    }
+  }
+}
+
+// Whether one more finds room behind the junction; `reserved`: one of those that are to come is it.
+bool Traffic::HasRoom(const Vehicle& me, ConnectionIndex way, bool reserved) const {
+  const LaneIndex exit = city_.connection(way).to_lane;
   const Queue& queue = queues_[exit];
+  if (swept_m_[way] > 0) return HasRoomForTail(me, way, reserved);
   if (queue.vehicles.empty()) return queue.reserved < 8;
   const Vehicle& last = vehicles_[queue.vehicles.back()];
   const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
@@ -280,13 +338,27 @@ bool Traffic::HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const {
   return room_m > 2 * me.half_length_m + kGapM + (kVehicleLengthM + kGapM) * others;
 }
 
+// The same where others swing over the street's beginning: there has to be room if everybody before it stops.
+bool Traffic::HasRoomForTail(const Vehicle& me, ConnectionIndex way, bool reserved) const {
+  const LaneIndex exit = city_.connection(way).to_lane;
+  const Queue& queue = queues_[exit];
+  const std::uint32_t others = queue.reserved - (reserved && queue.reserved > 0 ? 1 : 0);
+  double room_m = city_.track(exit).length_m - kLineMarginM + kGapM;
+  if (!queue.vehicles.empty()) {
+    const Vehicle& last = vehicles_[queue.vehicles.back()];
+    room_m = AlongOn(queue.vehicles.back(), exit) - last.half_length_m +
+             last.speed_mps * last.speed_mps / (2 * kStopMps2) - (last.broken_down ? kKeptFreeM : 0);
+  }
+  return room_m > swept_m_[way] + 2 * me.half_length_m + kGapM + (kVehicleLengthM + kGapM) * others;
+}
+
 // `leader` is in front of it on its lane; nobody behind goes before him.
 bool Traffic::MayCommit(const Vehicle& me, ConnectionIndex way, VehicleIndex leader, double to_line_m,
                         bool looks_away) const {
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return false;
   const Connection& connection = city_.connection(way);
   if (crossings_[connection.junction].count == Crossing::kMembersMax) return false;
-  if (!SignalAllows(me, way, to_line_m, /*committed=*/false) || !HasRoom(me, connection.to_lane, false)) return false;
+  if (!SignalAllows(me, way, to_line_m, /*committed=*/false) || !HasRoom(me, way, false)) return false;
   return looks_away || IsClear(me, way, to_line_m);
 }
 
@@ -299,7 +371,7 @@ bool Traffic::IsClear(const Vehicle& me, ConnectionIndex way, double to_line_m) 
 bool Traffic::MustGiveUp(const Vehicle& me, VehicleIndex leader, double to_line_m) const {
   if (NeededToStop(me, to_line_m) > kStopMps2) return false;
   if (leader != kNobody && !IsCommitted(vehicles_[leader])) return true;
-  return !SignalAllows(me, me.through, to_line_m, /*committed=*/true) || !HasRoom(me, city_.connection(me.through).to_lane, true);
+  return !SignalAllows(me, me.through, to_line_m, /*committed=*/true) || !HasRoom(me, me.through, true);
 }
 
 bool Traffic::ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const {

@@ -70,6 +70,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
 void Traffic::Allocate() {
   queues_.resize(city_.tracks().size());
   waits_s_.resize(city_.lanes().size());
+  FindSwept();
   crossings_.resize(city_.junctions().size());
   vehicles_.resize(config_.vehicles);
   drivers_.resize(config_.vehicles);

@@ -376,7 +376,9 @@ class Traffic {
   LightState LightOf(ConnectionIndex connection) const;
   bool Yields(ConnectionIndex way) const;
   bool SignalAllows(const Vehicle& me, ConnectionIndex way, double to_line_m, bool committed) const;
-  bool HasRoom(const Vehicle& me, LaneIndex exit, bool reserved) const;
+  void FindSwept();
+  bool HasRoom(const Vehicle& me, ConnectionIndex way, bool reserved) const;
+  bool HasRoomForTail(const Vehicle& me, ConnectionIndex way, bool reserved) const;
   bool ClearOfMembers(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
   bool ClearOfApproaching(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
   bool ClearBefore(const Vehicle& me, ConnectionIndex mine, double to_line_m, LaneIndex incoming, LaneIndex lane,
@@ -416,6 +418,7 @@ class Traffic {
   std::unique_ptr<Entrance> entrance_;    // Null without a demand.
   std::unique_ptr<EventsUnderWay> events_;  // Null if there are none.
   std::vector<std::uint8_t> closed_;      // By lane; empty if none is closed.
+  std::vector<float> swept_m_;            // By connection; FindSwept.
   Weather weather_;
   std::uint32_t on_road_ = 0;
   VehicleIndex ever_used_ = 0;            // Vehicle numbers below this one.

@@ -170,5 +170,62 @@ TEST(LaneChoice, NobodyPassesAQueueByTheWrongLaneAndStandsInTheWay) {
   EXPECT_EQ(traffic.counters().collisions, 0u);
 }
 
+// A street of some 28 m, longer by `longer_m`, that fills behind a red light; beside its beginning others turn so sharply that
+// their tails swing over it.
+std::string FullStreet(double longer_m) {
+  const std::string end = std::to_string(-28 - longer_m) + ",9.5";
+  const std::string next = std::to_string(-32 - longer_m) + ",11.3 " + std::to_string(-114 - longer_m) + ",48";
+  return R"(<net version="1.20">
+  <edge id="p" from="P" to="J" priority="1"><lane id="p_0" index="0" speed="14" length="120" shape="118,21 1,1.6"/></edge>
+  <edge id="q" from="J" to="Q" priority="1"><lane id="q_0" index="0" speed="14" length="28" shape="-1.9,1.2 -5.2,0.4 -18,5 )" + end + R"("/></edge>
+  <edge id="x" from="Q" to="X" priority="1"><lane id="x_0" index="0" speed="14" length="90" shape=")" + next + R"("/></edge>
+  <edge id="r" from="R" to="J" priority="1"><lane id="r_0" index="0" speed="14" length="96" shape="24,-93 0,0"/></edge>
+  <edge id="s" from="J" to="S" priority="1"><lane id="s_0" index="0" speed="14" length="180" shape="1.8,-1 173,55"/></edge>
+  <tlLogic id="t" type="static" programID="0" offset="0">
+    <phase duration="40" state="r"/><phase duration="8" state="G"/><phase duration="2" state="y"/>
+  </tlLogic>
+  <junction id="P" type="dead_end" x="118" y="21" incLanes="" intLanes=""/>
+  <junction id="R" type="dead_end" x="24" y="-93" incLanes="" intLanes=""/>
+  <junction id="J" type="priority" x="0" y="0" incLanes="p_0 r_0" intLanes="">
+    <request index="0" response="00" foes="00" cont="0"/><request index="1" response="00" foes="00" cont="0"/>
+  </junction>
+  <junction id="Q" type="traffic_light" x="-30" y="10" incLanes="q_0" intLanes="">
+    <request index="0" response="0" foes="0" cont="0"/>
+  </junction>
+  <junction id="X" type="dead_end" x="-114" y="48" incLanes="x_0" intLanes=""/>
+  <junction id="S" type="dead_end" x="173" y="55" incLanes="s_0" intLanes=""/>
+  <connection from="p" to="q" fromLane="0" toLane="0" dir="s" state="M"/>
+  <connection from="r" to="s" fromLane="0" toLane="0" dir="r" state="M"/>
+  <connection from="q" to="x" fromLane="0" toLane="0" dir="s" state="O" tl="t" linkIndex="0"/>
+</net>)";
+}
+
+TEST(FullStreet, NobodyEntersWhoseTailOthersWouldGraze) {
+  std::string routes = "<routes><vType id=\"car\" length=\"5\" minGap=\"1.5\" tau=\"1\" accel=\"2.6\"/>";
+  for (int i = 0; i < 200; ++i) {
+    routes += "<vehicle id=\"" + std::to_string(i) + "\" type=\"car\" depart=\"" + std::to_string(3 * i) + "\"><route edges=\"" +
+              (i % 2 == 0 ? "p q x" : "r s") + "\"/></vehicle>";
+  }
+  // Long enough for one vehicle more: somewhere in between one's tail just does not fit.
+  for (double longer_m = 0; longer_m < 7; longer_m += 0.25) {
+    const auto network = cloud::ParseSumoNetwork(FullStreet(longer_m), "test");
+    ASSERT_TRUE(network.ok()) << network.status().message();
+    const auto demand = ParseSumoDemand({{"test", routes + "</routes>"}}, network.value());
+    ASSERT_TRUE(demand.ok()) << demand.status().message();
+    const StreetCity made = MakeStreetCity(network.value(), StreetPart::kAll).value();
+    TrafficConfig config = TrafficConfig::PerfectDrivers();
+    config.vehicles = 100;
+    Traffic traffic(made.city, demand.value(), config);
+    std::uint32_t standing = 0;
+    for (int second = 1; second <= 600; ++second) {
+      traffic.AdvanceTo(SimTime(std::chrono::seconds(second)));
+      standing = std::max(standing, traffic.StandingVehicles(10));
+    }
+    EXPECT_GT(standing, 5u) << longer_m;  // More than fit into the street.
+    EXPECT_GT(traffic.counters().trips, 120u) << longer_m;
+    EXPECT_EQ(traffic.counters().collisions, 0u) << longer_m;
+  }
+}
+
 }  // namespace
 }  // namespace starling::sim
