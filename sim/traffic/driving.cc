@@ -97,7 +97,9 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex 
   const double free = wanted;
   wanted = std::min(wanted, ForLeader(vehicle, leader, lookahead_m, free, tally));
   if (me.changing && changes_[vehicle].in_both) wanted = std::min(wanted, ForLaneLeft(vehicle, free, tally));
-  if ((me.wants_left || me.wants_right) && !me.changing && me.turn_number == 0 && city_.IsLane(me.track)) wanted = std::min(wanted, ForLaneWanted(vehicle, leader, behind));
+  if ((me.wants_left || me.wants_right) && !me.changing && me.turn_number == 0 && city_.IsLane(me.track)) {
+    wanted = std::min(wanted, ForLaneWanted(vehicle, leader, behind));
+  }
   if (me.courteous) wanted = std::min(wanted, ForOneLetIn(vehicle));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
   if (me.broken_down) wanted = std::min(wanted, -kBreakdownMps2);
