@@ -87,8 +87,12 @@ void Traffic::GiveUpAhead(VehicleIndex vehicle) {
 }
 
 void Traffic::GiveUp(VehicleIndex vehicle) {
-  Queue& queue = queues_[city_.connection(vehicles_[vehicle].committed).to_lane];
+  Vehicle& me = vehicles_[vehicle];
+  Queue& queue = queues_[city_.connection(me.committed).to_lane];
   if (queue.reserved > 0) --queue.reserved;
+  // He decides anew, and what he cared for when he went was of that moment.
+  if (me.runs_red) me.looks_away = false;
+  me.forces = false;
   LeaveJunction(vehicle);
 }
 
