@@ -26,6 +26,7 @@
 #include "sim/fleet/picture.h"
 #include "sim/fleet/process_figures.h"
 #include "sim/fleet/report.h"
+#include "sim/roam_command.h"
 #include "sim/virtual/train_dictionary.h"
 #include "sim/virtual_command.h"
 #include "sim/traffic/traffic.h"
@@ -327,6 +328,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   const DemandCommand demand = AddDemandCommand(&app);
   const DriveCommand drive = AddDriveCommand(&app);
   const ExperimentCommand experiment = AddExperimentCommand(&app);
+  const RoamCommand roam = AddRoamCommand(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
@@ -335,6 +337,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   if (demand.command->parsed()) return demand.run();
   if (drive.command->parsed()) return drive.run();
   if (experiment.command->parsed()) return experiment.run();
+  if (roam.command->parsed()) return roam.run();
   if (in_virtual_time) {
     virtually.network = options.network;
     virtually.signals = options.signals;
