@@ -255,6 +255,7 @@ DriveCommand AddDriveCommand(CLI::App* program) {
   drive->add_flag("--skip-broken", options->reading.leave_out_broken, "leave out who would have a gap in his route");
   drive->add_option("--trips", options->record.trips, "FILE: each trip, as SUMO's tripinfo");
   drive->add_option("--fcd", options->record.fcd, "FILE: all vehicles ten times a second, as SUMO's FCD; .csv, .gz");
+  drive->add_option("--edges", options->record.edges, "FILE: what passed over each street, as SUMO's edgeData");
   drive->add_option("--ssm", options->record.ssm, "FILE: encounters with TTC, DRAC and PET, as SUMO's SSM device; .gz");
   drive->add_flag("--json", options->json, "the summary as JSON");
   return {drive, [options] { return Drive(*options); }};

@@ -3,23 +3,10 @@
 #include <algorithm>
 
 #include "sim/scenario/scenario_record.h"
+#include "sim/xml_attribute.h"
 
 namespace starling::sim {
 namespace {
-
-// As an XML attribute's value.
-std::string Quoted(std::string_view text) {
-  std::string quoted;
-  for (const char letter : text) {
-    switch (letter) {
-      case '&': quoted += "&amp;"; break;
-      case '<': quoted += "&lt;"; break;
-      case '"': quoted += "&quot;"; break;
-      default: quoted += letter;
-    }
-  }
-  return quoted;
-}
 
 Status WriteFailed(const std::string& path) { return {ErrorCode::kIoError, path + " cannot be written"}; }
 
@@ -44,6 +31,7 @@ Result<std::unique_ptr<DriveRecord>> DriveRecord::Create(const DriveRecordConfig
     // Source: https://sumo.dlr.de/docs/Simulation/Output/TripInfo.html
     std::fputs("<tripinfos>\n", record->trips_.get());
   }
+  if (!config.edges.empty()) record->edges_ = std::make_unique<EdgeData>(network, streets, traffic);
   if (!config.fcd.empty()) {
     auto fcd = FcdWriter::Create(config.fcd, {});
     if (!fcd.ok()) return fcd.status();
@@ -62,6 +50,7 @@ Result<std::unique_ptr<DriveRecord>> DriveRecord::Create(const DriveRecordConfig
 }
 
 Status DriveRecord::AddStep() {
+  if (edges_ != nullptr) edges_->AddStep();
   if (fcd_ == nullptr && encounters_ == nullptr) return {};
   step_.time = traffic_.time();
   step_.vehicles.clear();
@@ -109,7 +98,7 @@ Status DriveRecord::AddTrips(std::span<const TripRecord> trips) {
     std::fprintf(trips_.get(),
                  "    <tripinfo id=\"%s\" depart=\"%.2f\" departDelay=\"%.2f\" arrival=\"%.2f\" duration=\"%.2f\" "
                  "routeLength=\"%.2f\" waitingTime=\"%.2f\" timeLoss=\"%.2f\"/>\n",
-                 Quoted(trip.id).c_str(), trip.depart_s, trip.depart_s - trip.planned_s, trip.arrival_s, trip.took_s(),
+                 XmlAttribute(trip.id).c_str(), trip.depart_s, trip.depart_s - trip.planned_s, trip.arrival_s, trip.took_s(),
                  trip.route_m, trip.waited_s, trip.lost_s());
   }
   return std::ferror(trips_.get()) == 0 ? Status() : WriteFailed(config_.trips);
@@ -120,6 +109,9 @@ Status DriveRecord::Finish() {
     encounters_->Finish();
     if (Status status = WriteEncounters(); !status.ok()) return status;
     if (Status status = ssm_->Close(); !status.ok()) return status;
+  }
+  if (edges_ != nullptr) {
+    if (Status status = edges_->WriteTo(config_.edges); !status.ok()) return status;
   }
   if (fcd_ != nullptr) {
     if (Status status = fcd_->Close(); !status.ok()) return status;

@@ -10,6 +10,7 @@
 
 #include "common/status.h"
 #include "sim/city/street_city.h"
+#include "sim/edge_data.h"
 #include "sim/fcd/fcd_writer.h"
 #include "sim/traffic/traffic.h"
 #include "sim/truth/encounters.h"
@@ -20,6 +21,7 @@ namespace starling::sim {
 struct DriveRecordConfig {
   std::string trips;  // SUMO's tripinfo.  Empty, here and below: none.
   std::string fcd;    // Floating car data of each step: XML, or CSV if it ends in .csv; .gz compresses it.
+  std::string edges;  // What passed over each street, as SUMO's edgeData.
   std::string ssm;    // Encounters, as SUMO's SSM device logs them.
 };
 
@@ -63,6 +65,7 @@ class DriveRecord {
   const Traffic& traffic_;
   std::vector<std::string> lanes_;                 // By the city's lane: SUMO's names.
   std::unique_ptr<std::FILE, CloseFile> trips_;
+  std::unique_ptr<EdgeData> edges_;
   std::unique_ptr<FcdWriter> fcd_;
   std::unique_ptr<SsmWriter> ssm_;
   std::unique_ptr<Encounters> encounters_;

@@ -44,6 +44,7 @@ struct RoamOptions {
   std::uint64_t seed = 1;
   double seconds = 60;
   bool mistakes = false;
+  bool plain_idm = false;
   bool contacts = false;
   bool json = false;
 };
@@ -163,6 +164,7 @@ int Roam(const RoamOptions& options) {
   config.seed = options.seed;
   config.vehicles = options.vehicles;
   config.threads = options.threads;
+  config.plain_idm = options.plain_idm;
   if (const Status status = config.Validate(); !status.ok()) return Fail(status.message());
   if (const std::uint32_t room = Traffic::RoomIn(opened.value().city); options.vehicles > room) {
     return Fail("this city has room for " + std::to_string(room) + " vehicles; take fewer, or a larger --city-side");
@@ -221,6 +223,7 @@ RoamCommand AddRoamCommand(CLI::App* program) {
   roam->add_option("--seed", options->seed, "of what is drawn of the traffic")->capture_default_str();
   roam->add_option("--threads", options->threads, "the same traffic with any number")->capture_default_str();
   roam->add_flag("--mistakes", options->mistakes, "some drivers run lights, look away, brake late");
+  roam->add_flag("--idm", options->plain_idm, "follow by the IDM as it was published, not by the IDM+");
   roam->add_flag("--contacts", options->contacts, "count contacts in the trajectories, too: slower");
   roam->add_flag("--json", options->json, "the summary as JSON");
   return {roam, [options] {

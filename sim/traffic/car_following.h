@@ -24,9 +24,9 @@ inline double SlowDown(double speed_mps, double target_mps, double ahead_m) {
 // equations 2 and 3; parameters for city traffic from M. Treiber, A. Kesting, Traffic
 // Flow Dynamics (2013), table 11.2.  We deviate in the acceleration (1.5 instead of
 // 1.0) and the headway (1.2 s instead of 1.0): taxis pull away briskly and, with
-// 0.1 s steps and limited jerk, need the longer headway.  The free road and the leader
-// limit the acceleration each for itself instead of together, so that the headway is kept up to
-// the desired speed and a queue leaves a stop line as fast as it says.
+// 0.1 s steps and limited jerk, need the longer headway.  Unless `summed`, the free road and the
+// leader limit the acceleration each for itself instead of together, so that the headway is kept up
+// to the desired speed and a queue leaves a stop line as fast as it says.
 // Source: W. Schakel, B. van Arem, B. Netten, Effects of cooperative adaptive cruise control on
 // traffic flow stability, IEEE ITSC (2010): the IDM+.
 struct CarFollowing {
@@ -34,6 +34,7 @@ struct CarFollowing {
   double decel_mps2 = 1.8;          // b: comfortable braking.
   double headway_s = 1.2;           // T
   double gap_min_m = 2.0;           // s0: bumper to bumper in a queue.
+  bool summed = false;              // The IDM as it was published, not the IDM+.
 
   // Acceleration on a free road.  REQUIRES: desired_mps > 0.
   double Free(double speed_mps, double desired_mps) const {
@@ -44,6 +45,7 @@ struct CarFollowing {
 
   // Acceleration behind a leader: the lesser of that on a free road and what the leader leaves.
   double Behind(double free_mps2, double interaction_mps2) const {
+    if (summed) return free_mps2 - interaction_mps2;
     return std::min(free_mps2, accel_mps2 - interaction_mps2);
   }
 
@@ -58,8 +60,13 @@ struct CarFollowing {
     return accel_mps2 * ratio * ratio;
   }
 
-  // The gap at which a platoon keeps this speed.
-  double EquilibriumGap(double speed_mps) const { return gap_min_m + speed_mps * headway_s; }
+  // The gap at which a platoon keeps this speed.  REQUIRES: speed < desired.
+  double EquilibriumGap(double speed_mps, double desired_mps) const {
+    const double gap_m = gap_min_m + speed_mps * headway_s;
+    if (!summed) return gap_m;
+    const double ratio = speed_mps / desired_mps;
+    return gap_m / std::sqrt(1 - ratio * ratio * ratio * ratio);
+  }
 
   double half_root_ab = 0.5 / std::sqrt(1.5 * 1.8);  // 1 / (2 sqrt(a b))
 };

@@ -56,7 +56,10 @@ Traffic::Traffic(const City& city, const Demand& demand, const TrafficConfig& co
   STARLING_CHECK(demand.types.size() <= kKindsMax && router_.places() <= kEndsMax);
   Allocate();
   kinds_.clear();
-  for (const VehicleType& type : demand.types) kinds_.push_back(KindOfType(type));
+  for (const VehicleType& type : demand.types) {
+    kinds_.push_back(KindOfType(type));
+    kinds_.back().following.summed = config.plain_idm;
+  }
   PrepareEvents();
   for (Vehicle& vehicle : vehicles_) vehicle.track = kOffRoad;
   entrance_->next = entrance_->stream.Next();

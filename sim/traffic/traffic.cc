@@ -56,6 +56,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
       workers_(config.threads),
       random_(MixHash(config.seed, 2)) {
   Allocate();
+  kinds_.front().following.summed = config.plain_idm;
   PrepareEvents();
   on_road_ = ever_used_ = config.vehicles;
   step_ = -std::llround(config.warm_up_s / kStepS);

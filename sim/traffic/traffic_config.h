@@ -20,6 +20,9 @@ struct TrafficConfig {
   // How long the city runs before time 0, s, so that it starts with its queues.  0 to 600.
   double warm_up_s = 120;
 
+  // Follow by the Intelligent Driver Model as it was published, not by the IDM+ (car_following.h).
+  // Gaps grow towards the desired speed, and a queue leaves a line a seventh slower.
+  bool plain_idm = false;
   // What drivers do wrong.
   DriverFaults faults;
   // What happens on the streets.

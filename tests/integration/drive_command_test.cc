@@ -47,6 +47,25 @@ TEST_F(DriveCommand, WritesWhatHappened) {
   EXPECT_THAT(Text("ssm.xml"), HasSubstr("</SSMLog>"));
 }
 
+// Whoever comes onto a street leaves it, arrives there, or is still there.
+TEST_F(DriveCommand, StreetsLoseNobody) {
+  ASSERT_EQ(Drive({"--end", "90", "--json", "--edges", Path("edges.xml")}), 0) << output_;
+  const boost::json::value json = boost::json::parse(output_.substr(output_.find('{')));
+  const std::string written = Text("edges.xml");
+  const auto sum = [&](const std::string& name) {
+    std::int64_t total = 0;
+    const std::string wanted = " " + name + "=\"";
+    for (std::size_t at = written.find(wanted); at != std::string::npos; at = written.find(wanted, at + 1)) {
+      total += std::stoll(written.substr(at + wanted.size()));
+    }
+    return total;
+  };
+  EXPECT_GT(sum("left"), 0);
+  EXPECT_EQ(sum("left"), sum("entered"));
+  EXPECT_EQ(sum("arrived"), json.at("trips").to_number<std::int64_t>());
+  EXPECT_EQ(sum("departed") - sum("arrived"), json.at("on_road").to_number<std::int64_t>());
+}
+
 TEST_F(DriveCommand, TheSameSeedGivesTheSameFilesWithAnyNumberOfThreads) {
   ASSERT_EQ(Drive({"--end", "40", "--fcd", Path("one.xml")}), 0) << output_;
   ASSERT_EQ(Drive({"--end", "40", "--fcd", Path("two.xml"), "--threads", "2"}), 0) << output_;

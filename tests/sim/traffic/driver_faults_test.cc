@@ -183,7 +183,7 @@ TEST_P(TailgatingTest, FollowersKeepTheGapOfTheirHeadway) {
     const double ahead = next > angle ? next - angle : next - angle + 2 * kPi;
     const double gap_m = ahead * kAroundM / (2 * kPi) - kVehicleLengthM;
     EXPECT_NEAR(traffic.Truth(vehicle, traffic.time()).speed_mps, kSpeed, 0.2);
-    EXPECT_NEAR(gap_m, model.EquilibriumGap(kSpeed), 0.03 * model.EquilibriumGap(kSpeed)) << vehicle;
+    EXPECT_NEAR(gap_m, model.EquilibriumGap(kSpeed, kLimitMps), 0.03 * gap_m) << vehicle;
     ++compared;
   }
   EXPECT_EQ(compared, 49);

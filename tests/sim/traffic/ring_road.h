@@ -3,7 +3,6 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cmath>
 #include <string>
 #include <utility>
@@ -30,12 +29,12 @@ inline std::string HalfCircle(double from_rad) {
   return shape;
 }
 
-inline City RingRoad() {
+// As a SUMO network.
+inline std::string RingRoadNetwork() {
   const std::string lane = "\" index=\"0\" speed=\"" + std::to_string(kLimitMps) + "\" length=\"" +
                            std::to_string(kAroundM / 2) + "\" shape=\"";
   const std::string junction = "\" shape=\"0,0\"><request index=\"0\" response=\"0\" foes=\"0\" cont=\"0\"/></junction>\n";
-  const std::string net =
-      "<net version=\"1.9\">\n"
+  return "<net version=\"1.9\">\n"
       "<location netOffset=\"0.00,0.00\" convBoundary=\"0,0,1,1\" origBoundary=\"0,0,1,1\" projParameter=\"!\"/>\n"
       "<edge id=\"a\" from=\"E\" to=\"W\" priority=\"1\"><lane id=\"a_0" + lane + HalfCircle(0) + "\"/></edge>\n"
       "<edge id=\"b\" from=\"W\" to=\"E\" priority=\"1\"><lane id=\"b_0" + lane + HalfCircle(kPi) + "\"/></edge>\n"
@@ -44,14 +43,23 @@ inline City RingRoad() {
       "<connection from=\"a\" to=\"b\" fromLane=\"0\" toLane=\"0\" dir=\"s\" state=\"M\"/>\n"
       "<connection from=\"b\" to=\"a\" fromLane=\"0\" toLane=\"0\" dir=\"s\" state=\"M\"/>\n"
       "</net>\n";
-  const auto network = cloud::ParseSumoNetwork(net, "ring.net.xml");
+}
+
+inline City RingRoad() {
+  const auto network = cloud::ParseSumoNetwork(RingRoadNetwork(), "ring.net.xml");
   EXPECT_TRUE(network.ok()) << network.status().message();
   return std::move(MakeStreetCity(network.value())).value().city;
 }
 
 // The speed at which a platoon that wants to drive at `desired_mps` keeps `gap_m`.
 inline double EquilibriumSpeed(const CarFollowing& model, double gap_m, double desired_mps) {
-  return std::min(desired_mps, (gap_m - model.gap_min_m) / model.headway_s);
+  double low = 0;
+  double high = desired_mps * (1 - 1e-9);
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (model.EquilibriumGap(middle, desired_mps) < gap_m ? low : high) = middle;
+  }
+  return low;
 }
 
 }  // namespace starling::sim

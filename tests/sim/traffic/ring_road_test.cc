@@ -10,14 +10,20 @@
 namespace starling::sim {
 namespace {
 
-// The steady state of the IDM+ (car_following.h): a headway and a distance, or the desired speed.
-TEST(RingRoad, HasTheModelsFundamentalDiagram) {
+class FollowingModel : public testing::TestWithParam<bool> {};
+
+// Source: M. Treiber, A. Kesting, Traffic Flow Dynamics (2013), equation 11.19: the steady state of the Intelligent
+// Driver Model.  That of the IDM+ (car_following.h) is a headway and a distance, or the desired speed.
+TEST_P(FollowingModel, HasItsFundamentalDiagram) {
   const City city = RingRoad();
+  CarFollowing model;
+  model.summed = GetParam();
   for (const std::uint32_t vehicles : {20, 40, 60, 76}) {
     TrafficConfig config = TrafficConfig::PerfectDrivers();
     config.vehicles = vehicles;
     config.places = 2;
     config.warm_up_s = 600;
+    config.plain_idm = GetParam();
     Traffic traffic(city, config);
     double sum = 0;
     constexpr int kSteps = 1200;
@@ -28,13 +34,16 @@ TEST(RingRoad, HasTheModelsFundamentalDiagram) {
     const double speed = sum / kSteps;
     const double gap_m = kAroundM / vehicles - kVehicleLengthM;
     // Nobody overtakes: the slowest of them, at 0.9 of the limit or a little more, leads.
-    const double slowest = EquilibriumSpeed(CarFollowing(), gap_m, 0.9 * kLimitMps);
-    std::printf("%2.0f vehicles/km: %5.2f m/s, %4.0f vehicles/h; closed form %5.2f m/s\n", vehicles / kAroundM * 1000, speed,
-                speed * vehicles / kAroundM * 3600, slowest);
+    const double slowest = EquilibriumSpeed(model, gap_m, 0.9 * kLimitMps);
+    std::printf("%s: %2.0f vehicles/km: %5.2f m/s, %4.0f vehicles/h; closed form %5.2f m/s\n", GetParam() ? "IDM" : "IDM+",
+                vehicles / kAroundM * 1000, speed, speed * vehicles / kAroundM * 3600, slowest);
     EXPECT_NEAR(speed, slowest, 0.1 * slowest) << vehicles;
     EXPECT_EQ(traffic.counters().collisions, 0u);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(RingRoad, FollowingModel, testing::Bool(),
+                         [](const auto& model) { return model.param ? "Idm" : "IdmPlus"; });
 
 // A disturbance does not grow from driver to driver.
 TEST(RingRoad, APlatoonIsStable) {

@@ -34,9 +34,16 @@ class TrafficTest : public testing::Test {
 };
 
 TEST(CarFollowing, HasItsPublishedEquilibriumGap) {
-  // s_e(v) = s0 + v T: 2 m + 10 m/s · 1.2 s, whatever the desired speed.
+  // IDM: s_e(v) = (s0 + v T) / sqrt(1 - (v / v0)^4): 2 m + 10 m/s · 1.2 s at 10 of 15 m/s.
+  CarFollowing plain;
+  plain.summed = true;
+  EXPECT_NEAR(plain.EquilibriumGap(10, 15), 14 / std::sqrt(1 - 16.0 / 81), 1e-9);
+  const double gap = plain.EquilibriumGap(10, 15);
+  EXPECT_NEAR(plain.Behind(plain.Free(10, 15), plain.Interaction(10, gap, 0)), 0, 1e-9);
+
+  // IDM+: s0 + v T, whatever the desired speed.
   const CarFollowing model;
-  EXPECT_DOUBLE_EQ(model.EquilibriumGap(10), 14);
+  EXPECT_DOUBLE_EQ(model.EquilibriumGap(10, 15), 14);
   EXPECT_NEAR(model.Behind(model.Free(10, 15), model.Interaction(10, 14, 0)), 0, 1e-9);
   EXPECT_LT(model.Behind(model.Free(10, 15), model.Interaction(10, 13, 0)), 0);
   EXPECT_DOUBLE_EQ(model.Behind(model.Free(10, 15), model.Interaction(10, 1e9, 0)), model.Free(10, 15));
