@@ -114,7 +114,7 @@ std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCount
         {"trips", sums.trips},
         {"on_road", traffic.on_road()},
         {"waiting_to_enter", traffic.Waiting()},
-        {"not_for_cars", traffic.NotDriven()},
+        {"not_for_cars", traffic.NotDriven().size()},
         {"strayed", sums.strayed},
         {"mean_travel_time_s", sums.Mean(sums.duration_s)},
         {"mean_speed_mps", speed_mps},
@@ -151,7 +151,7 @@ std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCount
                 "collisions            %10llu%s; red lights run %llu, emergency brakings %llu\n"
                 "standing for > 5 min  %10u%s\n",
                 measured.simulated_s, measured.wall_s, measured.real_time(), measured.updates_per_s() * 1e-6, Wide(sums.trips),
-                traffic.on_road(), traffic.Waiting(), Wide(traffic.NotDriven()), sums.Mean(sums.duration_s), speed_mps,
+                traffic.on_road(), traffic.Waiting(), Wide(traffic.NotDriven().size()), sums.Mean(sums.duration_s), speed_mps,
                 sums.Mean(sums.route_m), sums.Mean(sums.lost_s), sums.Mean(sums.waited_s), sums.Mean(sums.delay_s),
                 Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
                 Wide(counters.collisions), seen.c_str(), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
@@ -227,6 +227,7 @@ int Drive(const DriveOptions& options) {
                  SecondsOf(traffic.time()), (SecondsOf(traffic.time()) - begun_s) / std::max(1e-9, std::chrono::duration<double>(now - begun).count()),
                  traffic.on_road(), traffic.Waiting(), Wide(sums.trips));
   }
+  if (const Status status = record.value()->AddLeftOut(traffic.NotDriven()); !status.ok()) return Fail(status.message());
   const Measured measured{SecondsOf(traffic.time()) - begun_s,
                           std::chrono::duration<double>(Clock::now() - begun).count(),
                           traffic.counters().updates - begun_updates};
@@ -255,6 +256,7 @@ DriveCommand AddDriveCommand(CLI::App* program) {
   drive->add_flag("--skip-broken", options->reading.leave_out_broken, "leave out who would have a gap in his route");
   drive->add_option("--trips", options->record.trips, "FILE: each trip, as SUMO's tripinfo");
   drive->add_option("--fcd", options->record.fcd, "FILE: all vehicles ten times a second, as SUMO's FCD; .csv, .gz");
+  drive->add_option("--left-out", options->record.left_out, "FILE: names of those who do not drive, a line each");
   drive->add_option("--edges", options->record.edges, "FILE: what passed over each street, as SUMO's edgeData");
   drive->add_option("--ssm", options->record.ssm, "FILE: encounters with TTC, DRAC and PET, as SUMO's SSM device; .gz");
   drive->add_flag("--json", options->json, "the summary as JSON");

@@ -1,6 +1,7 @@
 #include "sim/drive_record.h"
 
 #include <algorithm>
+#include <fstream>
 
 #include "sim/scenario/scenario_record.h"
 #include "sim/xml_attribute.h"
@@ -102,6 +103,13 @@ Status DriveRecord::AddTrips(std::span<const TripRecord> trips) {
                  trip.route_m, trip.waited_s, trip.lost_s());
   }
   return std::ferror(trips_.get()) == 0 ? Status() : WriteFailed(config_.trips);
+}
+
+Status DriveRecord::AddLeftOut(std::span<const std::string> names) const {
+  if (config_.left_out.empty()) return {};
+  std::ofstream file(config_.left_out);
+  for (const std::string& name : names) file << name << '\n';
+  return file.flush() ? Status() : WriteFailed(config_.left_out);
 }
 
 Status DriveRecord::Finish() {

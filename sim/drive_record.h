@@ -21,6 +21,7 @@ namespace starling::sim {
 struct DriveRecordConfig {
   std::string trips;  // SUMO's tripinfo.  Empty, here and below: none.
   std::string fcd;    // Floating car data of each step: XML, or CSV if it ends in .csv; .gz compresses it.
+  std::string left_out;  // Names of those who do not drive, a line each.
   std::string edges;  // What passed over each street, as SUMO's edgeData.
   std::string ssm;    // Encounters, as SUMO's SSM device logs them.
 };
@@ -38,6 +39,8 @@ class DriveRecord {
   // All vehicles at the beginning of the present step.
   Status AddStep();
   Status AddTrips(std::span<const TripRecord> trips);
+
+  Status AddLeftOut(std::span<const std::string> names) const;
 
   // Ends the files.
   Status Finish();

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cloud/streets/street_network.h"
@@ -43,11 +45,15 @@ class EdgeData {
 
   static constexpr cloud::EdgeIndex kNowhere = ~cloud::EdgeIndex{};
 
+  // The streets between two that one came from and to within a step: too short to be seen on.
+  const std::vector<cloud::EdgeIndex>& Between(cloud::EdgeIndex from, cloud::EdgeIndex to);
+
   const cloud::StreetNetwork& network_;
   const Traffic& traffic_;
   std::vector<cloud::EdgeIndex> edge_of_;  // by the city's lane
   std::vector<Edge> edges_;
   std::vector<Place> places_;              // by vehicle: where it was a step ago
+  std::map<std::pair<cloud::EdgeIndex, cloud::EdgeIndex>, std::vector<cloud::EdgeIndex>> between_;
   SimTime until_;
 };
 

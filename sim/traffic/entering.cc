@@ -79,7 +79,7 @@ void Traffic::Enter() {
   Entrance& entrance = *entrance_;
   for (; entrance.next && entrance.next->time_s <= static_cast<double>(step_) * kStepS; entrance.next = entrance.stream.Next()) {
     if (!entrance.ways.IsDriven(entrance.next->route)) {
-      ++entrance.not_driven;
+      entrance.not_driven.push_back(entrance.next->id());
       continue;
     }
     entrance.waiting[entrance.demand.edges(entrance.next->route).front()].push_back(*entrance.next);

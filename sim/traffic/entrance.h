@@ -52,7 +52,7 @@ struct Entrance {
   std::map<StreetIndex, std::deque<Departing>> waiting;         // By the street on which they begin.
   std::vector<VehicleIndex> free;
   std::vector<Trip> trips;                                      // By vehicle.
-  std::uint64_t not_driven = 0;                                 // Vehicles whose streets are not for cars.
+  std::vector<std::string> not_driven;                          // Vehicles whose streets are not for cars.
   std::uint32_t entered = 0;
 };
 

@@ -108,7 +108,7 @@ class Traffic {
 
   // With a demand only:
   std::uint32_t Waiting() const;           // Whose time has come, but there was no room.
-  std::uint64_t NotDriven() const { return entrance_->not_driven; }  // Their streets are not for cars.
+  const std::vector<std::string>& NotDriven() const { return entrance_->not_driven; }  // Their streets are not for cars.
   bool Finished() const;                   // Nobody is there and nobody will come.
   // Of one that is on the road: its vehicle's id and type in the demand, and its number among
   // those that have entered so far.

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "tests/integration/command_fixture.h"
@@ -45,6 +46,15 @@ TEST_F(DriveCommand, WritesWhatHappened) {
   EXPECT_THAT(Text("fcd.xml"), HasSubstr("<timestep time=\"59.90\">"));
   EXPECT_THAT(Text("fcd.xml"), HasSubstr("lane=\"sc_0\""));
   EXPECT_THAT(Text("ssm.xml"), HasSubstr("</SSMLog>"));
+}
+
+// Written for those who want to drive the same demand elsewhere.
+TEST_F(DriveCommand, NamesThoseWhoDoNotDrive) {
+  ASSERT_EQ(Drive({"--end", "90", "--json", "--left-out", Path("left_out.txt")}), 0) << output_;
+  const boost::json::value json = boost::json::parse(output_.substr(output_.find('{')));
+  const std::string names = Text("left_out.txt");
+  EXPECT_EQ(std::count(names.begin(), names.end(), '\n'), json.at("not_for_cars").to_number<std::int64_t>());
+  EXPECT_FALSE(names.empty());
 }
 
 // Whoever comes onto a street leaves it, arrives there, or is still there.
