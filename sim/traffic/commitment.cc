@@ -32,6 +32,15 @@ void Traffic::LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   }
 }
 
+// Who has stopped for one whom he had overlooked, or whom he wanted to force, looks from now on, is seen, and
+// goes after all those who are there.
+void Traffic::LookUp(VehicleIndex vehicle) {
+  Vehicle& me = vehicles_[vehicle];
+  if (!me.looks_away && !me.forces) return;
+  me.looks_away = me.forces = me.hidden = false;
+  me.turn_number = ++crossings_[city_.connection(me.committed).junction].turn_number;
+}
+
 void Traffic::Commit(VehicleIndex vehicle) {
   Vehicle& me = vehicles_[vehicle];
   if (me.turn_number != 0) LeaveJunction(vehicle);

@@ -34,6 +34,16 @@ constexpr double kSweptMaxM = 4;              // Looked for behind a junction.
 constexpr double kSweptStepM = 0.5;
 constexpr double kSweptBesideM = 0.2;         // Between a tail and who passes it:
 constexpr double kSweptCarM = 5;              // a long car.
+constexpr double kCreepMps = 4;                // So slowly everybody sees what stands in front of him,
+constexpr double kCreepSeeM = 1.2;            // to that much beyond where he can stop,
+constexpr double kCreepStepM = 0.3;
+constexpr double kCreepMps2 = 3;
+constexpr double kCreepKeptM = 0.4;           // and keeps that much away.
+constexpr double kWedgedS = 20;
+constexpr double kScrapeS = 60;
+constexpr std::int64_t kSqueezeSteps = 30;
+constexpr double kSqueezeMps = 2;
+constexpr double kStartledMps = 1.5;          // Who has braked so far for one that he had overlooked has seen him.
 constexpr double kPullAway = 0.83;            // Of what the driver can: at least, out of a stand.
 
 // Deceleration that ends in `room_m`; nothing while less than `begin` would do.
@@ -524,6 +534,38 @@ bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_lin
   return !Forces(me) || !CanStopIn(other.speed_mps, their_line_m + city_.Zone(their_way, way)->enter_m);
 }
 
+// Whoever is slow does not drive into what stands beside his way, whoever goes first.  Two that stand in each other's
+// way cannot back off here: in the end they scrape past each other, which is a contact.
+double Traffic::ForOneInTheWay(VehicleIndex vehicle, VehicleIndex beside, Tally* tally) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const Vehicle& other = vehicles_[beside];
+  if (me.speed_mps > kCreepMps || drivers_[vehicle].Touches(beside)) return kNoLimitMps2;
+  const double see_m = me.speed_mps * me.speed_mps / (2 * kCreepMps2) + kCreepKeptM + kCreepSeeM;
+  const Pose there = PoseOf(beside, other.track, other.along_m, other.changing);
+  const double reach_m = LengthsM(me, other) + see_m + 1;
+  if (NormSquared(there.position - city_.PoseAt(me.track, me.along_m).position) > reach_m * reach_m) return kNoLimitMps2;
+  const Box standing{there.position, HeadingVector(there.heading_rad), other.half_length_m, KindOf(other).width_m / 2};
+  const auto touches = [&](double ahead_m) {
+    TrackIndex track = me.track;
+    double along_m = me.along_m + ahead_m;
+    for (double length_m = city_.track(track).length_m; along_m > length_m; length_m = city_.track(track).length_m) {
+      along_m -= length_m;
+      track = city_.IsLane(track) ? city_.TrackOf(me.through) : city_.connection(me.committed).to_lane;
+    }
+    const Pose pose = PoseOf(vehicle, track, along_m, me.changing);
+    return BoxesOverlap({pose.position, HeadingVector(pose.heading_rad), me.half_length_m, KindOf(me).width_m / 2}, standing);
+  };
+  if (touches(0)) return kNoLimitMps2;
+  for (double ahead_m = kCreepStepM; ahead_m <= see_m; ahead_m += kCreepStepM) {
+    if (!touches(ahead_m)) continue;
+    if (me.waited_s() > kScrapeS && other.waited_s() > kScrapeS) tally->touches.emplace_back(vehicle, beside);
+    const double room_m = ahead_m - kCreepStepM - kCreepKeptM;
+    if (room_m <= 0) return -kCreepMps2;
+    return StopIn(me.speed_mps, room_m, me.accel_mps2, 1);
+  }
+  return kNoLimitMps2;
+}
+
 double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Tally* tally) {
   Vehicle& me = vehicles_[vehicle];
   const JunctionIndex junction = city_.connection(my.way).junction;
@@ -538,7 +580,9 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Ta
     if (member.turn_number == 0) continue;
     accel = std::min(accel, ForOneBeside(vehicle, my, crossing.members[i], member, tally));
     const ConflictZone* mine = city_.Zone(my.way, member.way);
-    if (mine == nullptr || my_front_m > mine->enter_m) continue;
+    if (mine == nullptr) continue;
+    if (my.way == me.committed) accel = std::min(accel, ForOneInTheWay(vehicle, crossing.members[i], tally));
+    if (my_front_m > mine->enter_m) continue;
     const ConflictZone* theirs = city_.Zone(member.way, my.way);
     const double their_front_m = other.along_m + member.offset_m + other.half_length_m;
     const double rest_m = theirs->leave_m + 2 * other.half_length_m - their_front_m;
@@ -571,13 +615,18 @@ double Traffic::ForOthersCrossing(VehicleIndex vehicle, const Commitment& my, Ta
     if (me.looks_away) {
       // Sees it when it is nearly too late.
       first = meets && my_enter_s < 1.1;
+      if (first && v < kStartledMps && my.way == me.committed) tally->startled.push_back(vehicle);
     } else if (me.forces && my.way == me.committed) {
       first = inside || (meets && my_enter_s < 1.1);
+      if (first && v < kStartledMps) tally->startled.push_back(vehicle);
     } else if (!first && meets && other.hidden && their_front_m > 1 && my_enter_s < 1.6) {
       first = true;  // The other one should have waited, and does not.
     }
     if (!first) continue;
     if (me.waited_s() > kStuckS && !inside) continue;  // Someone has to begin.
+    // Where each waits for the next one in a ring, somebody squeezes past (ForOneInTheWay).
+    if (me.waited_s() > kWedgedS) drivers_[vehicle].squeezes_until_step = step_ + kSqueezeSteps;
+    if (step_ < drivers_[vehicle].squeezes_until_step && v < kSqueezeMps) continue;
     if (v > 0.5 && other.speed_mps > 1 &&
         GoneS(crossing.members[i], rest_m, std::max<double>(other.speed_mps, 3)) + 0.2 <
             SoonestS(to_zone_m, v, my_limit)) {

@@ -132,6 +132,8 @@ void Traffic::EndStep() {
     counters_.near_misses_following += tally.counters.near_misses_following;
     counters_.near_misses_crossing += tally.counters.near_misses_crossing;
     tally.counters = {};
+    for (const VehicleIndex vehicle : tally.startled) LookUp(vehicle);
+    tally.startled.clear();
   }
   counters_.trips += pending_.trips;
   counters_.collisions += pending_.collisions;

@@ -229,6 +229,7 @@ class Traffic {
     std::vector<WantedChange> changes;
     std::vector<std::pair<VehicleIndex, LaneIndex>> asked;       // To be let in.
     std::vector<std::pair<VehicleIndex, ConnectionIndex>> detours;
+    std::vector<VehicleIndex> startled;                          // By one whom they had overlooked.
     std::vector<Mistake> mistakes;
   };
 
@@ -365,6 +366,7 @@ class Traffic {
   bool IsClear(const Vehicle& me, ConnectionIndex way, double to_line_m) const;
   // Until it has committed itself.
   bool Forces(const Vehicle& me) const { return me.forces && me.turn_number == 0; }
+  double ForOneInTheWay(VehicleIndex vehicle, VehicleIndex beside, Tally* tally) const;
   double ForOthersCrossing(VehicleIndex vehicle, const Commitment& mine, Tally* tally);
   double ForOneBeside(VehicleIndex vehicle, const Commitment& mine, VehicleIndex beside, const Commitment& theirs,
                       Tally* tally);
@@ -391,6 +393,7 @@ class Traffic {
                     ConnectionIndex their_way, double their_line_m) const;
 
   // commitment.cc
+  void LookUp(VehicleIndex vehicle);
   Commitment CommitmentOf(VehicleIndex vehicle, JunctionIndex junction) const;
   void LetGo(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void Commit(VehicleIndex vehicle);

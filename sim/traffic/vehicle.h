@@ -166,6 +166,7 @@ struct Driver {
   // the first overlap until they are apart, however many are in a heap.
   std::array<VehicleIndex, kTouchingMax> touching = {kNobody, kNobody, kNobody, kNobody};
   std::int64_t held_until_step = INT64_MIN;
+  std::int64_t squeezes_until_step = INT64_MIN;  // Past others, through a junction that is stuck.
 
   bool Touches(VehicleIndex other) const {
     return std::find(touching.begin(), touching.end(), other) != touching.end();

@@ -74,6 +74,19 @@ TEST_F(DriverFaultsTest, WhoBreaksNoRulesMakesNoMistake) {
   EXPECT_NEAR(breakers / 400.0, 0.47, 0.08);
 }
 
+// Those who stop in each other's way find out of it.
+TEST_F(DriverFaultsTest, NobodyIsStuckForGood) {
+  DriverFaults faults;
+  faults.inattentive_share = 0.5;
+  faults.look_away_chance = 0.5;
+  faults.forcing_share = 0.5;
+  faults.force_chance = 0.5;
+  Traffic traffic(city_, Some(faults));
+  traffic.AdvanceTo(At(12'000));
+  EXPECT_GT(CountOf(traffic.TakeMistakes(), MistakeKind::kLookedAway), 100u);
+  EXPECT_EQ(traffic.StandingVehicles(300), 0u);
+}
+
 TEST_F(DriverFaultsTest, TheLogIsInOrderAndTakenOnce) {
   Traffic traffic(city_, Some({}));
   std::vector<Mistake> all;
