@@ -1,10 +1,14 @@
 // starling-edge: the agent of one vehicle.
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <optional>
 #include <string>
+#include <system_error>
 
+#include "common/geo/trigonometry.h"
 #include "common/tls/tls_context.h"
 #include "edge/uplink/endpoint.h"
 #include "edge/vehicle_program.h"
@@ -16,9 +20,10 @@ constexpr int kExitRuntime = 1;
 constexpr int kExitUsage = 2;
 
 constexpr const char* kDescription =
-    "The agent of one vehicle: reads samples as lines of JSON, reduces them, and sends them to\n"
-    "the orchestrator; writes the commands that come back to standard output as lines of JSON.\n"
-    "The format of a line is described in docs/formats/sample_json.md.";
+    "The agent of one vehicle: reads samples as lines of JSON, or makes them of a receiver's\n"
+    "fixes and what the vehicle's bus says, reduces them, and sends them to the orchestrator;\n"
+    "writes the commands that come back to standard output as lines of JSON. The format of a\n"
+    "line is described in docs/formats/sample_json.md, sensors in docs/sources.md.";
 
 constexpr const char* kFooter =
     "The spool is in memory: samples that the cloud has not acknowledged when the process ends\n"
@@ -32,6 +37,8 @@ constexpr const char* kFooter =
     "      --listen-unix /run/starling/samples.sock --report /var/log/starling.json\n"
     "  echo '{\"lat_deg\":44.49,\"lon_deg\":11.34,\"heading_deg\":90,\"speed_mps\":8.3}' |\n"
     "      starling-edge --connect 127.0.0.1:7443 --certs fleet --name veh-00001\n"
+    "\n"
+    "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600\n"
     "\n"
     "Exit code: 0 all samples delivered; 1 some dropped or not acknowledged, or a failure;\n"
     "2 wrong usage. Lines that are refused as invalid are no samples.";
@@ -66,10 +73,56 @@ struct CredentialFiles {
   }
 };
 
+// The options of a vehicle's sensors, as they are given.
+struct SensorOptions {
+  std::string nmea;
+  long reckon_max_ms = 1500;
+  long fix_delay_ms = 0;
+  std::optional<double> start_heading_deg;
+
+  void AddTo(CLI::App* app) {
+    const char* const kGroup = "Sensors instead of lines of JSON (docs/sources.md)";
+    app->add_option("--nmea", nmea,
+                    "Positions by NMEA 0183 from a serial line, DEVICE[@BAUD], a fifo, a recording\n"
+                    "or, with -, standard input")->group(kGroup);
+    app->add_option("--reckon-max-ms", reckon_max_ms,
+                    "Reckon positions for so long from the last fix, then be silent")
+        ->capture_default_str()->group(kGroup);
+    app->add_option("--fix-delay-ms", fix_delay_ms, "Between a fix's instant and its first byte")
+        ->capture_default_str()->group(kGroup);
+    app->add_option("--start-heading-deg", start_heading_deg,
+                    "Heading until the vehicle has driven; without it, it is silent until then")->group(kGroup);
+  }
+
+  // nullopt: no sensor is asked for.
+  Result<std::optional<SensorSourceConfig>> Config() const {
+    if (nmea.empty()) return std::optional<SensorSourceConfig>();
+    SensorSourceConfig config;
+    config.fusion.reckon_max = milliseconds(reckon_max_ms);
+    config.fusion.fix_delay = milliseconds(fix_delay_ms);
+    if (start_heading_deg) config.fusion.start_heading_rad = *start_heading_deg * kDegree;
+    if (!nmea.empty()) {
+      LineDeviceConfig device;
+      const std::size_t at = nmea.rfind('@');
+      device.path = nmea.substr(0, at);
+      if (at != std::string::npos) {
+        const char* const end = nmea.data() + nmea.size();
+        const auto [stop, error] = std::from_chars(nmea.data() + at + 1, end, device.baud);
+        if (error != std::errc() || stop != end) {
+          return Status(ErrorCode::kInvalidArgument, "--nmea: " + nmea + " is not DEVICE[@BAUD]");
+        }
+      }
+      config.nmea = device;
+    }
+    return std::optional(config);
+  }
+};
+
 int Main(int argc, char** argv) {
   VehicleProgramOptions options;
   CredentialFiles files;
   std::string connect;
+  SensorOptions sensors;
   long drain_seconds = 10;
 
   CLI::App app(kDescription, "starling-edge");
@@ -85,6 +138,7 @@ int Main(int argc, char** argv) {
   app.add_option("--listen-unix", options.listen_unix,
                  "Read from the writers that connect to this Unix socket, one after the other,\n"
                  "instead of from standard input");
+  sensors.AddTo(&app);
   app.add_flag("--raw", options.shell.agent.raw, "Send every sample at once, also where it says nothing new");
   app.add_option("--length-m", options.shell.agent.length_m, "Length of the vehicle")->capture_default_str();
   app.add_option("--width-m", options.shell.agent.width_m, "Width of the vehicle")->capture_default_str();
@@ -106,6 +160,9 @@ int Main(int argc, char** argv) {
   options.shell.uplink.host = endpoint.value().host;
   options.shell.uplink.port = endpoint.value().port;
   options.drain_max = seconds(drain_seconds);
+  const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
+  if (!sensor_config.ok()) return Fail(kExitUsage, sensor_config.status().message());
+  options.sensors = sensor_config.value();
   if (Status status = files.Complete(); !status.ok()) return Fail(kExitUsage, status.message());
   if (Status status = options.Validate(); !status.ok()) return Fail(kExitUsage, status.message());
 

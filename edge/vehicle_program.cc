@@ -57,6 +57,13 @@ Status VehicleProgramOptions::Validate() const {
   if (drain_max.count() < 0 || drain_max > seconds(3600)) {
     return Status(ErrorCode::kInvalidArgument, "drain-seconds must be within 0 and 3600");
   }
+  if (sensors) {
+    if (!listen_unix.empty()) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "--listen-unix reads samples that are ready; it cannot be given beside sensors");
+    }
+    if (Status status = sensors->Validate(); !status.ok()) return status;
+  }
   return shell.Validate();
 }
 
@@ -74,12 +81,34 @@ VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tl
       shell_(options.shell, BootId{Random64()}, &context_, tls, credentials,
              {BootNow, [this](const ControlAction& action, BootTime now) { OnAction(action, now); },
               [this] { OnTick(); }},
-             Random64()) {}
+             Random64()) {
+  if (options_.sensors) MakeSensors();
+}
+
+void VehicleProgram::MakeSensors() {
+  sensors_.emplace(*options_.sensors, &context_,
+                   SensorSource::Callbacks{
+                       BootNow, [this](const Sample& sample) { OnSample(sample); },
+                       [](std::string_view source, std::string_view why) {
+                         Complain("{\"event\":\"source\",\"source\":" + Quoted(source) +
+                                  ",\"why\":" + Quoted(why) + "}");
+                       },
+                       [](std::string_view why) {
+                         Complain(why.empty() ? std::string("{\"event\":\"sampling\"}")
+                                              : "{\"event\":\"silent\",\"why\":" + Quoted(why) + "}");
+                       },
+                       [this] { Finish("end of input"); }},
+                   Random64());
+}
 
 Status VehicleProgram::Run() {
-  const Status opened = options_.listen_unix.empty() ? source_.ReadFile(STDIN_FILENO)
-                                                     : source_.ListenUnix(options_.listen_unix);
-  if (!opened.ok()) return opened;
+  if (sensors_) {
+    sensors_->Start();
+  } else {
+    const Status opened = options_.listen_unix.empty() ? source_.ReadFile(STDIN_FILENO)
+                                                       : source_.ListenUnix(options_.listen_unix);
+    if (!opened.ok()) return opened;
+  }
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (!error) Finish(signal == SIGTERM ? "SIGTERM" : "SIGINT");
   });
@@ -91,9 +120,13 @@ Status VehicleProgram::Run() {
 void VehicleProgram::OnSample(const Sample& sample) {
   if (Status status = shell_.OnSample(sample); !status.ok()) {
     // Its line is the last one that was read.
-    Complain("{\"event\":\"sample_refused\",\"sample\":" + std::to_string(source_.counters().samples) +
+    Complain("{\"event\":\"sample_refused\",\"sample\":" + std::to_string(samples()) +
              ",\"why\":" + Quoted(status.message()) + "}");
   }
+}
+
+std::uint64_t VehicleProgram::samples() const {
+  return sensors_ ? sensors_->fusion_counters().samples : source_.counters().samples;
 }
 
 void VehicleProgram::OnRefused(std::uint64_t writer, std::uint64_t line, std::string_view why) {
@@ -167,6 +200,7 @@ void VehicleProgram::Finish(const char* why) {
   }
   if (options_.verbose) Complain("{\"event\":\"draining\",\"why\":" + Quoted(why) + "}");
   source_.Stop();
+  if (sensors_) sensors_->Stop();
   signals_.async_wait([this](const boost::system::error_code& error, int) {
     if (!error) Finish("signal");
   });
@@ -184,6 +218,7 @@ Status VehicleProgram::Report() {
   json += drained_ ? "true" : "false";
   json += ",\"lines\":{\"read\":" + std::to_string(lines.lines) +
           ",\"refused\":" + std::to_string(lines.refused) + "},";
+  if (sensors_) json += "\"sources\":" + sensors_->CountersJson() + ",";
   json += VehicleReportJson(shell_.agent(), shell_.uplink()) + "}";
   Complain(json);
   if (!options_.report_file.empty()) {

@@ -7,6 +7,7 @@
 
 #include "common/status.h"
 #include "edge/source/json_source.h"
+#include "edge/source/sensor_source.h"
 #include "edge/uplink/vehicle_shell.h"
 
 namespace starling::edge {
@@ -14,6 +15,7 @@ namespace starling::edge {
 struct VehicleProgramOptions {
   VehicleShellConfig shell;
   std::string listen_unix;             // empty: standard input
+  std::optional<SensorSourceConfig> sensors;  // read instead of lines of JSON
   seconds drain_max{10};               // waiting for the cloud at the end; [0, 3600]
   std::string report_file;             // empty: none
   bool verbose = false;                // link and ledger on standard error as they change
@@ -22,7 +24,7 @@ struct VehicleProgramOptions {
 };
 
 // What starling-edge does between its options and its exit code: samples in from a
-// JsonSource, commands out on standard output, refusals on standard error.
+// JsonSource or a SensorSource, commands out on standard output, refusals on standard error.
 //
 // Threading: one thread; Run returns when all is over.
 class VehicleProgram {
@@ -39,17 +41,20 @@ class VehicleProgram {
 
  private:
   void OnSample(const Sample& sample);
+  void MakeSensors();
   void OnRefused(std::uint64_t writer, std::uint64_t line, std::string_view why);
   void OnAction(const ControlAction& action, BootTime now);
   void OnTick();
   void Finish(const char* why);
   Status Report();
+  std::uint64_t samples() const;       // that the source has handed over
   void Print(const std::string& line);
 
   const VehicleProgramOptions options_;
   boost::asio::io_context context_{1};
   boost::asio::signal_set signals_;
   JsonSource source_;
+  std::optional<SensorSource> sensors_;
   VehicleShell shell_;
 
   bool finishing_ = false;

@@ -101,6 +101,58 @@ Status JsonCursor::End() {
   return at_ == text_.size() ? Status() : Wrong("something follows the object");
 }
 
+char JsonCursor::Next() {
+  SkipSpace();
+  return at_ == text_.size() ? '\0' : text_[at_];
+}
+
+bool JsonCursor::TakeWord(std::string_view word) {
+  SkipSpace();
+  if (text_.substr(at_, word.size()) != word) return false;
+  at_ += word.size();
+  return true;
+}
+
+Result<std::string_view> JsonCursor::RawString() {
+  if (!Take('"')) return Wrong("expected a string");
+  const std::size_t start = at_;
+  for (; at_ < text_.size(); ++at_) {
+    const char character = text_[at_];
+    if (character == '"') return text_.substr(start, at_++ - start);
+    if (character == '\\' && ++at_ == text_.size()) break;
+    if (static_cast<unsigned char>(character) < 0x20) return Wrong("control character in a string");
+  }
+  return Wrong("string without an end");
+}
+
+Status JsonCursor::SkipMembers(char end, int depth_max) {
+  if (Take(end)) return Status();
+  do {
+    if (end == '}') {
+      if (const auto name = RawString(); !name.ok()) return name.status();
+      if (Status status = Expect(':'); !status.ok()) return status;
+    }
+    if (Status status = SkipValue(depth_max); !status.ok()) return status;
+  } while (Take(','));
+  return Expect(end);
+}
+
+Status JsonCursor::SkipValue(int depth_max) {
+  const char next = Next();
+  if (next == '{' || next == '[') {
+    if (depth_max == 0) return Wrong("nests too deep");
+    ++at_;
+    return SkipMembers(next == '{' ? '}' : ']', depth_max - 1);
+  }
+  if (next == '"') {
+    const auto text = RawString();
+    return text.ok() ? Status() : text.status();
+  }
+  if (TakeWord("true") || TakeWord("false") || TakeWord("null")) return Status();
+  const auto number = NumberText();
+  return number.ok() ? Status() : number.status();
+}
+
 void AppendJsonString(std::string_view text, std::string* json) {
   constexpr char kHex[] = "0123456789abcdef";
   *json += '"';

@@ -10,10 +10,11 @@
 namespace starling::edge {
 
 // Reads one JSON text from front to back, as the caller's grammar expects it.
-// Nothing is allocated and nothing nests, so no input costs more than its length.
+// Nothing is allocated and only what is skipped nests, so deep as the caller says,
+// so no input costs more than its length.
 //
 // Strings may not contain escapes: no name or value of ours needs one, and two
-// spellings of a key would be two keys.
+// spellings of a key would be two keys.  Others' strings may (RawString).
 //
 // Source: RFC 8259.  We deviate in the strings and in taking numbers only within
 // the range of a double.
@@ -33,7 +34,19 @@ class JsonCursor {
   Result<std::uint64_t> Integer();    // digits alone: no sign, fraction or exponent
   Status End();                       // nothing but white space follows
 
+  // For texts of others, of which only a part is known.
+
+  // What comes next after white space, not taken; 0 at the end.
+  char Next();
+  // True if this literal (true, false, null) comes next, which is then taken.
+  bool TakeWord(std::string_view word);
+  // A string as it is written: escapes are let by, not resolved.
+  Result<std::string_view> RawString();
+  // Any value.  Objects and arrays in it nest at most `depth_max` deep.
+  Status SkipValue(int depth_max);
+
  private:
+  Status SkipMembers(char end, int depth_max);
   void SkipSpace();
   // The characters of a number, checked against the grammar.
   Result<std::string_view> NumberText();

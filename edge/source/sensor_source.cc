@@ -1,0 +1,175 @@
+#include "edge/source/sensor_source.h"
+
+#include <boost/asio/steady_timer.hpp>
+#include <initializer_list>
+#include <map>
+#include <utility>
+
+#include "edge/source/gnss/nmea_source.h"
+
+namespace starling::edge {
+namespace {
+
+constexpr int kTroublesTold = 10;
+
+struct Member {
+  const char* name;
+  std::uint64_t value;
+};
+
+std::string Object(std::initializer_list<Member> members) {
+  std::string json = "{";
+  for (const Member& member : members) {
+    json += json.size() == 1 ? "\"" : ",\"";
+    json += member.name;
+    json += "\":" + std::to_string(member.value);
+  }
+  return json + "}";
+}
+
+constexpr std::array<const char*, kQuantities> kQuantityNames = {"speed", "heading", "yaw_rate", "steering",
+                                                                 "accel"};
+
+std::string PerQuantity(const std::array<std::uint64_t, kQuantities>& values) {
+  std::string json = "{";
+  for (std::size_t i = 0; i < kQuantities; ++i) {
+    json += std::string(i == 0 ? "\"" : ",\"") + kQuantityNames[i] + "\":" + std::to_string(values[i]);
+  }
+  return json + "}";
+}
+
+std::string FusionJson(const FusionCounters& counters) {
+  std::string json = Object({{"fixes", counters.fixes},
+                             {"fixes_refused", counters.fixes_refused},
+                             {"fixes_out_of_order", counters.fixes_out_of_order},
+                             {"clock_steps", counters.clock_steps},
+                             {"samples", counters.samples},
+                             {"samples_reckoned", counters.samples_reckoned},
+                             {"silent_no_fix", counters.silent_no_fix},
+                             {"silent_stale_fix", counters.silent_stale_fix},
+                             {"silent_no_speed", counters.silent_no_speed},
+                             {"silent_no_heading", counters.silent_no_heading},
+                             {"silent_invalid", counters.silent_invalid}});
+  json.pop_back();
+  return json + ",\"bus_values\":" + PerQuantity(counters.bus_values) +
+         ",\"bus_refused\":" + PerQuantity(counters.bus_refused) + "}";
+}
+
+std::string NmeaJson(const NmeaCounters& counters, const LineDeviceCounters& device) {
+  return Object({{"opens", device.opens},
+                 {"losses", device.losses},
+                 {"lines_too_long", device.lines_too_long},
+                 {"sentences", counters.sentences},
+                 {"unused", counters.unused},
+                 {"refused_checksum", counters.refused_checksum},
+                 {"refused_malformed", counters.refused_malformed},
+                 {"epochs", counters.epochs},
+                 {"epochs_without_fix", counters.epochs_without_fix},
+                 {"fixes", counters.fixes}});
+}
+
+const char* SilenceText(Silence silence) {
+  switch (silence) {
+    case Silence::kNone: return "";
+    case Silence::kNoFix: return "no position fix yet";
+    case Silence::kStaleFix: return "the last position fix is too old";
+    case Silence::kNoSpeed: return "neither the receiver nor the bus gives a speed";
+    case Silence::kNoHeading: return "the heading is unknown until the vehicle has driven";
+    default: return "what the sensors say is nothing that a vehicle may report";
+  }
+}
+
+}  // namespace
+
+Status SensorSourceConfig::Validate() const {
+  if (!nmea) return Status(ErrorCode::kInvalidArgument, "a source of positions is missing: give --nmea");
+  if (Status status = nmea->Validate(); !status.ok()) return status;
+  return fusion.Validate();
+}
+
+struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
+  State(const SensorSourceConfig& config, boost::asio::io_context* context, Callbacks the_callbacks,
+        std::uint64_t seed)
+      : callbacks(std::move(the_callbacks)), fusion(config.fusion), timer(*context) {
+    if (config.nmea) {
+      nmea.emplace(*config.nmea, context,
+                   NmeaSource::Callbacks{callbacks.clock, [this](const GnssFix& fix) { fusion.OnFix(fix); },
+                                         [this](std::string_view why) { Trouble("nmea", why); },
+                                         [this] { Ended(); }},
+                   seed);
+      ++running;
+    }
+  }
+
+  void Trouble(const char* source, std::string_view why) {
+    if (stopped || ++troubles[source] > kTroublesTold) return;
+    callbacks.on_trouble(source, why);
+    if (troubles[source] == kTroublesTold) callbacks.on_trouble(source, "more of these are only counted");
+  }
+  void Ended();
+  void Arm();
+  void Tick();
+
+  const Callbacks callbacks;
+  Fusion fusion;
+  boost::asio::steady_timer timer;
+  std::optional<NmeaSource> nmea;
+  std::map<std::string_view, int> troubles;
+  int running = 0;                       // sources that have not ended
+  bool stopped = false;
+  std::optional<Silence> told;
+};
+
+void SensorSource::State::Ended() {
+  if (--running == 0 && !stopped && callbacks.on_end) callbacks.on_end();
+}
+
+void SensorSource::State::Arm() {
+  const BootTime now = callbacks.clock();
+  timer.expires_after(fusion.next_sample(now) - now);
+  timer.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self != nullptr && !self->stopped) self->Tick();
+  });
+}
+
+void SensorSource::State::Tick() {
+  const BootTime now = callbacks.clock();
+  if (now >= fusion.next_sample(now)) {
+    const std::optional<Sample> sample = fusion.TakeSample(now);
+    if (std::exchange(told, fusion.silence()) != fusion.silence()) {
+      callbacks.on_silence(SilenceText(fusion.silence()));
+    }
+    if (sample && !stopped) callbacks.on_sample(*sample);
+  }
+  if (!stopped) Arm();
+}
+
+SensorSource::SensorSource(const SensorSourceConfig& config, boost::asio::io_context* context,
+                           Callbacks callbacks, std::uint64_t seed)
+    : state_(std::make_shared<State>(config, context, std::move(callbacks), seed)) {}
+
+SensorSource::~SensorSource() { Stop(); }
+
+void SensorSource::Start() {
+  state_->Arm();
+  if (state_->nmea) state_->nmea->Start();
+}
+
+void SensorSource::Stop() {
+  state_->stopped = true;
+  state_->timer.cancel();
+  if (state_->nmea) state_->nmea->Stop();
+}
+
+const FusionCounters& SensorSource::fusion_counters() const { return state_->fusion.counters(); }
+
+std::string SensorSource::CountersJson() const {
+  std::string json = "{\"fusion\":" + FusionJson(state_->fusion.counters());
+  if (state_->nmea) {
+    json += ",\"nmea\":" + NmeaJson(state_->nmea->counters(), state_->nmea->device_counters());
+  }
+  return json + "}";
+}
+
+}  // namespace starling::edge
