@@ -38,6 +38,7 @@ constexpr const char* kFooter =
     "  echo '{\"lat_deg\":44.49,\"lon_deg\":11.34,\"heading_deg\":90,\"speed_mps\":8.3}' |\n"
     "      starling-edge --connect 127.0.0.1:7443 --certs fleet --name veh-00001\n"
     "\n"
+    "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --gpsd 127.0.0.1:2947\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600\n"
     "\n"
     "Exit code: 0 all samples delivered; 1 some dropped or not acknowledged, or a failure;\n"
@@ -75,6 +76,7 @@ struct CredentialFiles {
 
 // The options of a vehicle's sensors, as they are given.
 struct SensorOptions {
+  std::string gpsd;
   std::string nmea;
   long reckon_max_ms = 1500;
   long fix_delay_ms = 0;
@@ -82,6 +84,7 @@ struct SensorOptions {
 
   void AddTo(CLI::App* app) {
     const char* const kGroup = "Sensors instead of lines of JSON (docs/sources.md)";
+    app->add_option("--gpsd", gpsd, "Positions from the gpsd at HOST:PORT, usually 127.0.0.1:2947")->group(kGroup);
     app->add_option("--nmea", nmea,
                     "Positions by NMEA 0183 from a serial line, DEVICE[@BAUD], a fifo, a recording\n"
                     "or, with -, standard input")->group(kGroup);
@@ -96,11 +99,20 @@ struct SensorOptions {
 
   // nullopt: no sensor is asked for.
   Result<std::optional<SensorSourceConfig>> Config() const {
-    if (nmea.empty()) return std::optional<SensorSourceConfig>();
+    if (gpsd.empty() && nmea.empty()) return std::optional<SensorSourceConfig>();
     SensorSourceConfig config;
     config.fusion.reckon_max = milliseconds(reckon_max_ms);
     config.fusion.fix_delay = milliseconds(fix_delay_ms);
     if (start_heading_deg) config.fusion.start_heading_rad = *start_heading_deg * kDegree;
+    if (!gpsd.empty()) {
+      const Result<Endpoint> endpoint = ParseEndpoint(gpsd);
+      if (!endpoint.ok()) {
+        return Status(ErrorCode::kInvalidArgument, "--gpsd: " + std::string(endpoint.status().message()));
+      }
+      config.gpsd.emplace();
+      config.gpsd->host = endpoint.value().host;
+      config.gpsd->port = endpoint.value().port;
+    }
     if (!nmea.empty()) {
       LineDeviceConfig device;
       const std::size_t at = nmea.rfind('@');

@@ -55,6 +55,21 @@ std::string FusionJson(const FusionCounters& counters) {
          ",\"bus_refused\":" + PerQuantity(counters.bus_refused) + "}";
 }
 
+std::string GpsdJson(const GpsdCounters& counters, const GpsdLinkCounters& link) {
+  return Object({{"connects", link.connects},
+                 {"losses", link.losses},
+                 {"failures", link.failures},
+                 {"reports", counters.reports},
+                 {"refused", counters.refused},
+                 {"unused", counters.unused},
+                 {"tpv", counters.tpv},
+                 {"tpv_without_fix", counters.tpv_without_fix},
+                 {"tpv_other_device", counters.tpv_other_device},
+                 {"fixes", counters.fixes},
+                 {"devices_lost", counters.devices_lost},
+                 {"errors", counters.errors}});
+}
+
 std::string NmeaJson(const NmeaCounters& counters, const LineDeviceCounters& device) {
   return Object({{"opens", device.opens},
                  {"losses", device.losses},
@@ -82,8 +97,14 @@ const char* SilenceText(Silence silence) {
 }  // namespace
 
 Status SensorSourceConfig::Validate() const {
-  if (!nmea) return Status(ErrorCode::kInvalidArgument, "a source of positions is missing: give --nmea");
-  if (Status status = nmea->Validate(); !status.ok()) return status;
+  if (gpsd.has_value() == nmea.has_value()) {
+    return Status(ErrorCode::kInvalidArgument, "one source says where the vehicle is: give --gpsd or --nmea");
+  }
+  if (gpsd) {
+    if (Status status = gpsd->Validate(); !status.ok()) return status;
+  } else if (Status status = nmea->Validate(); !status.ok()) {
+    return status;
+  }
   return fusion.Validate();
 }
 
@@ -91,6 +112,13 @@ struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
   State(const SensorSourceConfig& config, boost::asio::io_context* context, Callbacks the_callbacks,
         std::uint64_t seed)
       : callbacks(std::move(the_callbacks)), fusion(config.fusion), timer(*context) {
+    if (config.gpsd) {
+      gpsd.emplace(*config.gpsd, context,
+                   GpsdSource::Callbacks{callbacks.clock, [this](const GnssFix& fix) { fusion.OnFix(fix); },
+                                         [this](std::string_view why) { Trouble("gpsd", why); }},
+                   seed);
+      ++running;
+    }
     if (config.nmea) {
       nmea.emplace(*config.nmea, context,
                    NmeaSource::Callbacks{callbacks.clock, [this](const GnssFix& fix) { fusion.OnFix(fix); },
@@ -113,6 +141,7 @@ struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
   const Callbacks callbacks;
   Fusion fusion;
   boost::asio::steady_timer timer;
+  std::optional<GpsdSource> gpsd;
   std::optional<NmeaSource> nmea;
   std::map<std::string_view, int> troubles;
   int running = 0;                       // sources that have not ended
@@ -153,12 +182,14 @@ SensorSource::~SensorSource() { Stop(); }
 
 void SensorSource::Start() {
   state_->Arm();
+  if (state_->gpsd) state_->gpsd->Start();
   if (state_->nmea) state_->nmea->Start();
 }
 
 void SensorSource::Stop() {
   state_->stopped = true;
   state_->timer.cancel();
+  if (state_->gpsd) state_->gpsd->Stop();
   if (state_->nmea) state_->nmea->Stop();
 }
 
@@ -166,6 +197,9 @@ const FusionCounters& SensorSource::fusion_counters() const { return state_->fus
 
 std::string SensorSource::CountersJson() const {
   std::string json = "{\"fusion\":" + FusionJson(state_->fusion.counters());
+  if (state_->gpsd) {
+    json += ",\"gpsd\":" + GpsdJson(state_->gpsd->counters(), state_->gpsd->link_counters());
+  }
   if (state_->nmea) {
     json += ",\"nmea\":" + NmeaJson(state_->nmea->counters(), state_->nmea->device_counters());
   }

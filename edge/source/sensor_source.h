@@ -12,12 +12,14 @@
 #include "common/telemetry/sample.h"
 #include "common/time.h"
 #include "edge/source/fusion.h"
+#include "edge/source/gnss/gpsd_source.h"
 #include "edge/source/line_device.h"
 
 namespace starling::edge {
 
 struct SensorSourceConfig {
   // Exactly one of these says where the vehicle is.
+  std::optional<GpsdSourceConfig> gpsd;
   std::optional<LineDeviceConfig> nmea;
 
   FusionConfig fusion;
