@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <system_error>
+#include <vector>
 
 #include "common/geo/trigonometry.h"
 #include "common/tls/tls_context.h"
@@ -39,7 +40,8 @@ constexpr const char* kFooter =
     "      starling-edge --connect 127.0.0.1:7443 --certs fleet --name veh-00001\n"
     "\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --gpsd 127.0.0.1:2947\n"
-    "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600\n"
+    "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600 \\\n"
+    "      --can can0 --dbc car.dbc --can-map speed=ESP.Speed --can-map 'yaw_rate=ESP.YawRate*-1'\n"
     "\n"
     "Exit code: 0 all samples delivered; 1 some dropped or not acknowledged, or a failure;\n"
     "2 wrong usage. Lines that are refused as invalid are no samples.";
@@ -78,6 +80,12 @@ struct CredentialFiles {
 struct SensorOptions {
   std::string gpsd;
   std::string nmea;
+  std::string can;
+  std::string candump;
+  std::string dbc;
+  std::vector<std::string> can_map;
+  long can_age_max_ms = 300;
+  double wheelbase_m = 2.7;
   long reckon_max_ms = 1500;
   long fix_delay_ms = 0;
   std::optional<double> start_heading_deg;
@@ -88,6 +96,18 @@ struct SensorOptions {
     app->add_option("--nmea", nmea,
                     "Positions by NMEA 0183 from a serial line, DEVICE[@BAUD], a fifo, a recording\n"
                     "or, with -, standard input")->group(kGroup);
+    app->add_option("--can", can, "The vehicle's bus, as an interface of SocketCAN such as can0")->group(kGroup);
+    app->add_option("--candump", candump,
+                    "The vehicle's bus from a log of candump's, a fifo or, with -, standard input")->group(kGroup);
+    app->add_option("--dbc", dbc, "What the bits of the bus mean")->group(kGroup);
+    app->add_option("--can-map", can_map,
+                    "QUANTITY=MESSAGE.SIGNAL[*FACTOR], for each of speed, heading, yaw_rate, steering, accel\n"
+                    "that the bus has; FACTOR turns the signal into m/s, deg, deg/s or m/s2, clockwise positive;\n"
+                    "without one, the unit in the DBC file does")->group(kGroup);
+    app->add_option("--can-age-max-ms", can_age_max_ms, "What the bus says counts for so long")
+        ->capture_default_str()->group(kGroup);
+    app->add_option("--wheelbase-m", wheelbase_m, "Turns steering into yaw rate")
+        ->capture_default_str()->group(kGroup);
     app->add_option("--reckon-max-ms", reckon_max_ms,
                     "Reckon positions for so long from the last fix, then be silent")
         ->capture_default_str()->group(kGroup);
@@ -99,10 +119,14 @@ struct SensorOptions {
 
   // nullopt: no sensor is asked for.
   Result<std::optional<SensorSourceConfig>> Config() const {
-    if (gpsd.empty() && nmea.empty()) return std::optional<SensorSourceConfig>();
+    if (gpsd.empty() && nmea.empty() && can.empty() && candump.empty() && dbc.empty() && can_map.empty()) {
+      return std::optional<SensorSourceConfig>();
+    }
     SensorSourceConfig config;
     config.fusion.reckon_max = milliseconds(reckon_max_ms);
     config.fusion.fix_delay = milliseconds(fix_delay_ms);
+    config.fusion.bus_age_max = milliseconds(can_age_max_ms);
+    config.fusion.wheelbase_m = wheelbase_m;
     if (start_heading_deg) config.fusion.start_heading_rad = *start_heading_deg * kDegree;
     if (!gpsd.empty()) {
       const Result<Endpoint> endpoint = ParseEndpoint(gpsd);
@@ -125,6 +149,27 @@ struct SensorOptions {
         }
       }
       config.nmea = device;
+    }
+    if (!can.empty()) config.can = CanSocketConfig{.interface = can};
+    if (!candump.empty()) {
+      config.candump.emplace();
+      config.candump->path = candump;
+    }
+    if (dbc.empty() != can_map.empty()) {
+      return Status(ErrorCode::kInvalidArgument, "--dbc and --can-map go together");
+    }
+    if (!dbc.empty()) {
+      std::vector<CanMapping> mappings;
+      for (const std::string& text : can_map) {
+        const Result<CanMapping> mapping = ParseCanMapping(text);
+        if (!mapping.ok()) return mapping.status();
+        mappings.push_back(mapping.value());
+      }
+      const Result<Dbc> file = LoadDbc(dbc);
+      if (!file.ok()) return file.status();
+      const Result<CanDecoder> decoder = CanDecoder::Make(file.value(), dbc, mappings);
+      if (!decoder.ok()) return decoder.status();
+      config.decoder = decoder.value();
     }
     return std::optional(config);
   }

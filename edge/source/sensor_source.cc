@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "edge/source/can/candump_line.h"
 #include "edge/source/gnss/nmea_source.h"
 
 namespace starling::edge {
@@ -27,13 +28,12 @@ std::string Object(std::initializer_list<Member> members) {
   return json + "}";
 }
 
-constexpr std::array<const char*, kQuantities> kQuantityNames = {"speed", "heading", "yaw_rate", "steering",
-                                                                 "accel"};
-
 std::string PerQuantity(const std::array<std::uint64_t, kQuantities>& values) {
   std::string json = "{";
   for (std::size_t i = 0; i < kQuantities; ++i) {
-    json += std::string(i == 0 ? "\"" : ",\"") + kQuantityNames[i] + "\":" + std::to_string(values[i]);
+    json += i == 0 ? "\"" : ",\"";
+    json += QuantityName(static_cast<Quantity>(i));
+    json += "\":" + std::to_string(values[i]);
   }
   return json + "}";
 }
@@ -83,6 +83,22 @@ std::string NmeaJson(const NmeaCounters& counters, const LineDeviceCounters& dev
                  {"fixes", counters.fixes}});
 }
 
+std::string CanJson(const CanCounters& counters, Member first, Member second, Member third) {
+  return Object({first,
+                 second,
+                 third,
+                 {"frames", counters.frames},
+                 {"frames_used", counters.frames_used},
+                 {"frames_short", counters.frames_short},
+                 {"values", counters.values},
+                 {"values_out_of_range", counters.values_out_of_range}});
+}
+
+std::optional<nanoseconds> TimeOf(std::string_view line) {
+  const Result<CandumpLine> parsed = ParseCandumpLine(line);
+  return parsed.ok() ? std::optional(parsed.value().time) : std::nullopt;
+}
+
 const char* SilenceText(Silence silence) {
   switch (silence) {
     case Silence::kNone: return "";
@@ -105,13 +121,41 @@ Status SensorSourceConfig::Validate() const {
   } else if (Status status = nmea->Validate(); !status.ok()) {
     return status;
   }
+  if (can && candump) return Status(ErrorCode::kInvalidArgument, "a bus is read once: give --can or --candump");
+  if ((can || candump) != decoder.has_value()) {
+    return Status(ErrorCode::kInvalidArgument,
+                  "a bus (--can, --candump) needs to be known (--dbc, --can-map), and the other way round");
+  }
+  if (can) {
+    if (Status status = can->Validate(); !status.ok()) return status;
+  }
+  if (candump) {
+    if (Status status = candump->Validate(); !status.ok()) return status;
+  }
   return fusion.Validate();
 }
 
 struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
   State(const SensorSourceConfig& config, boost::asio::io_context* context, Callbacks the_callbacks,
         std::uint64_t seed)
-      : callbacks(std::move(the_callbacks)), fusion(config.fusion), timer(*context) {
+      : callbacks(std::move(the_callbacks)), fusion(config.fusion), timer(*context), decoder(config.decoder) {
+    if (config.can) {
+      can.emplace(*config.can, decoder->ids(), context,
+                  CanSocket::Callbacks{[this](const CanFrame& frame) { OnFrame(frame); },
+                                       [this](std::string_view why) { Trouble("can", why); }},
+                  seed);
+      ++running;
+    }
+    if (config.candump) {
+      LineDeviceConfig device = *config.candump;
+      device.line_bytes_max = kCandumpLineBytesMax;
+      candump.emplace(device, context,
+                      LineDevice::Callbacks{callbacks.clock, [this](std::string_view line) { OnCandumpLine(line); },
+                                            TimeOf, [this](std::string_view why) { Trouble("candump", why); },
+                                            [this] { Ended(); }},
+                      seed);
+      ++running;
+    }
     if (config.gpsd) {
       gpsd.emplace(*config.gpsd, context,
                    GpsdSource::Callbacks{callbacks.clock, [this](const GnssFix& fix) { fusion.OnFix(fix); },
@@ -134,6 +178,8 @@ struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
     callbacks.on_trouble(source, why);
     if (troubles[source] == kTroublesTold) callbacks.on_trouble(source, "more of these are only counted");
   }
+  void OnFrame(const CanFrame& frame);
+  void OnCandumpLine(std::string_view line);
   void Ended();
   void Arm();
   void Tick();
@@ -143,11 +189,34 @@ struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
   boost::asio::steady_timer timer;
   std::optional<GpsdSource> gpsd;
   std::optional<NmeaSource> nmea;
+  std::optional<CanDecoder> decoder;
+  std::optional<CanSocket> can;
+  std::optional<LineDevice> candump;
+  std::uint64_t candump_refused = 0;
+  std::uint64_t candump_other = 0;       // remote and error frames
   std::map<std::string_view, int> troubles;
   int running = 0;                       // sources that have not ended
   bool stopped = false;
   std::optional<Silence> told;
 };
+
+void SensorSource::State::OnFrame(const CanFrame& frame) {
+  const BootTime now = callbacks.clock();
+  decoder->OnFrame(frame, [this, now](Quantity quantity, double value) { fusion.OnBus(quantity, value, now); });
+}
+
+void SensorSource::State::OnCandumpLine(std::string_view line) {
+  const Result<CandumpLine> parsed = ParseCandumpLine(line);
+  if (!parsed.ok()) {
+    ++candump_refused;
+    return Trouble("candump", parsed.status().message());
+  }
+  if (parsed.value().has_data) {
+    OnFrame(parsed.value().frame);
+  } else {
+    ++candump_other;
+  }
+}
 
 void SensorSource::State::Ended() {
   if (--running == 0 && !stopped && callbacks.on_end) callbacks.on_end();
@@ -184,6 +253,8 @@ void SensorSource::Start() {
   state_->Arm();
   if (state_->gpsd) state_->gpsd->Start();
   if (state_->nmea) state_->nmea->Start();
+  if (state_->can) state_->can->Start();
+  if (state_->candump) state_->candump->Start();
 }
 
 void SensorSource::Stop() {
@@ -191,6 +262,8 @@ void SensorSource::Stop() {
   state_->timer.cancel();
   if (state_->gpsd) state_->gpsd->Stop();
   if (state_->nmea) state_->nmea->Stop();
+  if (state_->can) state_->can->Stop();
+  if (state_->candump) state_->candump->Stop();
 }
 
 const FusionCounters& SensorSource::fusion_counters() const { return state_->fusion.counters(); }
@@ -202,6 +275,17 @@ std::string SensorSource::CountersJson() const {
   }
   if (state_->nmea) {
     json += ",\"nmea\":" + NmeaJson(state_->nmea->counters(), state_->nmea->device_counters());
+  }
+  if (state_->can) {
+    const CanSocketCounters& socket = state_->can->counters();
+    json += ",\"can\":" + CanJson(state_->decoder->counters(), {"opens", socket.opens}, {"losses", socket.losses},
+                                  {"frames_other", socket.frames_other});
+  }
+  if (state_->candump) {
+    json += ",\"candump\":" + CanJson(state_->decoder->counters(),
+                                      {"lines_too_long", state_->candump->counters().lines_too_long},
+                                      {"lines_refused", state_->candump_refused},
+                                      {"frames_other", state_->candump_other});
   }
   return json + "}";
 }

@@ -11,6 +11,8 @@
 #include "common/status.h"
 #include "common/telemetry/sample.h"
 #include "common/time.h"
+#include "edge/source/can/can_decoder.h"
+#include "edge/source/can/can_socket.h"
 #include "edge/source/fusion.h"
 #include "edge/source/gnss/gpsd_source.h"
 #include "edge/source/line_device.h"
@@ -21,6 +23,11 @@ struct SensorSourceConfig {
   // Exactly one of these says where the vehicle is.
   std::optional<GpsdSourceConfig> gpsd;
   std::optional<LineDeviceConfig> nmea;
+
+  // At most one of these; `decoder` is then needed.
+  std::optional<CanSocketConfig> can;
+  std::optional<LineDeviceConfig> candump;   // a log, or what candump -L writes just now
+  std::optional<CanDecoder> decoder;
 
   FusionConfig fusion;
 

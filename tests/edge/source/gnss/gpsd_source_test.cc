@@ -23,7 +23,8 @@ BootTime Now() {
 }
 
 constexpr const char* kTpv =
-    R"({"class":"TPV","device":"/dev/ttyACM0","mode":3,"time":"2026-03-01T08:00:01.200Z","lat":48.1351,"lon":11.582,"track":91.5,"speed":8.31})"
+    R"({"class":"TPV","device":"/dev/ttyACM0","mode":3,"time":"2026-03-01T08:00:01.200Z",)"
+    R"("lat":48.1351,"lon":11.582,"track":91.5,"speed":8.31})"
     "\r\n";
 
 class Client : public testing::Test {
