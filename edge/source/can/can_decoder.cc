@@ -74,7 +74,7 @@ Result<double> ScaleOf(const CanMapping& mapping, const DbcSignal& signal, const
     if (candidate.quantity != mapping.quantity) continue;
     if (candidate.name == unit) return candidate.scale;
     // Those with signs that not every terminal shows are left out.
-    if (std::all_of(candidate.name.begin(), candidate.name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; })) {
+    if (std::all_of(candidate.name.begin(), candidate.name.end(), [](unsigned char c) { return c < 0x80; })) {
       known += ' ';
       known += candidate.name;
     }
