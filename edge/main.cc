@@ -38,7 +38,6 @@ constexpr const char* kFooter =
     "      --listen-unix /run/starling/samples.sock --report /var/log/starling.json\n"
     "  echo '{\"lat_deg\":44.49,\"lon_deg\":11.34,\"heading_deg\":90,\"speed_mps\":8.3}' |\n"
     "      starling-edge --connect 127.0.0.1:7443 --certs fleet --name veh-00001\n"
-    "\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --gpsd 127.0.0.1:2947\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600 \\\n"
     "      --can can0 --dbc car.dbc --can-map speed=ESP.Speed --can-map 'yaw_rate=ESP.YawRate*-1'\n"

@@ -119,12 +119,15 @@ Status SensorSourceConfig::Validate() const {
   if (gpsd) {
     if (Status status = gpsd->Validate(); !status.ok()) return status;
   } else if (Status status = nmea->Validate(); !status.ok()) {
-    return status;
+    return Status(status.code(), "--nmea: " + std::string(status.message()));
   }
   if (can && candump) return Status(ErrorCode::kInvalidArgument, "a bus is read once: give --can or --candump");
   if ((can || candump) != decoder.has_value()) {
     return Status(ErrorCode::kInvalidArgument,
                   "a bus (--can, --candump) needs to be known (--dbc, --can-map), and the other way round");
+  }
+  if (nmea && candump && nmea->path == "-" && candump->path == "-") {
+    return Status(ErrorCode::kInvalidArgument, "standard input is read once: --nmea or --candump");
   }
   if (can) {
     if (Status status = can->Validate(); !status.ok()) return status;
