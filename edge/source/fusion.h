@@ -115,6 +115,15 @@ class FixClock {
 // Makes a sample of each 100 ms out of fixes and of what the bus measures, as a pure
 // state machine: it is handed what was measured, and the time.
 //
+// Rule.  The position is that of the last fix, at its instant by FixClock, reckoned on
+// along speed and yaw rate as they were measured since; older than reckon_max, there is
+// no sample.  What the bus says counts while it is younger than bus_age_max, and then
+// goes before the receiver.  Heading: the bus's; else the course of each fix that is
+// faster than course_speed_min_mps, carried on by the yaw rate, and held below.  Speed:
+// the bus's; else the fix's, carried on by the acceleration.  Acceleration: the bus's;
+// else the slope of the speed.  Yaw rate: the bus's; else by its steering; else the
+// slope of the heading.
+//
 // Threading: thread-compatible.
 class Fusion {
  public:

@@ -11,7 +11,9 @@
 namespace starling::edge {
 namespace {
 
+// Of one source in a minute.
 constexpr int kTroublesTold = 10;
+constexpr seconds kTroublesEach{60};
 
 struct Member {
   const char* name;
@@ -177,9 +179,15 @@ struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
   }
 
   void Trouble(const char* source, std::string_view why) {
-    if (stopped || ++troubles[source] > kTroublesTold) return;
+    if (stopped) return;
+    const BootTime now = callbacks.clock();
+    Told& told_before = troubles[source];
+    if (told_before.count == 0 || now >= told_before.since + kTroublesEach) told_before = {now, 0};
+    if (++told_before.count > kTroublesTold) return;
     callbacks.on_trouble(source, why);
-    if (troubles[source] == kTroublesTold) callbacks.on_trouble(source, "more of these are only counted");
+    if (told_before.count == kTroublesTold) {
+      callbacks.on_trouble(source, "for the rest of a minute, more of these are only counted");
+    }
   }
   void OnFrame(const CanFrame& frame);
   void OnCandumpLine(std::string_view line);
@@ -197,7 +205,11 @@ struct SensorSource::State : std::enable_shared_from_this<SensorSource::State> {
   std::optional<LineDevice> candump;
   std::uint64_t candump_refused = 0;
   std::uint64_t candump_other = 0;       // remote and error frames
-  std::map<std::string_view, int> troubles;
+  struct Told {
+    BootTime since;
+    int count = 0;
+  };
+  std::map<std::string_view, Told> troubles;
   int running = 0;                       // sources that have not ended
   bool stopped = false;
   std::optional<Silence> told;

@@ -43,7 +43,7 @@ class SensorSource {
     std::function<BootTime()> clock;
     std::function<void(const Sample&)> on_sample;
     // Something of `source` ("nmea", "gpsd", ...) is refused or away, the first ten
-    // times of each; the counters know of all.
+    // times of each in a minute; the counters know of all.
     std::function<void(std::string_view source, std::string_view why)> on_trouble;
     // Samples begin ("" is why) or stop to come, and why.
     std::function<void(std::string_view why)> on_silence;

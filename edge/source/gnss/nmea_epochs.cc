@@ -32,7 +32,9 @@ Status NmeaEpochs::OnLine(std::string_view line, BootTime now) {
   if (!open_) {
     constexpr nanoseconds kHalfADay = seconds(12 * 3600);
     if (time_of_day_ && sentence.time_of_day && *sentence.time_of_day + kHalfADay < *time_of_day_) {
-      midnight_ += seconds(24 * 3600);
+      // A line that plays tricks for years ends in a step of the receiver's clock.
+      constexpr nanoseconds kDaysMax = seconds(10'000LL * 24 * 3600);
+      midnight_ = midnight_ < kDaysMax ? midnight_ + seconds(24 * 3600) : nanoseconds(0);
     }
     if (sentence.time_of_day) time_of_day_ = sentence.time_of_day;
     open_ = true;
