@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "edge/uplink/endpoint.h"
+#include "sim/accuracy_command.h"
 #include "sim/city/city_source.h"
 #include "sim/demand_command.h"
 #include "sim/drive_command.h"
@@ -276,6 +277,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim demand --network city.net.xml.gz --routes cars.rou.xml.gz\n"
       "  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz --trips trips.xml\n"
       "  starling-sim experiment sim/scenario/library/rush-hour.toml --report out/rush-hour.json\n"
+      "  starling-sim accuracy --fcd fcd.xml.gz --types dims.txt --report out/accuracy.json\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
@@ -325,6 +327,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       ->capture_default_str();
   app.add_option("--drain-timeout", drain_timeout_s, "seconds for what is in flight at the end")
       ->capture_default_str();
+  const AccuracyCommand accuracy = AddAccuracyCommand(&app);
   const DemandCommand demand = AddDemandCommand(&app);
   const DriveCommand drive = AddDriveCommand(&app);
   const ExperimentCommand experiment = AddExperimentCommand(&app);
@@ -334,6 +337,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   } catch (const CLI::ParseError& stop) {
     return app.exit(stop) == 0 ? 0 : kExitUsage;  // 0: help was asked for
   }
+  if (accuracy.command->parsed()) return accuracy.run();
   if (demand.command->parsed()) return demand.run();
   if (drive.command->parsed()) return drive.run();
   if (experiment.command->parsed()) return experiment.run();

@@ -33,6 +33,7 @@ void VirtualCloud::Append(std::span<const std::byte> value, CloudTime now) {
   outputs_.Clear();
   shard_.Apply({cloud::Offset{offset_++}, time_, {}, std::as_bytes(std::span(aligned_)).first(value.size())},
                &outputs_);
+  if (watch_ && !(outputs_.commands.empty() && outputs_.records.empty())) watch_(outputs_, time_);
   // Apply is not entered again from here: a command's frame goes out at once.
   for (cloud::ShardOutputs::Command& command : outputs_.commands) {
     const auto found = vehicles_.find(command.vehicle);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "cloud/gateway/downlink_builder.h"
@@ -35,8 +36,14 @@ class VirtualCloud {
   using Deliver =
       std::function<void(std::size_t vehicle, std::span<const std::byte> frame, CloudTime now)>;
 
+  // Told of what the shard wants done after a record, if it is anything.
+  using Watch = std::function<void(const cloud::ShardOutputs& outputs, CloudTime now)>;
+
   VirtualCloud(const cloud::ShardConfig& shard, const cloud::GatewayConfig& gateway,
                nanoseconds durable_after, Deliver deliver, Tap tap);
+
+  // From now on; null: nobody is.
+  void SetWatch(Watch watch) { watch_ = std::move(watch); }
 
   // Ends what connection the vehicle had; `id` is who the new one's certificate names.
   void Connect(std::size_t vehicle, const VehicleId& id, CloudTime now);
@@ -87,6 +94,7 @@ class VirtualCloud {
   const nanoseconds durable_after_;
   const Deliver deliver_;
   const Tap tap_;
+  Watch watch_;
   PayloadCodec codec_;
   PayloadCodec tap_codec_;
   cloud::Shard shard_;

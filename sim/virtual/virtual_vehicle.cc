@@ -34,10 +34,11 @@ void VehicleCounters::Add(const LinkCounters& link) {
 }
 
 VirtualVehicle::VirtualVehicle(const VehicleWorld* world, PayloadCodec* codec, std::uint32_t number, SimTime up_at,
-                               Vec2 where)
+                               Vec2 where, VehicleBody body)
     : world_(world),
       codec_(codec),
       number_(number),
+      body_(body),
       id_(IdOf(number)),
       clock_(world->config->clock, number, up_at),
       gnss_(&world->config->gnss, world->sky, number),
@@ -65,6 +66,8 @@ void VirtualVehicle::Boot(SimTime now, VehicleMail* mail) {
   skipped_ = true;
   edge::AgentConfig config;
   config.raw = world_->config->raw;
+  config.length_m = body_.length_m;
+  config.width_m = body_.width_m;
   edge::MemorySpoolConfig spool;
   spool.bytes_max = kSpoolBytesMax;
   agent_ = std::make_unique<edge::Agent>(config, BootOf(boots_++), std::make_unique<edge::MemorySpool>(spool), codec_);

@@ -67,6 +67,12 @@ struct VehicleCounters {
   void Add(const LinkCounters& link);
 };
 
+// What its agent says of its size.
+struct VehicleBody {
+  double length_m = kVehicleLengthM;
+  double width_m = kVehicleWidthM;
+};
+
 // What vehicles have in common.
 struct VehicleWorld {
   const VirtualFleetConfig* config = nullptr;
@@ -83,7 +89,8 @@ struct VehicleWorld {
 class VirtualVehicle {
  public:
   // It comes up at `up_at`, and connects.  What is pointed to must outlive it.
-  VirtualVehicle(const VehicleWorld* world, PayloadCodec* codec, std::uint32_t number, SimTime up_at, Vec2 where);
+  VirtualVehicle(const VehicleWorld* world, PayloadCodec* codec, std::uint32_t number, SimTime up_at, Vec2 where,
+                 VehicleBody body = {});
 
   const VehicleId& id() const { return id_; }
   BootId first_boot() const { return BootOf(0); }
@@ -133,6 +140,7 @@ class VirtualVehicle {
   const VehicleWorld* world_;
   PayloadCodec* codec_;
   const std::uint32_t number_;
+  const VehicleBody body_;
   VehicleId id_;
   VehicleClock clock_;
   GnssReceiver gnss_;
