@@ -57,7 +57,12 @@ class Document {
   std::string Make() const {
     const AccuracyOptions& options = accuracy_.options;
     json::array points;
-    for (const AccuracyPoint& point : accuracy_.points) points.push_back(Describe(point));
+    for (const AccuracyPoint& point : accuracy_.points) {
+      json::object described = Describe(point);
+      described["encounters"] = Encounters(point);
+      described["warnings"] = Warnings(point);
+      points.push_back(std::move(described));
+    }
     json::array swept;
     for (const AccuracyPoint& point : accuracy_.swept) swept.push_back(Describe(point));
     json::array references;
@@ -82,9 +87,7 @@ class Document {
                                    {"sources", std::move(sources)},
                                    {"points", std::move(points)},
                                    {"sweep", std::move(swept)},
-                                   {"references", std::move(references)},
-                                   {"encounters", Encounters()},
-                                   {"warnings", Warnings()}});
+                                   {"references", std::move(references)}});
   }
 
  private:
@@ -130,6 +133,11 @@ class Document {
       bands[NameOf(static_cast<FalseAlarmBand>(i))] =
           json::object{{"count", score.false_by_band[i]}, {"a_vehicle_hour", AnHour(score.false_by_band[i])}};
     }
+    json::object causes;
+    for (std::size_t i = 0; i < kFalseAlarmCauses; ++i) {
+      causes[NameOf(static_cast<FalseAlarmCause>(i))] =
+          json::object{{"count", score.false_by_cause[i]}, {"a_vehicle_hour", AnHour(score.false_by_cause[i])}};
+    }
     return {{"recall", sim::Describe(score.recall)},
             {"recall_by_foresight", std::move(by_foresight)},
             {"recall_by_kind", std::move(by_kind)},
@@ -140,7 +148,8 @@ class Document {
                         {"p90", OrNull(score.LeadAt(0.9))}}},
             {"precision", sim::Describe(score.precision)},
             {"not_judged", score.unjudged},
-            {"false_alarms", std::move(bands)}};
+            {"false_alarms", std::move(bands)},
+            {"false_alarms_by_cause", std::move(causes)}};
   }
 
   json::object DescribeAll(const std::vector<Score>& scores) const {
@@ -186,12 +195,12 @@ class Document {
             {"scores", DescribeAll(reference.scores)}};
   }
 
-  // Those of the base point that are relevant, by each source.
-  json::object Encounters() const {
+  // Those that are relevant, by each source.
+  json::object Encounters(const AccuracyPoint& point) const {
     json::object by_source;
     for (std::size_t i = 0; i < accuracy_.sources.size(); ++i) {
       json::array list;
-      for (const JudgedEncounter& judged : accuracy_.base().scores[i].encounters) {
+      for (const JudgedEncounter& judged : point.scores[i].encounters) {
         const TrueEncounter& each = judged.encounter;
         const bool warned = judged.decision.has_value();
         list.push_back(json::object{
@@ -204,7 +213,7 @@ class Document {
             {"seen_s", NineDigits(each.seen_s)},
             {"outcome", NameOfOutcome(judged.outcome)},
             {"lead_s", judged.outcome == EncounterOutcome::kFound ? json::value(NineDigits(judged.lead_s)) : json::value(nullptr)},
-            {"warned_s", warned ? json::value(FileTime(accuracy_.base().driven.decisions[*judged.decision].opened))
+            {"warned_s", warned ? json::value(FileTime(point.driven.decisions[*judged.decision].opened))
                                 : json::value(nullptr)}});
       }
       by_source[accuracy_.sources[i].name] = std::move(list);
@@ -212,11 +221,12 @@ class Document {
     return by_source;
   }
 
-  // Those of the base point, judged by what trajectories say.
-  json::array Warnings() const {
+  // Judged by what trajectories say.
+  json::array Warnings(const AccuracyPoint& point) const {
     json::array list;
-    for (const JudgedDecision& judged : accuracy_.base().scores.front().decisions) {
+    for (const JudgedDecision& judged : point.scores.front().decisions) {
       const Decision& each = judged.decision;
+      const bool is_false = judged.verdict == DecisionVerdict::kFalse;
       list.push_back(json::object{
           {"a", CleanText(recording_.IdOf(each.a))},
           {"b", CleanText(recording_.IdOf(each.b))},
@@ -225,7 +235,8 @@ class Document {
           {"closed_s", ClosedTime(each.closed)},
           {"ttc_s", NineDigits(each.ttc_s)},
           {"verdict", NameOfVerdict(judged.verdict)},
-          {"band", judged.verdict == DecisionVerdict::kFalse ? json::value(NameOf(judged.band)) : json::value(nullptr)}});
+          {"band", is_false ? json::value(NameOf(judged.band)) : json::value(nullptr)},
+          {"cause", is_false ? json::value(NameOf(judged.cause)) : json::value(nullptr)}});
     }
     return list;
   }

@@ -6,7 +6,7 @@
 namespace starling::sim {
 namespace {
 
-constexpr std::size_t kNameWidth = 24;
+constexpr std::size_t kNameWidth = 30;
 
 std::string Padded(std::string text, std::size_t width) {
   text.append(LengthOf(text) < width ? width - LengthOf(text) : 1, ' ');
@@ -106,6 +106,10 @@ class Table {
     for (std::size_t i = 0; i < kBands; ++i) {
       Line(std::string("    ") + NameOf(static_cast<FalseAlarmBand>(i)), Rate(score.false_by_band[i]));
     }
+    text_ += "  false alarms, by what the two did\n";
+    for (std::size_t i = 0; i < kFalseAlarmCauses; ++i) {
+      Line(std::string("    ") + NameOf(static_cast<FalseAlarmCause>(i)), Rate(score.false_by_cause[i]));
+    }
     Line("  samples", std::to_string(base.driven.samples) + "; live frames " + std::to_string(base.driven.live_frames) +
                           ", refused " + std::to_string(base.driven.refused));
   }
@@ -130,7 +134,7 @@ class Table {
     text_ += std::string("\n") + title + "\n";
     std::string head = "  noise, m  plans  alarm at";
     for (const TruthSource& source : accuracy_.sources) head += Padded("  recall, " + std::string(source.name), 25);
-    text_ += head + "precision  lead p50  episodes/h  avoidance/h\n";
+    text_ += head + "precision  lead p50  episodes/h  avoidance/h  false/h: jump, turning, straight\n";
     for (const AccuracyPoint& point : points) {
       const Score& score = point.scores.front();
       std::string row = "  " + Padded(Fixed(point.noise_m, 1), 10) + Padded(point.planned_paths ? "yes" : "no", 7) +
@@ -143,7 +147,8 @@ class Table {
       row += Padded(score.leads_s.empty() ? "-" : Fixed(*score.LeadAt(0.5), 2), 10);
       const auto rate = [&](std::uint64_t count) { return Fixed(hours_ > 0 ? static_cast<double>(count) / hours_ : 0, 1); };
       row += Padded(rate(point.driven.decisions.size()), 12);
-      row += rate(point.driven.commands[static_cast<std::size_t>(wire::CommandKind::Avoidance)]);
+      row += Padded(rate(point.driven.commands[static_cast<std::size_t>(wire::CommandKind::Avoidance)]), 13);
+      for (std::size_t i = 0; i < kFalseAlarmCauses; ++i) row += (i > 0 ? ", " : "") + rate(score.false_by_cause[i]);
       text_ += row + "\n";
     }
   }

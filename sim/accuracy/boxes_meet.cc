@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "common/geo/trigonometry.h"
+#include "common/telemetry/fix_codec.h"
 #include "sim/traffic/box.h"
 
 namespace starling::sim {
@@ -21,13 +22,15 @@ cloud::VehicleState ShardStateOf(const VehicleTruth& truth) {
   state.heading_rad = truth.heading_rad;
   state.speed_cmps = Hundredths(truth.speed_mps);
   state.accel_cmps2 = Hundredths(truth.accel_mps2);
-  if (truth.speed_mps > 0.5) state.curvature_per_m = std::clamp(truth.yaw_rate_radps / truth.speed_mps, -0.3, 0.3);
+  if (truth.speed_mps >= kCurvatureSpeedMinMps) {
+    state.curvature_per_m = std::clamp(truth.yaw_rate_radps / truth.speed_mps, -kCurvatureMaxPerM, kCurvatureMaxPerM);
+  }
   state.length_cm = static_cast<std::uint16_t>(std::floor(truth.length_m * 100 + 0.5));
   state.width_cm = static_cast<std::uint16_t>(std::floor(truth.width_m * 100 + 0.5));
   for (const PathArc& arc : truth.path.arcs()) {
     state.path[state.path_size++] = {
         static_cast<std::uint16_t>(std::floor(std::clamp(arc.length_m, 0.0, 650.0) * 100 + 0.5)),
-        static_cast<std::int16_t>(std::floor(std::clamp(arc.curvature_per_m, -0.3, 0.3) * 1e5 + 0.5))};
+        static_cast<std::int16_t>(std::floor(std::clamp(arc.curvature_per_m, -kCurvatureMaxPerM, kCurvatureMaxPerM) * 1e5 + 0.5))};
   }
   cloud::Track track;
   cloud::SweepBox box;

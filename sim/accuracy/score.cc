@@ -6,8 +6,15 @@
 #include <map>
 #include <utility>
 
+#include "common/geo/trigonometry.h"
+
 namespace starling::sim {
 namespace {
+
+constexpr double kJumpM = 0.8;
+constexpr nanoseconds kJumpBefore = seconds(3);
+constexpr double kTurnRadps = 8 * kDegree;
+constexpr nanoseconds kTurnAfter = seconds(3);
 
 using PairKey = std::pair<std::uint32_t, std::uint32_t>;
 
@@ -19,7 +26,45 @@ FalseAlarmBand BandOf(double ttc_s, double relevant_s) {
   return ttc_s <= 3 ? FalseAlarmBand::kToThree : FalseAlarmBand::kAboveThree;
 }
 
+// Calls visit(row before, row, seconds between them) for the steps that end in [from, until].
+template <typename Visit>
+void ForSteps(const Recording& recording, std::uint32_t number, SimTime from, SimTime until, Visit visit) {
+  const RecordedTrack& track = recording.tracks[number];
+  const auto begin = std::ranges::lower_bound(recording.times, from) - recording.times.begin();
+  for (auto step = std::max(static_cast<std::uint32_t>(begin), track.first_step + 1);
+       step < track.end_step() && recording.times[step] <= until; ++step) {
+    visit(track.Row(step - 1), track.Row(step), ToSeconds(recording.times[step] - recording.times[step - 1]));
+  }
+}
+
+FalseAlarmCause CauseOf(const Recording& recording, const Decision& decision, nanoseconds horizon) {
+  bool jumps = false;
+  bool turns = false;
+  for (const std::uint32_t track : {decision.a, decision.b}) {
+    const auto aside_m = [](const RecordedRow& from, const RecordedRow& to) {
+      return std::abs(Cross(HeadingVector(to.heading_rad), to.front - from.front));
+    };
+    ForSteps(recording, track, decision.opened - kJumpBefore, decision.opened + horizon,
+             [&](const RecordedRow& from, const RecordedRow& to, double) { jumps |= aside_m(from, to) >= kJumpM; });
+    ForSteps(recording, track, decision.opened, decision.opened + kTurnAfter,
+             [&](const RecordedRow& from, const RecordedRow& to, double step_s) {
+               turns |= std::abs(WrapAngle(static_cast<double>(to.heading_rad) - from.heading_rad)) > kTurnRadps * step_s;
+             });
+  }
+  if (jumps) return FalseAlarmCause::kJump;
+  return turns ? FalseAlarmCause::kTurn : FalseAlarmCause::kStraight;
+}
+
 }  // namespace
+
+const char* NameOf(FalseAlarmCause cause) {
+  switch (cause) {
+    case FalseAlarmCause::kJump: return "lane_change_in_one_step";
+    case FalseAlarmCause::kTurn: return "turning";
+    case FalseAlarmCause::kStraight: return "straight";
+  }
+  return "";
+}
 
 const char* NameOf(FalseAlarmBand band) {
   switch (band) {
@@ -61,7 +106,7 @@ Score ScoreDecisions(const Recording& recording, std::span<const TrueEncounter> 
   Score score;
   std::map<PairKey, std::vector<std::uint32_t>> by_pair;
   for (std::uint32_t i = 0; i < decisions.size(); ++i) {
-    score.decisions.push_back({decisions[i], DecisionVerdict::kUnjudged, FalseAlarmBand::kNever});
+    score.decisions.push_back({decisions[i], DecisionVerdict::kUnjudged, FalseAlarmBand::kNever, FalseAlarmCause::kStraight});
     by_pair[{decisions[i].a, decisions[i].b}].push_back(i);
   }
   const auto count = [](Proportion* proportion, bool is) {
@@ -116,6 +161,8 @@ Score ScoreDecisions(const Recording& recording, std::span<const TrueEncounter> 
         if (each->begin <= over && each->end >= decision.opened) least_s = std::min(least_s, each->ttc_s);
       }
       judged.band = std::isfinite(least_s) ? BandOf(least_s, rules.ttc_s) : FalseAlarmBand::kNever;
+      judged.cause = CauseOf(recording, decision, horizon);
+      ++score.false_by_cause[static_cast<std::size_t>(judged.cause)];
       ++score.false_by_band[static_cast<std::size_t>(judged.band)];
     }
     count(&score.precision, judged.verdict == DecisionVerdict::kTrue);

@@ -37,6 +37,16 @@ enum class FalseAlarmBand : std::uint8_t { kTouch, kBelow, kToThree, kAboveThree
 inline constexpr std::size_t kBands = 5;
 const char* NameOf(FalseAlarmBand band);
 
+// What the two of a false alarm did: the first of these that is so.
+enum class FalseAlarmCause : std::uint8_t {
+  kJump,      // one was put aside by 0.8 m or more in one step, as SUMO changes lanes, from 3 s before it was opened
+              // until the horizon was over
+  kTurn,      // one turned by more than 8 degrees a second within 3 s after
+  kStraight,
+};
+inline constexpr std::size_t kFalseAlarmCauses = 3;
+const char* NameOf(FalseAlarmCause cause);
+
 struct JudgedEncounter {
   TrueEncounter encounter;
   EncounterOutcome outcome = EncounterOutcome::kMissed;
@@ -53,7 +63,8 @@ enum class DecisionVerdict : std::uint8_t {
 struct JudgedDecision {
   Decision decision;
   DecisionVerdict verdict = DecisionVerdict::kUnjudged;
-  FalseAlarmBand band = FalseAlarmBand::kNever;      // kFalse
+  FalseAlarmBand band = FalseAlarmBand::kNever;          // kFalse
+  FalseAlarmCause cause = FalseAlarmCause::kStraight;    // kFalse
 };
 
 struct Score {
@@ -68,6 +79,7 @@ struct Score {
   std::uint64_t late = 0;
   std::uint64_t unjudged = 0;
   std::array<std::uint64_t, kBands> false_by_band{};
+  std::array<std::uint64_t, kFalseAlarmCauses> false_by_cause{};
   std::vector<double> leads_s;   // ascending
 
   // 0.5: the median; by linear interpolation between the two nearest.  None without any.
