@@ -16,8 +16,9 @@ namespace {
 constexpr double kLengthMaxM = 30;   // AgentConfig's
 constexpr double kWidthMaxM = 5;
 constexpr double kDegreesShare = 1e-3;
-// Moves that say where a vehicle's nose points: fast, and straight.
-constexpr double kStraightMoveM = 0.5;
+// Moves that say where a vehicle's nose points: straight, and so far that rounded coordinates matter little.
+constexpr std::size_t kStraightRows = 10;
+constexpr double kStraightMoveM = 5;
 constexpr double kStraightTurnRad = 0.2 * kDegree;
 constexpr double kSidewaysMax = 0.1;
 constexpr std::size_t kTurnRowsMin = 100;
@@ -207,10 +208,11 @@ class Maker {
   void Turn() {
     std::vector<double> sideways;
     for (const RecordedTrack& track : read_.recording.tracks) {
-      for (std::size_t i = 1; i < track.rows.size(); ++i) {
-        const Vec2 move = track.rows[i].front - track.rows[i - 1].front;
+      for (std::size_t i = kStraightRows; i < track.rows.size(); ++i) {
+        const RecordedRow& before = track.rows[i - kStraightRows];
+        const Vec2 move = track.rows[i].front - before.front;
         const double length = Norm(move);
-        const double turned = WrapAngle(static_cast<double>(track.rows[i].heading_rad) - track.rows[i - 1].heading_rad);
+        const double turned = WrapAngle(static_cast<double>(track.rows[i].heading_rad) - before.heading_rad);
         if (length < kStraightMoveM || std::abs(turned) > kStraightTurnRad) continue;
         // Clockwise from the nose to the move.
         const double sine = -Cross(HeadingVector(track.rows[i].heading_rad), move) / length;
