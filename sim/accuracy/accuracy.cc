@@ -123,7 +123,8 @@ class Measurer {
 
   bool Refer(bool planned) {
     bool goes_on = true;
-    AccuracyReference reference{planned, {}, {}, 0, 0};
+    AccuracyReference reference;
+    reference.planned_paths = planned;
     const std::string what = std::string("brute force") + (planned ? ", planned paths" : "");
     reference.by_force = DecideByBruteForce(accuracy_.read.recording, cloud::HorizonConfig(), planned,
                                             [&](double share) { return goes_on = Tell(what, share); });
@@ -133,6 +134,14 @@ class Measurer {
       if (point.planned_paths != planned) continue;
       reference.not_in_shard = CountWithout(reference.by_force.decisions, point.driven.decisions, kSameDecisionS);
       reference.not_by_force = CountWithout(point.driven.decisions, reference.by_force.decisions, kSameDecisionS);
+      const std::vector<JudgedEncounter>& by_shard = point.scores.front().encounters;
+      const std::vector<JudgedEncounter>& by_force = reference.scores.front().encounters;
+      for (std::size_t i = 0; i < by_shard.size(); ++i) {  // the same ones
+        const bool shard = by_shard[i].outcome == EncounterOutcome::kFound;
+        const bool force = by_force[i].outcome == EncounterOutcome::kFound;
+        reference.found_by_force_alone += force && !shard ? 1 : 0;
+        reference.found_by_shard_alone += shard && !force ? 1 : 0;
+      }
       break;
     }
     accuracy_.references.push_back(std::move(reference));

@@ -62,6 +62,9 @@ struct AccuracyReference {
   // Beside the point of the first noise with as many plans.
   std::uint64_t not_in_shard = 0;
   std::uint64_t not_by_force = 0;
+  // Relevant encounters, by trajectories, that one of both has found.
+  std::uint64_t found_by_force_alone = 0;
+  std::uint64_t found_by_shard_alone = 0;
 };
 
 struct Accuracy {

@@ -192,6 +192,8 @@ class Document {
             {"contacts_not_met", reference.by_force.contacts_not_met},
             {"not_in_shard", reference.not_in_shard},
             {"not_by_force", reference.not_by_force},
+            {"found_by_force_alone", reference.found_by_force_alone},
+            {"found_by_shard_alone", reference.found_by_shard_alone},
             {"scores", DescribeAll(reference.scores)}};
   }
 

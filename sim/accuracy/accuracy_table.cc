@@ -119,11 +119,13 @@ class Table {
       text_ += std::string("\nbrute force, all pairs from true states") +
                (reference.planned_paths ? ", with planned paths" : "") + "\n";
       Line("  episodes", Rate(reference.by_force.decisions.size()));
-      Line("  not the shard's", std::to_string(reference.not_in_shard));
-      Line("  the shard's alone", std::to_string(reference.not_by_force));
+      Line("  episodes not the shard's", std::to_string(reference.not_in_shard));
+      Line("  episodes the shard's alone", std::to_string(reference.not_by_force));
       for (std::size_t i = 0; i < accuracy_.sources.size(); ++i) {
         Line("  recall by " + std::string(accuracy_.sources[i].name), Counted(reference.scores[i].recall));
       }
+      Line("  found, not by the shard", std::to_string(reference.found_by_force_alone));
+      Line("  the shard found, not this", std::to_string(reference.found_by_shard_alone));
       Line("  precision", Counted(reference.scores.front().precision));
       Line("  contacts lost by Meet", std::to_string(reference.by_force.contacts_not_met) + " of " +
                                           std::to_string(reference.by_force.contacts));
