@@ -83,6 +83,11 @@ class Table {
     static constexpr const char* kForesight[] = {"    seen before", "    sudden", "    never on course"};
     for (std::size_t i = 0; i < 3; ++i) Line(kForesight[i], Counted(score.recall_by_foresight[i]));
     Line("    touches", Counted(score.recall_of_touches));
+    if (score.recall_of_one_sided.of > 0) {
+      Line("    said of one side alone", Counted(score.recall_of_one_sided));
+      const Proportion both{score.recall.of - score.recall_of_one_sided.of, score.recall.is - score.recall_of_one_sided.is};
+      Line("    without these", Counted(both));
+    }
     for (std::size_t i = 0; i < kConflictKinds; ++i) {
       if (score.recall_by_kind[i].of == 0) continue;
       Line(std::string("    ") + NameOf(static_cast<ConflictKind>(i)), Counted(score.recall_by_kind[i]));

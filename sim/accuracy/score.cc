@@ -138,6 +138,7 @@ Score ScoreDecisions(const Recording& recording, std::span<const TrueEncounter> 
     count(&score.recall_by_kind[static_cast<std::size_t>(encounter.kind)], is);
     count(&score.recall_by_foresight[static_cast<std::size_t>(encounter.foresight)], is);
     if (encounter.ttc_s <= 0) count(&score.recall_of_touches, is);
+    if (encounter.one_sided) count(&score.recall_of_one_sided, is);
     if (judged.outcome == EncounterOutcome::kLate) ++score.late;
     if (is) score.leads_s.push_back(judged.lead_s);
     score.encounters.push_back(judged);

@@ -75,6 +75,7 @@ struct Score {
   std::array<Proportion, kConflictKinds> recall_by_kind{};
   std::array<Proportion, 3> recall_by_foresight{};  // by Foresight
   Proportion recall_of_touches;
+  Proportion recall_of_one_sided;
   Proportion precision;
   std::uint64_t late = 0;
   std::uint64_t unjudged = 0;

@@ -32,6 +32,8 @@ struct TrueEncounter {
   SimTime worst{};               // of the least TTC, or the touch
   double ttc_s = 0;              // the least; 0: they touch
   ConflictKind kind = ConflictKind::kFollowing;
+  // SUMO says so of a crossing from one side alone: nobody need arrive there (docs/validation.md).
+  bool one_sided = false;
 
   // Filled in by Foresee.
   Foresight foresight = Foresight::kNever;

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::size_t kPieceBytes = 64 << 10;
 constexpr double kTimeMaxS = 1e9;
+constexpr double kSameTtcS = 0.02;  // from either side
 
 std::optional<double> Number(std::string_view text) {
   double value = 0;
@@ -87,23 +88,32 @@ class Taker {
     made.worst = worst;
     made.ttc_s = row.ttc_s;
     made.kind = KindOf(recording_, made.a, made.b, worst, row.type);
-    taken_.push_back(made);
+    const bool crosses = row.type >= EncounterType::kCrossingLeader && row.type <= EncounterType::kBothLeft;
+    taken_.push_back({made, *ego == made.a, crosses});
   }
 
   ReadTruth Finish() {
-    std::ranges::sort(taken_, {}, [](const TrueEncounter& each) { return std::tuple(each.a, each.b, each.begin, each.end); });
+    std::ranges::sort(taken_, {}, [](const Taken& each) {
+      return std::tuple(each.encounter.a, each.encounter.b, each.encounter.begin, each.encounter.end, !each.ego_is_a);
+    });
     std::vector<TrueEncounter>& merged = truth_.encounters;
-    for (const TrueEncounter& each : taken_) {
-      if (!merged.empty() && merged.back().a == each.a && merged.back().b == each.b && each.begin <= merged.back().end) {
-        TrueEncounter& kept = merged.back();
-        const SimTime end = std::max(kept.end, each.end);
-        const SimTime begin = kept.begin;
-        if (each.ttc_s < kept.ttc_s) kept = each;
-        kept.begin = begin;
-        kept.end = end;
-      } else {
-        merged.push_back(each);
+    for (auto first = taken_.begin(); first != taken_.end();) {
+      // Those of the pair that follow and overlap.
+      auto end = first;
+      SimTime until = first->encounter.end;
+      for (; end != taken_.end() && SamePair(*end, *first) && end->encounter.begin <= until; ++end) {
+        until = std::max(until, end->encounter.end);
       }
+      const Taken& least = *std::min_element(
+          first, end, [](const Taken& a, const Taken& b) { return a.encounter.ttc_s < b.encounter.ttc_s; });
+      TrueEncounter made = least.encounter;
+      made.begin = first->encounter.begin;
+      made.end = until;
+      made.one_sided = least.crosses && std::none_of(first, end, [&](const Taken& other) {
+        return other.ego_is_a != least.ego_is_a && std::abs(other.encounter.ttc_s - made.ttc_s) < kSameTtcS;
+      });
+      merged.push_back(made);
+      first = end;
     }
     std::ranges::sort(merged, {}, [](const TrueEncounter& each) { return std::tuple(each.worst, each.a, each.b); });
     return std::move(truth_);
@@ -124,9 +134,18 @@ class Taker {
     return std::nullopt;
   }
 
+  struct Taken {
+    TrueEncounter encounter;
+    bool ego_is_a = false;
+    bool crosses = false;
+  };
+  static bool SamePair(const Taken& one, const Taken& other) {
+    return one.encounter.a == other.encounter.a && one.encounter.b == other.encounter.b;
+  }
+
   const Recording& recording_;
   std::map<std::string, std::vector<std::uint32_t>, std::less<>> tracks_;
-  std::vector<TrueEncounter> taken_;
+  std::vector<Taken> taken_;
   ReadTruth truth_;
 };
 

@@ -102,6 +102,22 @@ TEST_F(TruthFilesTest, AConflictFromBothSidesIsOneWithTheSmallerTtc) {
   EXPECT_EQ(read.value().without_ttc, 1u);
 }
 
+TEST_F(TruthFilesTest, ACrossingThatIsSaidFromOneSideAloneIsMarked) {
+  const auto crossing = [](const std::string& ego, const std::string& foe, const std::string& ttc) {
+    std::string text = Conflict(ego, foe, ttc);
+    text.replace(text.find("type=\"2\""), 8, "type=\"11\"");
+    return text;
+  };
+  const auto one_sided = [&](const std::string& conflicts) {
+    const Result<ReadTruth> read = ReadSsmLog(folder_.Write("ssm.xml", "<SSMLog>" + conflicts + "</SSMLog>"), recording_);
+    return read.ok() && read.value().encounters.size() == 1 && read.value().encounters[0].one_sided;
+  };
+  EXPECT_TRUE(one_sided(crossing("fast", "still", "0.80")));
+  EXPECT_TRUE(one_sided(crossing("fast", "still", "0.80") + crossing("still", "fast", "2.00")));
+  EXPECT_FALSE(one_sided(crossing("fast", "still", "0.80") + crossing("still", "fast", "0.81")));
+  EXPECT_FALSE(one_sided(Conflict("fast", "still", "0.80")));
+}
+
 TEST_F(TruthFilesTest, WhatIsNoSsmLogIsRefusedWithItsLine) {
   EXPECT_THAT(Refusal(""), HasSubstr("ssm.xml:1: expected well-formed XML"));
   EXPECT_THAT(Refusal("<a/>"), HasSubstr("ssm.xml:1: expected <SSMLog> at the top, not <a>"));
