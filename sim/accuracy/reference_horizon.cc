@@ -101,7 +101,8 @@ class Reference {
     const cloud::Mover& second = ordered ? *b.mover : *a.mover;
     const std::optional<cloud::Encounter> met = cloud::Meet(first, second, {0, config_.horizon_s}, 0);
     if (!met) {
-      ++outcome_.contacts_not_met;
+      // At the horizon's very end Meet's next step may lie beyond it.
+      if (*contact_s < config_.horizon_s - kForesightStepS / 2) ++outcome_.contacts_not_met;
       return;
     }
     if (met->overlapping) {

@@ -14,7 +14,7 @@ struct ReferenceDecisions {
   std::vector<Decision> decisions;       // in the order of their opening
   std::uint64_t pairs = 0;               // whose boxes were moved against each other, times steps
   std::uint64_t contacts = 0;            // of these, boxes that meet
-  // Of these, contacts that cloud::Meet does not find: more than grazes (10 ms) would be ours.
+  // Of these, contacts before the horizon's end that cloud::Meet does not find: it passes over grazes of 10 ms.
   std::uint64_t contacts_not_met = 0;
 };
 
