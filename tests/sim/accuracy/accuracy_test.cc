@@ -138,15 +138,14 @@ TEST_F(AccuracyTest, ReportTableAndPageSayTheSame) {
 }
 
 TEST_F(AccuracyTest, IdsAreTextAndNotMarkup) {
-  std::vector<SceneCar> cars = kRearEnd;
-  // Parted by a hand's width at the last instant: a near miss that no 3 m/s² were needed for is not there, so it is missed.
-  cars[0].id = "<b>&\"";
-  options_.rules.alive_s = 0;
-  options_.noise_m = {0};
+  // Creeps up to one that stands: a touch that needs no 3 m/s², so it is drawn as a miss.
   const Accuracy accuracy = Measure({{"<b>&", {0, 0}, 90, 1.2, 0, 12}, {"still", {6.5 + 5, 0}, 90, 0, 0, 12}});
+  ASSERT_EQ(accuracy.base().scores[0].encounters.size(), 1u);
+  EXPECT_EQ(accuracy.base().scores[0].encounters[0].outcome, EncounterOutcome::kMissed);
   const std::string page = AccuracyPage(accuracy);
   EXPECT_EQ(page.find("<b>"), std::string::npos);
-  EXPECT_EQ(boost::json::parse(AccuracyDocument(accuracy)).at("recording").at("vehicles").to_number<int>(), 2);
+  EXPECT_THAT(page, HasSubstr("&lt;b&gt;&amp; and still"));
+  EXPECT_EQ(boost::json::parse(AccuracyDocument(accuracy)).at("points").at(0).at("encounters").at("trajectories").at(0).at("a"), "<b>&");
 }
 
 TEST_F(AccuracyTest, OptionsOutOfTheirRangeAreRefused) {

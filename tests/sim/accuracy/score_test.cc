@@ -11,7 +11,7 @@ SimTime At(double time_s) { return SimTime(nanoseconds(static_cast<std::int64_t>
 
 class ScoreTest : public testing::Test {
  protected:
-  // Four vehicles for 20 s, and one more from 9.1 s on; the last one turns, and is put aside at 19 s.
+  // Four vehicles for 20 s, and one more from 9.1 s on.
   ScoreTest()
       : recording_(SceneOf({{"a", {0, 0}, 90, 10, 0, 20},
                             {"b", {0, 10}, 90, 10, 0, 20},
