@@ -24,8 +24,9 @@ constexpr const char* kExamples = R"(Examples:
   starling-sim accuracy --fcd fcd.xml.xz --ssm ssm.xml.xz --contacts contacts.csv --types dims.txt \
     --noise 0,0.5,2,5 --paths --sweep --report out/accuracy.json --plot out/accuracy.html
 
-Each recorded vehicle has a real agent; the real gate and the real shard decide, in virtual time.  Commands are sent, and
-nobody acts on them: all drive as recorded.  What was decided is compared with what truly happened (docs/horizon.md).
+Each recorded vehicle has a real agent; the real gate and the real shard decide, in virtual time.  Commands are sent,
+and nobody acts on them: all drive as recorded.  What was decided is compared with what truly happened
+(docs/horizon.md).
 The table goes to standard output, the report to FILE (docs/formats/accuracy_report.md).  The base point has the first
 noise, no planned paths and the default thresholds; --noise, --paths and --sweep add others.
 
@@ -72,7 +73,7 @@ class Progress {
 };
 
 int RunAccuracy(const Options& options) {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = OnSignal;
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
@@ -111,14 +112,16 @@ AccuracyCommand AddAccuracyCommand(CLI::App* program) {
   accuracy->add_option("--ssm", all.ssm, "FILE: conflicts, of SUMO's SSM device; .gz, .xz, .zst");
   accuracy->add_option("--contacts", all.contacts, "FILE: contacts, CSV begin_s,end_s,id_a,id_b,...");
   accuracy->add_option("--types", all.types, "FILE: lines \"type length width\", m; else all are 5 m by 1.8 m");
-  accuracy->add_option("--network", all.network, "FILE: is not used, and the report says so: the horizon knows no streets");
+  accuracy->add_option("--network", all.network,
+                       "FILE: is not used, and the report says so: the horizon knows no streets");
   accuracy->add_option("--coordinates", options->coordinates, "metres, degrees, or guess by what speeds make of moves")
       ->check(CLI::IsMember({"guess", "metres", "degrees"}))
       ->capture_default_str();
   accuracy->add_option("--noise", all.noise_m, "LIST: deviations of positions on each axis, m")
       ->delimiter(',')
       ->capture_default_str();
-  accuracy->add_flag("--paths", all.planned_paths, "each noise also with planned paths: the way that was driven, as arcs");
+  accuracy->add_flag("--paths", all.planned_paths,
+                     "each noise also with planned paths: the way that was driven, as arcs");
   accuracy->add_flag("--sweep", all.sweep, "other thresholds of the alarm, too: recall and precision as a curve");
   accuracy->add_flag("!--no-reference", all.reference, "without brute force, which takes long where many are near");
   accuracy->add_option("--ttc", all.rules.ttc_s, "s: encounters that get below it are relevant")->capture_default_str();

@@ -6,8 +6,8 @@
 namespace starling::sim {
 
 struct AccuracyCommand {
-  CLI::App* command = nullptr;             // the program's
-  std::function<int()> run;                // the exit code
+  CLI::App* command = nullptr;  // the program's
+  std::function<int()> run;     // the exit code
 };
 
 // starling-sim accuracy: the collision horizon on recorded trajectories, beside what truly happened.

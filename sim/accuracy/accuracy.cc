@@ -74,13 +74,13 @@ class Measurer {
     const Recording& recording = accuracy_.read.recording;
     ReadTruth own;
     bool goes_on = true;
-    own.encounters = FindTrueEncounters(
-        recording, [&](double share) { return goes_on = Tell("true encounters", share); });
+    own.encounters =
+        FindTrueEncounters(recording, [&](double share) { return goes_on = Tell("true encounters", share); });
     if (!goes_on) return Ended();
     own.rows = own.encounters.size();
     accuracy_.sources.push_back({"trajectories", std::move(own)});
-    for (const auto& [name, path, reader] : {std::tuple("ssm", &options.ssm, &ReadSsmLog),
-                                             std::tuple("contacts", &options.contacts, &ReadContacts)}) {
+    for (const auto& [name, path, reader] :
+         {std::tuple("ssm", &options.ssm, &ReadSsmLog), std::tuple("contacts", &options.contacts, &ReadContacts)}) {
       if (path->empty()) continue;
       Result<ReadTruth> read = reader(*path, recording);
       if (!read.ok()) return read.status();
@@ -106,8 +106,9 @@ class Measurer {
   }
 
   bool Drive(double noise_m, bool planned, const cloud::HorizonConfig& horizon, std::vector<AccuracyPoint>* points) {
-    const std::string what = std::string("driving, noise ") + Fixed(noise_m, 1) + " m" + (planned ? ", planned paths" : "") +
-                             ", alarm at " + Fixed(horizon.required_decel_min_mps2, 1) + " m/s2";
+    const std::string what = std::string("driving, noise ") + Fixed(noise_m, 1) + " m" +
+                             (planned ? ", planned paths" : "") + ", alarm at " +
+                             Fixed(horizon.required_decel_min_mps2, 1) + " m/s2";
     RecordedFleetConfig fleet{accuracy_.options.seed, GnssOfNoise(noise_m), planned};
     cloud::ShardConfig shard;
     shard.horizon = horizon;

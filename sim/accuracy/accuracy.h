@@ -19,17 +19,17 @@ namespace starling::sim {
 
 struct AccuracyOptions {
   std::string fcd;
-  std::string ssm;               // empty: without
-  std::string contacts;          // empty: without
-  std::string types;             // empty: every vehicle is 5 m by 1.8 m
-  std::string network;           // only said: the horizon uses none
+  std::string ssm;       // empty: without
+  std::string contacts;  // empty: without
+  std::string types;     // empty: every vehicle is 5 m by 1.8 m
+  std::string network;   // only said: the horizon uses none
   RecordingOptions::Coordinates coordinates = RecordingOptions::Coordinates::kGuess;
-  std::uint64_t seed = 1;        // of the sensors' errors
+  std::uint64_t seed = 1;  // of the sensors' errors
   ScoreRules rules;
   std::vector<double> noise_m = {0};  // the first one is the base point's; each 0 to 100
-  bool planned_paths = false;    // each noise with them, too
-  bool sweep = false;            // the thresholds of the base point, and with planned paths if asked for
-  bool reference = true;         // brute force
+  bool planned_paths = false;         // each noise with them, too
+  bool sweep = false;                 // the thresholds of the base point, and with planned paths if asked for
+  bool reference = true;              // brute force
 
   Status Validate() const;
 };
@@ -38,12 +38,12 @@ struct AccuracyOptions {
 // each observation, as in GnssConfig::BuiltIn; heading, speed and acceleration have none.
 GnssConfig GnssOfNoise(double noise_m);
 
-// The thresholds that a sweep drives, m/s²: what HorizonConfig::required_decel_min_mps2 is; the urgent one is two thirds
-// of it, as by default.
+// The thresholds that a sweep drives, m/s²: what HorizonConfig::required_decel_min_mps2 is; the urgent one is two
+// thirds of it, as by default.
 std::vector<double> SweptThresholds();
 
 struct TruthSource {
-  std::string_view name;         // "trajectories", "ssm", "contacts"
+  std::string_view name;  // "trajectories", "ssm", "contacts"
   ReadTruth truth;
 };
 
@@ -52,13 +52,13 @@ struct AccuracyPoint {
   bool planned_paths = false;
   cloud::HorizonConfig horizon;
   FleetDecisions driven;
-  std::vector<Score> scores;     // by source; the first is what trajectories say
+  std::vector<Score> scores;  // by source; the first is what trajectories say
 };
 
 struct AccuracyReference {
   bool planned_paths = false;
   ReferenceDecisions by_force;
-  std::vector<Score> scores;     // by source
+  std::vector<Score> scores;  // by source
   // Beside the point of the first noise with as many plans.
   std::uint64_t not_in_shard = 0;
   std::uint64_t not_by_force = 0;
@@ -71,7 +71,7 @@ struct Accuracy {
   AccuracyOptions options;
   ReadRecording read;
   std::vector<TruthSource> sources;
-  std::vector<AccuracyPoint> points;        // the base point first
+  std::vector<AccuracyPoint> points;  // the base point first
   std::vector<AccuracyPoint> swept;
   std::vector<AccuracyReference> references;
 
@@ -83,7 +83,8 @@ inline constexpr double kSameDecisionS = 1;
 
 // `progress` is told what is done and how much of it, and may end all by false.
 //
-// Errors: kInvalidArgument, kCorruption, kIoError, kExhausted of the files, naming them; kUnavailable: ended by progress.
+// Errors: kInvalidArgument, kCorruption, kIoError, kExhausted of the files, naming them; kUnavailable: ended by
+// progress.
 using AccuracyProgress = std::function<bool(const std::string& what, double share)>;
 Result<Accuracy> MeasureAccuracy(const AccuracyOptions& options, const AccuracyProgress& progress);
 

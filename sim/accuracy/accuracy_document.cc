@@ -33,18 +33,24 @@ const char* NameOfForesight(std::size_t number) {
 
 const char* NameOfOutcome(EncounterOutcome outcome) {
   switch (outcome) {
-    case EncounterOutcome::kFound: return "found";
-    case EncounterOutcome::kLate: return "late";
-    case EncounterOutcome::kMissed: break;
+    case EncounterOutcome::kFound:
+      return "found";
+    case EncounterOutcome::kLate:
+      return "late";
+    case EncounterOutcome::kMissed:
+      break;
   }
   return "missed";
 }
 
 const char* NameOfVerdict(DecisionVerdict verdict) {
   switch (verdict) {
-    case DecisionVerdict::kTrue: return "true";
-    case DecisionVerdict::kFalse: return "false";
-    case DecisionVerdict::kUnjudged: break;
+    case DecisionVerdict::kTrue:
+      return "true";
+    case DecisionVerdict::kFalse:
+      return "false";
+    case DecisionVerdict::kUnjudged:
+      break;
   }
   return "not_judged";
 }
@@ -138,19 +144,19 @@ class Document {
       causes[NameOf(static_cast<FalseAlarmCause>(i))] =
           json::object{{"count", score.false_by_cause[i]}, {"a_vehicle_hour", AnHour(score.false_by_cause[i])}};
     }
-    return {{"recall", sim::Describe(score.recall)},
-            {"recall_by_foresight", std::move(by_foresight)},
-            {"recall_by_kind", std::move(by_kind)},
-            {"recall_of_touches", sim::Describe(score.recall_of_touches)},
-            {"recall_of_one_sided", sim::Describe(score.recall_of_one_sided)},
-            {"late", score.late},
-            {"lead_s", {{"p10", OrNull(score.LeadAt(0.1))},
-                        {"p50", OrNull(score.LeadAt(0.5))},
-                        {"p90", OrNull(score.LeadAt(0.9))}}},
-            {"precision", sim::Describe(score.precision)},
-            {"not_judged", score.unjudged},
-            {"false_alarms", std::move(bands)},
-            {"false_alarms_by_cause", std::move(causes)}};
+    return {
+        {"recall", sim::Describe(score.recall)},
+        {"recall_by_foresight", std::move(by_foresight)},
+        {"recall_by_kind", std::move(by_kind)},
+        {"recall_of_touches", sim::Describe(score.recall_of_touches)},
+        {"recall_of_one_sided", sim::Describe(score.recall_of_one_sided)},
+        {"late", score.late},
+        {"lead_s",
+         {{"p10", OrNull(score.LeadAt(0.1))}, {"p50", OrNull(score.LeadAt(0.5))}, {"p90", OrNull(score.LeadAt(0.9))}}},
+        {"precision", sim::Describe(score.precision)},
+        {"not_judged", score.unjudged},
+        {"false_alarms", std::move(bands)},
+        {"false_alarms_by_cause", std::move(causes)}};
   }
 
   json::object DescribeAll(const std::vector<Score>& scores) const {
@@ -206,19 +212,20 @@ class Document {
       for (const JudgedEncounter& judged : point.scores[i].encounters) {
         const TrueEncounter& each = judged.encounter;
         const bool warned = judged.decision.has_value();
-        list.push_back(json::object{
-            {"a", CleanText(recording_.IdOf(each.a))},
-            {"b", CleanText(recording_.IdOf(each.b))},
-            {"kind", NameOf(each.kind)},
-            {"worst_s", FileTime(each.worst)},
-            {"ttc_s", NineDigits(each.ttc_s)},
-            {"one_sided", each.one_sided},
-            {"foresight", NameOfForesight(static_cast<std::size_t>(each.foresight))},
-            {"seen_s", NineDigits(each.seen_s)},
-            {"outcome", NameOfOutcome(judged.outcome)},
-            {"lead_s", judged.outcome == EncounterOutcome::kFound ? json::value(NineDigits(judged.lead_s)) : json::value(nullptr)},
-            {"warned_s", warned ? json::value(FileTime(point.driven.decisions[*judged.decision].opened))
-                                : json::value(nullptr)}});
+        list.push_back(
+            json::object{{"a", CleanText(recording_.IdOf(each.a))},
+                         {"b", CleanText(recording_.IdOf(each.b))},
+                         {"kind", NameOf(each.kind)},
+                         {"worst_s", FileTime(each.worst)},
+                         {"ttc_s", NineDigits(each.ttc_s)},
+                         {"one_sided", each.one_sided},
+                         {"foresight", NameOfForesight(static_cast<std::size_t>(each.foresight))},
+                         {"seen_s", NineDigits(each.seen_s)},
+                         {"outcome", NameOfOutcome(judged.outcome)},
+                         {"lead_s", judged.outcome == EncounterOutcome::kFound ? json::value(NineDigits(judged.lead_s))
+                                                                               : json::value(nullptr)},
+                         {"warned_s", warned ? json::value(FileTime(point.driven.decisions[*judged.decision].opened))
+                                             : json::value(nullptr)}});
       }
       by_source[accuracy_.sources[i].name] = std::move(list);
     }
@@ -231,16 +238,15 @@ class Document {
     for (const JudgedDecision& judged : point.scores.front().decisions) {
       const Decision& each = judged.decision;
       const bool is_false = judged.verdict == DecisionVerdict::kFalse;
-      list.push_back(json::object{
-          {"a", CleanText(recording_.IdOf(each.a))},
-          {"b", CleanText(recording_.IdOf(each.b))},
-          {"type", log::EnumNameEncounter(each.type)},
-          {"opened_s", FileTime(each.opened)},
-          {"closed_s", ClosedTime(each.closed)},
-          {"ttc_s", NineDigits(each.ttc_s)},
-          {"verdict", NameOfVerdict(judged.verdict)},
-          {"band", is_false ? json::value(NameOf(judged.band)) : json::value(nullptr)},
-          {"cause", is_false ? json::value(NameOf(judged.cause)) : json::value(nullptr)}});
+      list.push_back(json::object{{"a", CleanText(recording_.IdOf(each.a))},
+                                  {"b", CleanText(recording_.IdOf(each.b))},
+                                  {"type", log::EnumNameEncounter(each.type)},
+                                  {"opened_s", FileTime(each.opened)},
+                                  {"closed_s", ClosedTime(each.closed)},
+                                  {"ttc_s", NineDigits(each.ttc_s)},
+                                  {"verdict", NameOfVerdict(judged.verdict)},
+                                  {"band", is_false ? json::value(NameOf(judged.band)) : json::value(nullptr)},
+                                  {"cause", is_false ? json::value(NameOf(judged.cause)) : json::value(nullptr)}});
     }
     return list;
   }

@@ -29,7 +29,8 @@ Nearest NearestAfter(const Recording& recording, const Decision& decision, doubl
   for (int i = 0; i <= steps; ++i) {
     const SimTime time = decision.opened + milliseconds(100 * i);
     if (time > std::min(recording.End(decision.a), recording.End(decision.b))) break;
-    const double metres = Norm(recording.TruthAt(decision.a, time).position - recording.TruthAt(decision.b, time).position);
+    const double metres =
+        Norm(recording.TruthAt(decision.a, time).position - recording.TruthAt(decision.b, time).position);
     if (metres < nearest.metres) nearest = {time, metres};
   }
   return nearest;
@@ -49,21 +50,25 @@ class Page {
       : accuracy_(accuracy), recording_(accuracy.read.recording), score_(accuracy.base().scores.front()) {}
 
   std::string Make() {
-    text_ = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>Accuracy of the horizon</title>\n<style>";
-    text_ += std::string(kPageStyle) + kOwnStyle + "</style></head><body><main>\n<h1>Accuracy of the collision horizon</h1>\n";
+    text_ =
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"/><title>Accuracy of the "
+        "horizon</title>\n<style>";
+    text_ += std::string(kPageStyle) + kOwnStyle +
+             "</style></head><body><main>\n<h1>Accuracy of the collision horizon</h1>\n";
     text_ += "<p class=\"lede\">" + Clean(accuracy_.options.fcd) + ": " + Fixed(recording_.seconds(), 1) + " s, " +
              std::to_string(recording_.ids.size()) + " vehicles, " + Fixed(recording_.vehicle_hours(), 2) +
              " vehicle-hours. Base point: noise " + Fixed(accuracy_.base().noise_m, 1) +
              " m, no planned paths, default thresholds.</p>\n";
     text_ += "<p>Recall by trajectories: " + Share(score_.recall) + ". Precision: " + Share(score_.precision) +
              ". Nobody obeys: all drive as recorded.</p>\n";
-    Section("Recall and precision",
-            CurvePlot(accuracy_),
-            "By trajectories. <span class=\"key without\">Without</span> and <span class=\"key with\">with</span> planned "
-            "paths. " +
-                std::string(accuracy_.swept.empty() ? "The numbers are the positions' deviations; --sweep makes it a curve."
-                                                    : "The numbers are the deceleration that an alarm needs, m/s²."));
-    Section("Lead times", LeadPlot(accuracy_), "Of the " + std::to_string(score_.leads_s.size()) + " encounters that were found.");
+    Section(
+        "Recall and precision", CurvePlot(accuracy_),
+        "By trajectories. <span class=\"key without\">Without</span> and <span class=\"key with\">with</span> planned "
+        "paths. " +
+            std::string(accuracy_.swept.empty() ? "The numbers are the positions' deviations; --sweep makes it a curve."
+                                                : "The numbers are the deceleration that an alarm needs, m/s²."));
+    Section("Lead times", LeadPlot(accuracy_),
+            "Of the " + std::to_string(score_.leads_s.size()) + " encounters that were found.");
     for (const AccuracyPoint& point : accuracy_.points) {
       // The first of either.
       if (&point != &accuracy_.base() && (!point.planned_paths || plans_shown_)) continue;
@@ -81,7 +86,8 @@ class Page {
   static std::string Clean(const std::string& text) { return Escaped(CleanText(text)); }
 
   void Section(const std::string& title, const std::string& drawing, const std::string& caption) {
-    text_ += "<section><h2>" + title + "</h2><figure>" + drawing + "<figcaption>" + caption + "</figcaption></figure></section>\n";
+    text_ += "<section><h2>" + title + "</h2><figure>" + drawing + "<figcaption>" + caption +
+             "</figcaption></figure></section>\n";
   }
 
   void Picture(const PairPicture& picture, const std::string& words) {
@@ -97,8 +103,10 @@ class Page {
       if (each.outcome != EncounterOutcome::kFound) misses.push_back(&each);
     }
     std::ranges::stable_sort(misses, {}, [](const JudgedEncounter* each) { return each->encounter.ttc_s; });
-    text_ += "<section><h2>The worst misses" + Plans(point) + "</h2><p class=\"note\">By the least TTC. The way of the last five seconds, and the "
-             "boxes at the least TTC; in outline: at the warning that came too late. A dot is the front. Orange is the first "
+    text_ += "<section><h2>The worst misses" + Plans(point) +
+             "</h2><p class=\"note\">By the least TTC. The way of the last five seconds, and the "
+             "boxes at the least TTC; in outline: at the warning that came too late. A dot is the front. Orange is the "
+             "first "
              "one, blue the second.</p><div class=\"slopes\">\n";
     for (std::size_t i = 0; i < std::min(kPictures, misses.size()); ++i) {
       const TrueEncounter& each = misses[i]->encounter;
@@ -124,8 +132,10 @@ class Page {
       alarms.emplace_back(-nearest.metres, i, nearest);
     }
     std::ranges::sort(alarms, {}, [](const auto& each) { return std::tuple(std::get<0>(each), std::get<1>(each)); });
-    text_ += "<section><h2>The worst false alarms" + Plans(point) + "</h2><p class=\"note\">Those whose vehicles stayed farthest apart in the horizon "
-             "after the warning. The boxes where they were nearest; in outline: at the warning.</p><div class=\"slopes\">\n";
+    text_ +=
+        "<section><h2>The worst false alarms" + Plans(point) +
+        "</h2><p class=\"note\">Those whose vehicles stayed farthest apart in the horizon "
+        "after the warning. The boxes where they were nearest; in outline: at the warning.</p><div class=\"slopes\">\n";
     for (std::size_t i = 0; i < std::min(kPictures, alarms.size()); ++i) {
       const auto& [order, number, nearest] = alarms[i];
       const Decision& each = decisions[number].decision;
@@ -137,7 +147,8 @@ class Page {
   }
 
   void Table() {
-    text_ += "<section><h2>All figures</h2><pre>" + Escaped(CleanLines(AccuracyTable(accuracy_))) + "</pre></section>\n";
+    text_ +=
+        "<section><h2>All figures</h2><pre>" + Escaped(CleanLines(AccuracyTable(accuracy_))) + "</pre></section>\n";
   }
 
   // CleanText makes blanks of line ends.

@@ -23,7 +23,7 @@ constexpr double kBinS = 0.5;
 constexpr double kPictureSide = 280;
 constexpr double kPictureMargin = 14;
 constexpr double kTrailS = 5;
-constexpr double kSeenMinM = 24;    // shown at least from side to side
+constexpr double kSeenMinM = 24;  // shown at least from side to side
 constexpr double kSeenMaxM = 90;
 
 void Frame(Svg* svg, Axis* x, Axis* y, const std::string& x_name, const std::string& y_name) {
@@ -68,7 +68,8 @@ struct View {
 std::string CurvePlot(const Accuracy& accuracy) {
   const std::vector<AccuracyPoint>& points = accuracy.swept.empty() ? accuracy.points : accuracy.swept;
   double highest = 0;
-  for (const AccuracyPoint& point : points) highest = std::max(highest, point.scores.front().precision.share().value_or(0));
+  for (const AccuracyPoint& point : points)
+    highest = std::max(highest, point.scores.front().precision.share().value_or(0));
   Svg svg(kWidth, kHeight, "Precision over recall");
   Axis x = Axis::Exact(0, 100, 6);
   Axis y = Axis::Round(0, std::max(100 * highest, 1.0), 6);
@@ -102,7 +103,8 @@ std::string CurvePlot(const Accuracy& accuracy) {
 
 std::string LeadPlot(const Accuracy& accuracy) {
   const std::vector<double>& leads = accuracy.base().scores.front().leads_s;
-  std::vector<std::uint64_t> bins(std::max<std::size_t>(12, leads.empty() ? 0 : static_cast<std::size_t>(leads.back() / kBinS) + 1));
+  std::vector<std::uint64_t> bins(
+      std::max<std::size_t>(12, leads.empty() ? 0 : static_cast<std::size_t>(leads.back() / kBinS) + 1));
   for (const double lead : leads) ++bins[static_cast<std::size_t>(lead / kBinS)];
   const std::uint64_t most = std::max<std::uint64_t>(*std::ranges::max_element(bins), 1);
   Svg svg(kWidth, kHeight, "Lead times");
@@ -156,7 +158,8 @@ std::string DrawPair(const Recording& recording, const PairPicture& picture) {
       const Vec2 along = HeadingVector(now.heading_rad);
       if (!inside(view.At(now.position))) return;
       svg.Path(Rectangle(view.At(now.position), {along.x, -along.y}, view.scale * now.length_m / 2,
-                         view.scale * now.width_m / 2), looks);
+                         view.scale * now.width_m / 2),
+               looks);
       svg.Circle(view.At(now.position + now.length_m / 2 * along), 2, colour + "-mark");
     };
     if (picture.warned) box(*picture.warned, "warned " + colour + "-line");

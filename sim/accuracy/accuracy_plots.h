@@ -19,7 +19,7 @@ struct PairPicture {
   std::uint32_t b = 0;
   SimTime at{};
   std::optional<SimTime> warned;
-  std::string label;             // for those who cannot see it
+  std::string label;  // for those who cannot see it
 };
 std::string DrawPair(const Recording& recording, const PairPicture& picture);
 

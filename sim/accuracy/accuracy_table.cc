@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "common/geo/trigonometry.h"
 #include "sim/accuracy/accuracy_text.h"
 #include "sim/experiment/number_text.h"
 
@@ -54,7 +55,7 @@ class Table {
                           " steps, " + std::to_string(read.recording.ids.size()) + " vehicles, " +
                           std::to_string(read.rows) + " rows, " + Fixed(hours_, 2) + " vehicle-hours");
     if (read.turned_rad != 0) {
-      Line("  headings turned", Fixed(read.turned_rad * 180 / 3.14159265358979, 2) + " degrees: the file's are of a plane");
+      Line("  headings turned", Fixed(read.turned_rad / kDegree, 2) + " degrees: the file's are of a plane");
     }
     for (const auto& [type, rows] : read.types_without_size) {
       Line("  no size for", (type.empty() ? std::string("vehicles without type") : CleanText(type)) +
@@ -68,8 +69,8 @@ class Table {
 
   void Rules() {
     const ScoreRules& rules = accuracy_.options.rules;
-    Line("relevant", "TTC below " + Fixed(rules.ttc_s, 2) + " s, or a touch; both recorded for " + Fixed(rules.alive_s, 1) +
-                         " s before");
+    Line("relevant", "TTC below " + Fixed(rules.ttc_s, 2) + " s, or a touch; both recorded for " +
+                         Fixed(rules.alive_s, 1) + " s before");
     Line("found", "warned by then, and the warning not over " + Fixed(rules.horizon_s, 1) + " s before");
     Line("sudden", "no contact to be seen from the true states until " + Fixed(rules.sudden_s, 1) + " s before");
   }
@@ -85,7 +86,8 @@ class Table {
     Line("    touches", Counted(score.recall_of_touches));
     if (score.recall_of_one_sided.of > 0) {
       Line("    said of one side alone", Counted(score.recall_of_one_sided));
-      const Proportion both{score.recall.of - score.recall_of_one_sided.of, score.recall.is - score.recall_of_one_sided.is};
+      const Proportion both{score.recall.of - score.recall_of_one_sided.of,
+                            score.recall.is - score.recall_of_one_sided.is};
       Line("    without these", Counted(both));
     }
     for (std::size_t i = 0; i < kConflictKinds; ++i) {
@@ -95,8 +97,8 @@ class Table {
     Line("  warned too late", std::to_string(score.late));
     Line("  precision", Counted(score.precision));
     if (!score.leads_s.empty()) {
-      Line("  lead time, s", "median " + Fixed(*score.LeadAt(0.5), 2) + ", p10 " + Fixed(*score.LeadAt(0.1), 2) + ", p90 " +
-                                 Fixed(*score.LeadAt(0.9), 2));
+      Line("  lead time, s", "median " + Fixed(*score.LeadAt(0.5), 2) + ", p10 " + Fixed(*score.LeadAt(0.1), 2) +
+                                 ", p90 " + Fixed(*score.LeadAt(0.9), 2));
     }
   }
 
@@ -132,8 +134,8 @@ class Table {
       Line("  found, not by the shard", std::to_string(reference.found_by_force_alone));
       Line("  the shard found, not this", std::to_string(reference.found_by_shard_alone));
       Line("  precision", Counted(reference.scores.front().precision));
-      Line("  contacts lost by Meet", std::to_string(reference.by_force.contacts_not_met) + " of " +
-                                          std::to_string(reference.by_force.contacts));
+      Line("  contacts lost by Meet",
+           std::to_string(reference.by_force.contacts_not_met) + " of " + std::to_string(reference.by_force.contacts));
     }
   }
 
@@ -147,12 +149,15 @@ class Table {
       std::string row = "  " + Padded(Fixed(point.noise_m, 1), 10) + Padded(point.planned_paths ? "yes" : "no", 7) +
                         Padded(Fixed(point.horizon.required_decel_min_mps2, 1), 10);
       for (const Score& each : point.scores) {
-        row += Padded(Share(each.recall) + " (" + std::to_string(each.recall.is) + " of " +
-                          std::to_string(each.recall.of) + ")", 25);
+        row += Padded(
+            Share(each.recall) + " (" + std::to_string(each.recall.is) + " of " + std::to_string(each.recall.of) + ")",
+            25);
       }
       row += Padded(Share(score.precision), 11);
       row += Padded(score.leads_s.empty() ? "-" : Fixed(*score.LeadAt(0.5), 2), 10);
-      const auto rate = [&](std::uint64_t count) { return Fixed(hours_ > 0 ? static_cast<double>(count) / hours_ : 0, 1); };
+      const auto rate = [&](std::uint64_t count) {
+        return Fixed(hours_ > 0 ? static_cast<double>(count) / hours_ : 0, 1);
+      };
       row += Padded(rate(point.driven.decisions.size()), 12);
       row += Padded(rate(point.driven.commands[static_cast<std::size_t>(wire::CommandKind::Avoidance)]), 13);
       for (std::size_t i = 0; i < kFalseAlarmCauses; ++i) row += (i > 0 ? ", " : "") + rate(score.false_by_cause[i]);

@@ -30,7 +30,8 @@ cloud::VehicleState ShardStateOf(const VehicleTruth& truth) {
   for (const PathArc& arc : truth.path.arcs()) {
     state.path[state.path_size++] = {
         static_cast<std::uint16_t>(std::floor(std::clamp(arc.length_m, 0.0, 650.0) * 100 + 0.5)),
-        static_cast<std::int16_t>(std::floor(std::clamp(arc.curvature_per_m, -kCurvatureMaxPerM, kCurvatureMaxPerM) * 1e5 + 0.5))};
+        static_cast<std::int16_t>(
+            std::floor(std::clamp(arc.curvature_per_m, -kCurvatureMaxPerM, kCurvatureMaxPerM) * 1e5 + 0.5))};
   }
   cloud::Track track;
   cloud::SweepBox box;

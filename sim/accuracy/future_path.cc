@@ -16,12 +16,12 @@ constexpr double kToleranceM = 0.3;
 // A vehicle that is beside the way, because it has just jumped or is about to, is on it after this.
 constexpr double kReturnM = 15;
 constexpr double kCheckEveryM = 2;
-constexpr double kReachMinM = 60;   // what a planned path promises: 8 s, and 60 m at least
+constexpr double kReachMinM = 60;  // what a planned path promises: 8 s, and 60 m at least
 constexpr double kReachS = 8;
 constexpr double kReplanM = 5;
-constexpr double kJumpM = 0.8;      // sideways, in one step
+constexpr double kJumpM = 0.8;  // sideways, in one step
 constexpr double kAroundJumpM = 10;
-constexpr double kTangentM = 1.5;   // to each side
+constexpr double kTangentM = 1.5;  // to each side
 constexpr double kTurnMaxRad = 2.5;
 constexpr std::array<double, 9> kPieces = {90, 60, 45, 32, 24, 17, 12, 8, 5};
 

@@ -39,9 +39,9 @@ class FuturePath {
 
   const Recording* recording_;
   std::uint32_t track_;
-  std::vector<double> along_;    // of each row: m driven
-  std::vector<Point> points_;    // of the box's centre, some decimetres apart
-  std::vector<double> jumps_;    // to another lane: m driven
+  std::vector<double> along_;  // of each row: m driven
+  std::vector<Point> points_;  // of the box's centre, some decimetres apart
+  std::vector<double> jumps_;  // to another lane: m driven
   PlannedPath plan_;
   double planned_at_m_ = -1;
 };

@@ -55,9 +55,8 @@ Result<std::unique_ptr<PackedFile>> PackedFile::Open(const std::string& path) {
     ::close(ends[1]);
     if (code != 0) {
       file->child_ = -1;
-      return Status(ErrorCode::kIoError, path + ": is compressed, and " + packing.program +
-                                             " cannot be started: " + std::strerror(code) +
-                                             "; install it, or unpack the file");
+      return Status(ErrorCode::kIoError, path + ": is compressed, and " + packing.program + " cannot be started: " +
+                                             std::strerror(code) + "; install it, or unpack the file");
     }
     file->readable_ = "/dev/fd/" + std::to_string(file->pipe_);
   }

@@ -35,7 +35,7 @@ class PackedFile {
   const std::string path_;
   std::string readable_;
   std::string program_;
-  int pipe_ = -1;       // -1: it is read as it is
+  int pipe_ = -1;  // -1: it is read as it is
   pid_t child_ = -1;
 };
 

@@ -26,9 +26,7 @@ constexpr nanoseconds kLookEvery = milliseconds(100);
 constexpr nanoseconds kDurableAfter = milliseconds(8);
 
 CloudTime CloudAt(SimTime at) { return kEpoch + at.time_since_epoch(); }
-SimTime SimAt(std::int64_t cloud_ns) {
-  return SimTime(nanoseconds(cloud_ns) - kEpoch.time_since_epoch());
-}
+SimTime SimAt(std::int64_t cloud_ns) { return SimTime(nanoseconds(cloud_ns) - kEpoch.time_since_epoch()); }
 
 bool IsLater(const UpMessage& a, const UpMessage& b) {
   return std::tie(a.arrives, a.vehicle, a.number) > std::tie(b.arrives, b.vehicle, b.number);
@@ -66,17 +64,20 @@ class Drive {
         paths_(recording.tracks.size()),
         alarm_of_(recording.tracks.size(), SimTime::max()),
         connections_(recording.tracks.size()),
-        cloud_(shard, GatewayOf(recording.origin), kDurableAfter,
-               [this](std::size_t vehicle, std::span<const std::byte> frame, CloudTime now) {
-                 down_.push_back({SimTime(now - kEpoch), static_cast<std::uint32_t>(vehicle), connections_[vehicle],
-                                  {frame.begin(), frame.end()}});
-               },
-               nullptr) {
+        cloud_(
+            shard, GatewayOf(recording.origin), kDurableAfter,
+            [this](std::size_t vehicle, std::span<const std::byte> frame, CloudTime now) {
+              down_.push_back({SimTime(now - kEpoch),
+                               static_cast<std::uint32_t>(vehicle),
+                               connections_[vehicle],
+                               {frame.begin(), frame.end()}});
+            },
+            nullptr) {
     cloud_.SetWatch([this](const cloud::ShardOutputs& outputs, CloudTime) { Watch(outputs); });
     for (std::uint32_t track = 0; track < recording.tracks.size(); ++track) {
       Random random(MixHash(config.seed, track));
-      const SimTime up = recording.Begin(track) - kUpBefore -
-                         nanoseconds(static_cast<std::int64_t>(random.Unit() * kUpSpreadS * 1e9));
+      const SimTime up =
+          recording.Begin(track) - kUpBefore - nanoseconds(static_cast<std::int64_t>(random.Unit() * kUpSpreadS * 1e9));
       begins_.emplace_back(up, track);
     }
     std::ranges::sort(begins_);
@@ -140,8 +141,8 @@ class Drive {
     if (rounds_.size() <= track) rounds_.resize(vehicles_.size());
     rounds_[track] = round;
     // The end is an event, too.
-    alarms_.push_back({std::min(SimTime(schedule_.InstantOf(track, round)), recording_.End(track) + nanoseconds(1)),
-                       track, true});
+    alarms_.push_back(
+        {std::min(SimTime(schedule_.InstantOf(track, round)), recording_.End(track) + nanoseconds(1)), track, true});
     std::ranges::push_heap(alarms_, Alarm::Later);
   }
 
@@ -156,7 +157,8 @@ class Drive {
       switch (message.kind) {
         case UpMessage::Kind::kConnect:
           open = message.connection;
-          if (vehicles_[message.vehicle] != nullptr) cloud_.Connect(message.vehicle, vehicles_[message.vehicle]->id(), now);
+          if (vehicles_[message.vehicle] != nullptr)
+            cloud_.Connect(message.vehicle, vehicles_[message.vehicle]->id(), now);
           break;
         case UpMessage::Kind::kLose:
           if (open != message.connection) break;
@@ -266,7 +268,7 @@ class Drive {
   const VirtualFleetConfig world_config_;
   const LocalFrame frame_;
   const VehicleWorld world_;
-  const nanoseconds window_;      // what one side sends in it arrives in a later one
+  const nanoseconds window_;  // what one side sends in it arrives in a later one
   const Schedule schedule_;
   PayloadCodec codec_;
   std::vector<std::pair<SimTime, std::uint32_t>> begins_;
@@ -274,14 +276,14 @@ class Drive {
   std::vector<std::unique_ptr<VirtualVehicle>> vehicles_;  // by track; null: not there
   std::vector<std::unique_ptr<FuturePath>> paths_;
   std::vector<std::uint64_t> rounds_;
-  std::vector<Alarm> alarms_;     // a heap
+  std::vector<Alarm> alarms_;  // a heap
   std::vector<SimTime> alarm_of_;
   VehicleMail mail_;
-  std::vector<UpMessage> up_;     // a heap
+  std::vector<UpMessage> up_;  // a heap
   std::vector<DownMessage> down_;
   std::vector<std::uint32_t> connections_;
   std::unordered_map<std::string, std::uint32_t> by_name_;
-  std::unordered_map<std::uint64_t, std::size_t> open_;    // by episode
+  std::unordered_map<std::uint64_t, std::size_t> open_;  // by episode
   FleetDecisions outcome_;
   VirtualCloud cloud_;
   SimTime now_;

@@ -32,7 +32,8 @@ VehicleTruth Recording::TruthAt(std::uint32_t number, SimTime time) const {
   truth.heading_rad = WrapAngle(from.heading_rad + part * turned);
   truth.length_m = track.length_m;
   truth.width_m = track.width_m;
-  truth.position = from.front + part * (to.front - from.front) - track.length_m / 2.0 * HeadingVector(truth.heading_rad);
+  truth.position =
+      from.front + part * (to.front - from.front) - track.length_m / 2.0 * HeadingVector(truth.heading_rad);
   truth.speed_mps = from.speed_mps + part * (static_cast<double>(to.speed_mps) - from.speed_mps);
   truth.accel_mps2 = to.accel_mps2;
   truth.yaw_rate_radps = yaw_rate;

@@ -13,16 +13,16 @@
 namespace starling::sim {
 
 struct RecordedRow {
-  Vec2 front;                    // middle of the front bumper, m in the recording's frame
-  float heading_rad = 0;         // clockwise from the frame's north
+  Vec2 front;             // middle of the front bumper, m in the recording's frame
+  float heading_rad = 0;  // clockwise from the frame's north
   float speed_mps = 0;
-  float accel_mps2 = 0;          // of the step that led here
+  float accel_mps2 = 0;  // of the step that led here
 };
 
 // A vehicle for as long as it was there without a gap: one row for each step of the recording.  One that is away and
 // comes back, or that is displaced, is another track of the same vehicle.
 struct RecordedTrack {
-  std::uint32_t vehicle = 0;     // index into Recording::ids
+  std::uint32_t vehicle = 0;  // index into Recording::ids
   std::uint32_t first_step = 0;
   float length_m = 5;
   float width_m = 1.8F;
@@ -41,7 +41,7 @@ struct Recording {
   std::vector<SimTime> times;    // of the steps
   std::vector<std::string> ids;  // the file's, by vehicle
   std::vector<RecordedTrack> tracks;
-  FrameOrigin origin;            // of the frame
+  FrameOrigin origin;  // of the frame
 
   SimTime Begin(std::uint32_t track) const { return times[tracks[track].first_step]; }
   SimTime End(std::uint32_t track) const { return times[tracks[track].end_step() - 1]; }

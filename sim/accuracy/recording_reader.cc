@@ -13,7 +13,7 @@
 namespace starling::sim {
 namespace {
 
-constexpr double kLengthMaxM = 30;   // AgentConfig's
+constexpr double kLengthMaxM = 30;  // AgentConfig's
 constexpr double kWidthMaxM = 5;
 constexpr double kDegreesShare = 1e-3;
 // Moves that say where a vehicle's nose points: straight, and so far that rounded coordinates matter little.
@@ -54,16 +54,17 @@ class Maker {
 
   Status Add(const FcdStep& step) {
     if (!steps_.empty() && ToSeconds(step.time - steps_.back().time) > kRecordingStepMaxS + 1e-9) {
-      return {ErrorCode::kCorruption, options_.fcd + ": expected steps of at most " + std::to_string(kRecordingStepMaxS) +
-                                          " s: what vehicles do between " + std::to_string(SecondsOf(steps_.back().time)) +
-                                          " and " + std::to_string(SecondsOf(step.time)) + " s is not in it"};
+      return {ErrorCode::kCorruption, options_.fcd + ": expected steps of at most " +
+                                          std::to_string(kRecordingStepMaxS) + " s: what vehicles do between " +
+                                          std::to_string(SecondsOf(steps_.back().time)) + " and " +
+                                          std::to_string(SecondsOf(step.time)) + " s is not in it"};
     }
     FileStep kept{step.time, {}};
     kept.rows.reserve(step.vehicles.size());
     for (const FcdVehicle& vehicle : step.vehicles) {
       if (++read_.rows > kRecordingRowsMax) {
-        return {ErrorCode::kExhausted, options_.fcd + ": more than " + std::to_string(kRecordingRowsMax) +
-                                           " vehicles times steps; cut it"};
+        return {ErrorCode::kExhausted,
+                options_.fcd + ": more than " + std::to_string(kRecordingRowsMax) + " vehicles times steps; cut it"};
       }
       if (vehicle.number >= read_.recording.ids.size()) {
         read_.recording.ids.resize(vehicle.number + 1);
@@ -86,8 +87,8 @@ class Maker {
 
   Result<ReadRecording> Finish() {
     if (steps_.size() < 2) {
-      return Status(ErrorCode::kInvalidArgument, options_.fcd + ": expected two steps at least, not " +
-                                                     std::to_string(steps_.size()));
+      return Status(ErrorCode::kInvalidArgument,
+                    options_.fcd + ": expected two steps at least, not " + std::to_string(steps_.size()));
     }
     Recording& recording = read_.recording;
     recording.begin_s = SecondsOf(steps_.front().time);
@@ -107,8 +108,8 @@ class Maker {
     if (found == options_.sizes.end()) return {};
     const VehicleSize& size = found->second;
     if (size.length_m > kLengthMaxM || size.width_m > kWidthMaxM) {
-      return {ErrorCode::kInvalidArgument, "type " + std::string(vehicle.type) + " is " + std::to_string(size.length_m) +
-                                               " m by " + std::to_string(size.width_m) +
+      return {ErrorCode::kInvalidArgument, "type " + std::string(vehicle.type) + " is " +
+                                               std::to_string(size.length_m) + " m by " + std::to_string(size.width_m) +
                                                " m; an agent's vehicle has at most 30 m by 5 m"};
     }
     sizes_[vehicle.number] = {size.length_m, size.width_m};
@@ -152,12 +153,13 @@ class Maker {
     Recording& recording = read_.recording;
     recording.origin = {450'000'000, 100'000'000};
     const auto refuse = [&](const FileRow& row, const std::string& expected) {
-      return Status(ErrorCode::kCorruption, options_.fcd + ": expected " + expected + ", not x " + std::to_string(row.x) +
-                                                " and y " + std::to_string(row.y) + " of " +
+      return Status(ErrorCode::kCorruption, options_.fcd + ": expected " + expected + ", not x " +
+                                                std::to_string(row.x) + " and y " + std::to_string(row.y) + " of " +
                                                 recording.ids[row.vehicle]);
     };
     if (read_.degrees) {
-      if (std::abs(first->y) > 70 || std::abs(first->x) > 180) return refuse(*first, "degrees of longitude and latitude");
+      if (std::abs(first->y) > 70 || std::abs(first->x) > 180)
+        return refuse(*first, "degrees of longitude and latitude");
       recording.origin = {static_cast<std::int32_t>(std::lround(first->y * 1e7)),
                           static_cast<std::int32_t>(std::lround(first->x * 1e7))};
     }

@@ -12,10 +12,10 @@
 namespace starling::sim {
 
 struct RecordingOptions {
-  std::string fcd;               // docs/formats/fcd.md; plain, .gz, .xz or .zst
-  VehicleSizes sizes;            // of types; others are 5 m by 1.8 m
+  std::string fcd;     // docs/formats/fcd.md; plain, .gz, .xz or .zst
+  VehicleSizes sizes;  // of types; others are 5 m by 1.8 m
   enum class Coordinates : std::uint8_t {
-    kGuess,                      // degrees if vehicles' moves are a thousandth of what their speeds make
+    kGuess,  // degrees if vehicles' moves are a thousandth of what their speeds make
     kMetres,
     kDegrees,
   } coordinates = Coordinates::kGuess;

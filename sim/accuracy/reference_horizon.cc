@@ -28,8 +28,8 @@ struct Present {
 };
 
 struct Suspect {
-  unsigned hits = 0;             // the newest in bit 0
-  std::uint32_t step = 0;        // of the newest
+  unsigned hits = 0;       // the newest in bit 0
+  std::uint32_t step = 0;  // of the newest
   SimTime hit;
   std::optional<std::size_t> open;  // index of the decision
 };
@@ -62,7 +62,8 @@ class Reference {
         }
       }
       CloseWhatIsOver(step);
-      if (progress && !progress(static_cast<double>(step + 1) / static_cast<double>(recording_.times.size()))) return {};
+      if (progress && !progress(static_cast<double>(step + 1) / static_cast<double>(recording_.times.size())))
+        return {};
     }
     return std::move(outcome_);
   }
@@ -145,8 +146,8 @@ class Reference {
 
   const Recording& recording_;
   const cloud::HorizonConfig& config_;
-  std::vector<std::vector<std::uint32_t>> begin_at_;   // by step
-  std::vector<std::unique_ptr<FuturePath>> paths_;     // by track; empty: no plans
+  std::vector<std::vector<std::uint32_t>> begin_at_;  // by step
+  std::vector<std::unique_ptr<FuturePath>> paths_;    // by track; empty: no plans
   std::vector<std::uint32_t> here_;
   std::vector<Present> present_;
   std::map<std::pair<std::uint32_t, std::uint32_t>, Suspect> suspects_;
@@ -160,7 +161,8 @@ ReferenceDecisions DecideByBruteForce(const Recording& recording, const cloud::H
   return Reference(recording, config, planned_paths).Run(progress);
 }
 
-std::uint64_t CountWithout(const std::vector<Decision>& decisions, const std::vector<Decision>& others, double within_s) {
+std::uint64_t CountWithout(const std::vector<Decision>& decisions, const std::vector<Decision>& others,
+                           double within_s) {
   const nanoseconds within(static_cast<std::int64_t>(within_s * 1e9));
   std::multimap<std::pair<std::uint32_t, std::uint32_t>, const Decision*> by_pair;
   for (const Decision& other : others) by_pair.emplace(std::pair(other.a, other.b), &other);

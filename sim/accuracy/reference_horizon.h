@@ -11,9 +11,9 @@
 namespace starling::sim {
 
 struct ReferenceDecisions {
-  std::vector<Decision> decisions;       // in the order of their opening
-  std::uint64_t pairs = 0;               // whose boxes were moved against each other, times steps
-  std::uint64_t contacts = 0;            // of these, boxes that meet
+  std::vector<Decision> decisions;  // in the order of their opening
+  std::uint64_t pairs = 0;          // whose boxes were moved against each other, times steps
+  std::uint64_t contacts = 0;       // of these, boxes that meet
   // Of these, contacts before the horizon's end that cloud::Meet does not find: it passes over grazes of 10 ms.
   std::uint64_t contacts_not_met = 0;
 };
@@ -31,6 +31,7 @@ ReferenceDecisions DecideByBruteForce(const Recording& recording, const cloud::H
                                       bool planned_paths, const std::function<bool(double share)>& progress);
 
 // How many decisions have none of `others` on the same pair that was open within `within_s` of it.
-std::uint64_t CountWithout(const std::vector<Decision>& decisions, const std::vector<Decision>& others, double within_s);
+std::uint64_t CountWithout(const std::vector<Decision>& decisions, const std::vector<Decision>& others,
+                           double within_s);
 
 }  // namespace starling::sim

@@ -48,7 +48,8 @@ FalseAlarmCause CauseOf(const Recording& recording, const Decision& decision, na
              [&](const RecordedRow& from, const RecordedRow& to, double) { jumps |= aside_m(from, to) >= kJumpM; });
     ForSteps(recording, track, decision.opened, decision.opened + kTurnAfter,
              [&](const RecordedRow& from, const RecordedRow& to, double step_s) {
-               turns |= std::abs(WrapAngle(static_cast<double>(to.heading_rad) - from.heading_rad)) > kTurnRadps * step_s;
+               turns |=
+                   std::abs(WrapAngle(static_cast<double>(to.heading_rad) - from.heading_rad)) > kTurnRadps * step_s;
              });
   }
   if (jumps) return FalseAlarmCause::kJump;
@@ -59,20 +60,28 @@ FalseAlarmCause CauseOf(const Recording& recording, const Decision& decision, na
 
 const char* NameOf(FalseAlarmCause cause) {
   switch (cause) {
-    case FalseAlarmCause::kJump: return "lane_change_in_one_step";
-    case FalseAlarmCause::kTurn: return "turning";
-    case FalseAlarmCause::kStraight: return "straight";
+    case FalseAlarmCause::kJump:
+      return "lane_change_in_one_step";
+    case FalseAlarmCause::kTurn:
+      return "turning";
+    case FalseAlarmCause::kStraight:
+      return "straight";
   }
   return "";
 }
 
 const char* NameOf(FalseAlarmBand band) {
   switch (band) {
-    case FalseAlarmBand::kTouch: return "touch";
-    case FalseAlarmBand::kBelow: return "below_threshold";
-    case FalseAlarmBand::kToThree: return "threshold_to_3_s";
-    case FalseAlarmBand::kAboveThree: return "above_3_s";
-    case FalseAlarmBand::kNever: return "never_near";
+    case FalseAlarmBand::kTouch:
+      return "touch";
+    case FalseAlarmBand::kBelow:
+      return "below_threshold";
+    case FalseAlarmBand::kToThree:
+      return "threshold_to_3_s";
+    case FalseAlarmBand::kAboveThree:
+      return "above_3_s";
+    case FalseAlarmBand::kNever:
+      return "never_near";
   }
   return "";
 }
@@ -106,7 +115,8 @@ Score ScoreDecisions(const Recording& recording, std::span<const TrueEncounter> 
   Score score;
   std::map<PairKey, std::vector<std::uint32_t>> by_pair;
   for (std::uint32_t i = 0; i < decisions.size(); ++i) {
-    score.decisions.push_back({decisions[i], DecisionVerdict::kUnjudged, FalseAlarmBand::kNever, FalseAlarmCause::kStraight});
+    score.decisions.push_back(
+        {decisions[i], DecisionVerdict::kUnjudged, FalseAlarmBand::kNever, FalseAlarmCause::kStraight});
     by_pair[{decisions[i].a, decisions[i].b}].push_back(i);
   }
   const auto count = [](Proportion* proportion, bool is) {

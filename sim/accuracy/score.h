@@ -17,17 +17,17 @@ namespace starling::sim {
 
 // What counts; docs/horizon.md has the same in words.
 struct ScoreRules {
-  double ttc_s = 1.5;            // an encounter below it is relevant, as is a touch; (0, 5]
-  double alive_s = 1;            // both were there so long before its worst instant; [0, 60]
-  double horizon_s = 5;          // (0, 5]
-  double sudden_s = 1;           // [0, horizon_s]
+  double ttc_s = 1.5;    // an encounter below it is relevant, as is a touch; (0, 3]
+  double alive_s = 1;    // both were there so long before its worst instant; [0, 60]
+  double horizon_s = 5;  // (0, 5]
+  double sudden_s = 1;   // [0, horizon_s]
 
   Status Validate() const;
 };
 
 enum class EncounterOutcome : std::uint8_t {
-  kFound,     // a decision on the pair was open within the horizon before the worst instant, opened by then
-  kLate,      // one was opened within the horizon after it
+  kFound,  // a decision on the pair was open within the horizon before the worst instant, opened by then
+  kLate,   // one was opened within the horizon after it
   kMissed,
 };
 
@@ -39,9 +39,9 @@ const char* NameOf(FalseAlarmBand band);
 
 // What the two of a false alarm did: the first of these that is so.
 enum class FalseAlarmCause : std::uint8_t {
-  kJump,      // one was put aside by 0.8 m or more in one step, as SUMO changes lanes, from 3 s before it was opened
-              // until the horizon was over
-  kTurn,      // one turned by more than 8 degrees a second within 3 s after
+  kJump,  // one was put aside by 0.8 m or more in one step, as SUMO changes lanes, from 3 s before it was opened
+          // until the horizon was over
+  kTurn,  // one turned by more than 8 degrees a second within 3 s after
   kStraight,
 };
 inline constexpr std::size_t kFalseAlarmCauses = 3;
@@ -50,12 +50,12 @@ const char* NameOf(FalseAlarmCause cause);
 struct JudgedEncounter {
   TrueEncounter encounter;
   EncounterOutcome outcome = EncounterOutcome::kMissed;
-  double lead_s = 0;             // kFound: from the first warning to the worst instant
+  double lead_s = 0;                      // kFound: from the first warning to the worst instant
   std::optional<std::uint32_t> decision;  // the first of them; kLate, too
 };
 
 enum class DecisionVerdict : std::uint8_t {
-  kTrue,      // it found a relevant encounter
+  kTrue,  // it found a relevant encounter
   kFalse,
   kUnjudged,  // one of both left the recording before the horizon was over
 };
@@ -63,8 +63,8 @@ enum class DecisionVerdict : std::uint8_t {
 struct JudgedDecision {
   Decision decision;
   DecisionVerdict verdict = DecisionVerdict::kUnjudged;
-  FalseAlarmBand band = FalseAlarmBand::kNever;          // kFalse
-  FalseAlarmCause cause = FalseAlarmCause::kStraight;    // kFalse
+  FalseAlarmBand band = FalseAlarmBand::kNever;        // kFalse
+  FalseAlarmCause cause = FalseAlarmCause::kStraight;  // kFalse
 };
 
 struct Score {
@@ -81,7 +81,7 @@ struct Score {
   std::uint64_t unjudged = 0;
   std::array<std::uint64_t, kBands> false_by_band{};
   std::array<std::uint64_t, kFalseAlarmCauses> false_by_cause{};
-  std::vector<double> leads_s;   // ascending
+  std::vector<double> leads_s;  // ascending
 
   // 0.5: the median; by linear interpolation between the two nearest.  None without any.
   std::optional<double> LeadAt(double share) const;

@@ -36,11 +36,16 @@ bool Stood(const Recording& recording, std::uint32_t track, SimTime until) {
 
 const char* NameOf(ConflictKind kind) {
   switch (kind) {
-    case ConflictKind::kFollowing: return "following";
-    case ConflictKind::kMerging: return "merging";
-    case ConflictKind::kCrossing: return "crossing";
-    case ConflictKind::kHeadOn: return "head_on";
-    case ConflictKind::kStanding: return "standing_obstacle";
+    case ConflictKind::kFollowing:
+      return "following";
+    case ConflictKind::kMerging:
+      return "merging";
+    case ConflictKind::kCrossing:
+      return "crossing";
+    case ConflictKind::kHeadOn:
+      return "head_on";
+    case ConflictKind::kStanding:
+      return "standing_obstacle";
   }
   return "";
 }
@@ -49,13 +54,18 @@ ConflictKind KindOf(const Recording& recording, std::uint32_t a, std::uint32_t b
   if (Stood(recording, a, worst) || Stood(recording, b, worst)) return ConflictKind::kStanding;
   switch (type) {
     case EncounterType::kFollowingFollower:
-    case EncounterType::kFollowingLeader: return ConflictKind::kFollowing;
+    case EncounterType::kFollowingLeader:
+      return ConflictKind::kFollowing;
     case EncounterType::kMergingLeader:
-    case EncounterType::kMergingFollower: return ConflictKind::kMerging;
-    case EncounterType::kOncoming: return ConflictKind::kHeadOn;
+    case EncounterType::kMergingFollower:
+      return ConflictKind::kMerging;
+    case EncounterType::kOncoming:
+      return ConflictKind::kHeadOn;
     case EncounterType::kCollision:
-    case EncounterType::kNone: break;
-    default: return ConflictKind::kCrossing;
+    case EncounterType::kNone:
+      break;
+    default:
+      return ConflictKind::kCrossing;
   }
   const auto heading = [&](std::uint32_t track) {
     const SimTime at = std::clamp(worst, recording.Begin(track), recording.End(track));
@@ -98,7 +108,8 @@ std::vector<TrueEncounter> FindTrueEncounters(const Recording& recording, const 
     for (const std::uint32_t number : present) {
       const RecordedTrack& track = recording.tracks[number];
       const RecordedRow& row = track.Row(step);
-      states.push_back({number, row.front, row.heading_rad, row.speed_mps, row.accel_mps2, track.length_m, track.width_m});
+      states.push_back(
+          {number, row.front, row.heading_rad, row.speed_mps, row.accel_mps2, track.length_m, track.width_m});
     }
     finder.Add(recording.times[step], states);
     take();
@@ -120,7 +131,8 @@ void Foresee(const Recording& recording, const ForesightRules& rules, TrueEncoun
     if (time > encounter->worst) return;
     if (!recording.tracks[encounter->a].At(step) || !recording.tracks[encounter->b].At(step)) continue;
     const auto places = [&](std::uint32_t track) {
-      return ForeseePlaces(cloud::Mover(ShardStateOf(recording.TruthAt(track, time)), 0, std::nullopt), rules.horizon_s);
+      return ForeseePlaces(cloud::Mover(ShardStateOf(recording.TruthAt(track, time)), 0, std::nullopt),
+                           rules.horizon_s);
     };
     if (!FirstContact(places(encounter->a), places(encounter->b))) continue;
     encounter->seen_s = ToSeconds(encounter->worst - time);

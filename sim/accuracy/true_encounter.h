@@ -16,28 +16,28 @@ enum class ConflictKind : std::uint8_t { kFollowing, kMerging, kCrossing, kHeadO
 inline constexpr std::size_t kConflictKinds = 5;
 const char* NameOf(ConflictKind kind);
 
-// How it could be seen: from a vehicle's true state, with its acceleration and curvature kept (common/motion/predictor.h),
-// no plan and no error, do the two boxes touch within the horizon?
+// How it could be seen: from a vehicle's true state, with its acceleration and curvature kept
+// (common/motion/predictor.h), no plan and no error, do the two boxes touch within the horizon?
 enum class Foresight : std::uint8_t {
-  kSeen,      // at some instant that long before
-  kSudden,    // only later
-  kNever,     // at no instant up to its worst one: by that prediction they were never on collision course
+  kSeen,    // at some instant that long before
+  kSudden,  // only later
+  kNever,   // at no instant up to its worst one: by that prediction they were never on collision course
 };
 
 struct TrueEncounter {
-  std::uint32_t a = 0;           // the recording's tracks; a < b
+  std::uint32_t a = 0;  // the recording's tracks; a < b
   std::uint32_t b = 0;
   SimTime begin{};
   SimTime end{};
-  SimTime worst{};               // of the least TTC, or the touch
-  double ttc_s = 0;              // the least; 0: they touch
+  SimTime worst{};   // of the least TTC, or the touch
+  double ttc_s = 0;  // the least; 0: they touch
   ConflictKind kind = ConflictKind::kFollowing;
   // SUMO says so of a crossing from one side alone: nobody need arrive there (docs/validation.md).
   bool one_sided = false;
 
   // Filled in by Foresee.
   Foresight foresight = Foresight::kNever;
-  double seen_s = 0;             // so long before the worst instant it could be seen first
+  double seen_s = 0;  // so long before the worst instant it could be seen first
 };
 
 // All encounters with a TTC that sim/truth finds, in the order of their worst instants.
@@ -50,7 +50,7 @@ ConflictKind KindOf(const Recording& recording, std::uint32_t a, std::uint32_t b
 
 struct ForesightRules {
   double horizon_s = 5;
-  double sudden_s = 1;           // seen less than this before the worst instant: sudden
+  double sudden_s = 1;  // seen less than this before the worst instant: sudden
 };
 // At each of the recording's steps in the horizon before the worst one.
 void Foresee(const Recording& recording, const ForesightRules& rules, TrueEncounter* encounter);

@@ -24,7 +24,8 @@ constexpr double kSameTtcS = 0.02;  // from either side
 std::optional<double> Number(std::string_view text) {
   double value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (failure != std::errc() || end != text.data() + text.size() || !(std::abs(value) <= kTimeMaxS)) return std::nullopt;
+  if (failure != std::errc() || end != text.data() + text.size() || !(std::abs(value) <= kTimeMaxS))
+    return std::nullopt;
   return value;
 }
 
@@ -109,9 +110,10 @@ class Taker {
       TrueEncounter made = least.encounter;
       made.begin = first->encounter.begin;
       made.end = until;
-      made.one_sided = least.crosses && std::none_of(first, end, [&](const Taken& other) {
-        return other.ego_is_a != least.ego_is_a && std::abs(other.encounter.ttc_s - made.ttc_s) < kSameTtcS;
-      });
+      made.one_sided =
+          least.crosses && std::none_of(first, end, [&](const Taken& other) {
+            return other.ego_is_a != least.ego_is_a && std::abs(other.encounter.ttc_s - made.ttc_s) < kSameTtcS;
+          });
       merged.push_back(made);
       first = end;
     }
@@ -160,10 +162,10 @@ class SsmParser {
           static_cast<SsmParser*>(self)->OnBegin(name, attributes);
         },
         [](void* self, const XML_Char* name) { static_cast<SsmParser*>(self)->OnEnd(name); });
-    ::XML_SetStartDoctypeDeclHandler(
-        parser_.get(), [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) {
-          static_cast<SsmParser*>(self)->Fail("expected no document type");
-        });
+    ::XML_SetStartDoctypeDeclHandler(parser_.get(),
+                                     [](void* self, const XML_Char*, const XML_Char*, const XML_Char*, int) {
+                                       static_cast<SsmParser*>(self)->Fail("expected no document type");
+                                     });
   }
 
   Status Take(std::string_view text, bool last) {
@@ -259,7 +261,8 @@ Result<ReadTruth> ReadContacts(const std::string& path, const Recording& recordi
   const auto line = [&](std::string_view text) -> Status {
     ++number;
     if (text.ends_with('\r')) text.remove_suffix(1);
-    if (number == 1) return text.starts_with(kHeader) ? Status() : fail("a header that begins with " + std::string(kHeader));
+    if (number == 1)
+      return text.starts_with(kHeader) ? Status() : fail("a header that begins with " + std::string(kHeader));
     if (text.empty()) return {};
     std::vector<std::string_view> cells;
     for (std::size_t begin = 0; begin <= text.size();) {
@@ -270,10 +273,12 @@ Result<ReadTruth> ReadContacts(const std::string& path, const Recording& recordi
     if (cells.size() < 4) return fail("four cells at least, not " + std::to_string(cells.size()));
     const std::optional<double> begin_s = Number(cells[0]);
     const std::optional<double> end_s = Number(cells[1]);
-    if (!begin_s || !end_s) return fail("seconds as begin_s and end_s, not " + Quoted(cells[0]) + " and " + Quoted(cells[1]));
+    if (!begin_s || !end_s)
+      return fail("seconds as begin_s and end_s, not " + Quoted(cells[0]) + " and " + Quoted(cells[1]));
     if (cells[2].empty() || cells[3].empty()) return fail("two ids");
     ++taker.truth().rows;
-    taker.Take({std::string(cells[2]), std::string(cells[3]), *begin_s, *end_s, *begin_s, 0, EncounterType::kCollision});
+    taker.Take(
+        {std::string(cells[2]), std::string(cells[3]), *begin_s, *end_s, *begin_s, 0, EncounterType::kCollision});
     return {};
   };
   const Status status = ForText(path, [&](std::string_view text, bool last) -> Status {

@@ -12,10 +12,10 @@
 namespace starling::sim {
 
 struct ReadTruth {
-  std::vector<TrueEncounter> encounters;     // in the order of their worst instants; Foresee has not been asked
-  std::uint64_t rows = 0;                    // conflicts, or contacts, in the file
-  std::uint64_t without_ttc = 0;             // not taken: no TTC
-  std::uint64_t not_recorded = 0;            // not taken: a vehicle is not in the recording at that time
+  std::vector<TrueEncounter> encounters;  // in the order of their worst instants; Foresee has not been asked
+  std::uint64_t rows = 0;                 // conflicts, or contacts, in the file
+  std::uint64_t without_ttc = 0;          // not taken: no TTC
+  std::uint64_t not_recorded = 0;         // not taken: a vehicle is not in the recording at that time
 };
 
 // docs/formats/ssm_log.md; plain, .gz, .xz, .zst.  A pair that is there twice at overlapping times, from either side,

@@ -32,7 +32,8 @@ class AccuracyCommand : public CommandTest {
   }
 
   int Measure(std::vector<std::string> more) {
-    more.insert(more.begin(), {"accuracy", "--fcd", Path("fcd.csv"), "--types", Path("types.txt"), "--report", Path("report.json")});
+    more.insert(more.begin(),
+                {"accuracy", "--fcd", Path("fcd.csv"), "--types", Path("types.txt"), "--report", Path("report.json")});
     return Call({STARLING_BIN "/starling-sim"}, more);
   }
   boost::json::value Report() const { return boost::json::parse(Text("report.json")); }
@@ -43,7 +44,8 @@ TEST_F(AccuracyCommand, WritesTableReportAndPage) {
   EXPECT_THAT(output_, HasSubstr("by trajectories\n"));
   EXPECT_THAT(output_, HasSubstr("report " + Path("report.json")));
   EXPECT_THAT(output_, HasSubstr("page " + Path("page.html")));
-  EXPECT_EQ(Report().at("points").at(0).at("scores").at("trajectories").at("recall").at("share").to_number<double>(), 1);
+  EXPECT_EQ(Report().at("points").at(0).at("scores").at("trajectories").at("recall").at("share").to_number<double>(),
+            1);
   EXPECT_THAT(Text("page.html"), HasSubstr("</html>"));
   const std::string once = Text("report.json");
   ASSERT_EQ(Measure({}), 0) << output_;
@@ -83,8 +85,8 @@ TEST_F(AccuracyCommand, ExitCodesSayWhoWasWrong) {
 
 TEST_F(AccuracyCommand, AReportThatCannotBeWrittenIsAFailure) {
   Write("file", "");
-  EXPECT_EQ(Call({STARLING_BIN "/starling-sim"}, {"accuracy", "--fcd", Path("fcd.csv"), "--no-reference", "--report",
-                                                  Path("file/report.json")}),
+  EXPECT_EQ(Call({STARLING_BIN "/starling-sim"},
+                 {"accuracy", "--fcd", Path("fcd.csv"), "--no-reference", "--report", Path("file/report.json")}),
             1);
   EXPECT_THAT(output_, HasSubstr("file/report.json"));
 }
@@ -93,7 +95,8 @@ TEST_F(AccuracyCommand, AReportThatCannotBeWrittenIsAFailure) {
 // reads it all, and that its truth is near those of others.
 TEST_F(AccuracyCommand, ReadsBolognaAndAgreesWithItsContacts) {
   const char* const data = std::getenv("STARLING_DATA");
-  const fs::path folder = (data != nullptr ? fs::path(data) : fs::path(STARLING_SOURCE_DIR) / "../shared/data") / "bologna";
+  const fs::path folder =
+      (data != nullptr ? fs::path(data) : fs::path(STARLING_SOURCE_DIR) / "../shared/data") / "bologna";
   if (!fs::exists(folder / "bologna_fcd.xml.xz")) {
     GTEST_SKIP() << folder << " is not there; STARLING_DATA names the folder that holds it";
   }
@@ -119,7 +122,8 @@ TEST_F(AccuracyCommand, ReadsBolognaAndAgreesWithItsContacts) {
   int found = 0;
   for (const boost::json::value& contact : point.at("encounters").at("contacts").as_array()) {
     for (const boost::json::value& own : point.at("encounters").at("trajectories").as_array()) {
-      found += own.at("a") == contact.at("a") && own.at("b") == contact.at("b") && own.at("ttc_s").to_number<double>() == 0;
+      found +=
+          own.at("a") == contact.at("a") && own.at("b") == contact.at("b") && own.at("ttc_s").to_number<double>() == 0;
     }
   }
   EXPECT_GE(found, 12);

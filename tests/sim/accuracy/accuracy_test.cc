@@ -109,9 +109,10 @@ TEST_F(AccuracyTest, ANeedThatIsTooHighMissesWhatALowOneFinds) {
 }
 
 TEST_F(AccuracyTest, ReportTableAndPageSayTheSame) {
-  options_.ssm = folder_.Write("ssm.xml",
-                               "<SSMLog><conflict begin=\"100\" end=\"106\" ego=\"fast\" foe=\"still\"><minTTC time=\"105.0\" "
-                               "type=\"2\" value=\"0.10\"/></conflict></SSMLog>");
+  options_.ssm =
+      folder_.Write("ssm.xml",
+                    "<SSMLog><conflict begin=\"100\" end=\"106\" ego=\"fast\" foe=\"still\"><minTTC time=\"105.0\" "
+                    "type=\"2\" value=\"0.10\"/></conflict></SSMLog>");
   options_.network = "city.net.xml";
   const Accuracy accuracy = Measure(kRearEnd);
   const boost::json::value report = boost::json::parse(AccuracyDocument(accuracy));
@@ -145,11 +146,20 @@ TEST_F(AccuracyTest, IdsAreTextAndNotMarkup) {
   const std::string page = AccuracyPage(accuracy);
   EXPECT_EQ(page.find("<b>"), std::string::npos);
   EXPECT_THAT(page, HasSubstr("&lt;b&gt;&amp; and still"));
-  EXPECT_EQ(boost::json::parse(AccuracyDocument(accuracy)).at("points").at(0).at("encounters").at("trajectories").at(0).at("a"), "<b>&");
+  EXPECT_EQ(boost::json::parse(AccuracyDocument(accuracy))
+                .at("points")
+                .at(0)
+                .at("encounters")
+                .at("trajectories")
+                .at(0)
+                .at("a"),
+            "<b>&");
 }
 
 TEST_F(AccuracyTest, OptionsOutOfTheirRangeAreRefused) {
-  const auto refusal = [](const AccuracyOptions& options) { return std::string(MeasureAccuracy(options, nullptr).status().message()); };
+  const auto refusal = [](const AccuracyOptions& options) {
+    return std::string(MeasureAccuracy(options, nullptr).status().message());
+  };
   EXPECT_THAT(refusal({}), HasSubstr("a recording must be given"));
   AccuracyOptions options;
   options.fcd = "fcd.csv";
@@ -162,8 +172,8 @@ TEST_F(AccuracyTest, OptionsOutOfTheirRangeAreRefused) {
 
 TEST_F(AccuracyTest, ItEndsWhenItIsTold) {
   options_.fcd = folder_.Write("fcd.csv", FcdOf(kRearEnd));
-  const Result<Accuracy> ended =
-      MeasureAccuracy(options_, [](const std::string& what, double) { return what.find("brute") == std::string::npos; });
+  const Result<Accuracy> ended = MeasureAccuracy(
+      options_, [](const std::string& what, double) { return what.find("brute") == std::string::npos; });
   ASSERT_FALSE(ended.ok());
   EXPECT_EQ(ended.status().code(), ErrorCode::kUnavailable);
 }

@@ -19,8 +19,8 @@ namespace starling::sim {
 
 struct SceneCar {
   std::string id;
-  Vec2 front;                    // where its track begins
-  double heading_deg = 90;       // east
+  Vec2 front;               // where its track begins
+  double heading_deg = 90;  // east
   double speed_mps = 10;
   double from_s = 0;
   double to_s = 8;
@@ -77,7 +77,8 @@ inline std::string FcdOf(const std::vector<SceneCar>& cars) {
 // A folder for a test's files, gone at its end.
 class SceneFolder {
  public:
-  SceneFolder() : folder_(std::filesystem::temp_directory_path() / ("starling_accuracy." + std::to_string(::getpid()))) {
+  SceneFolder()
+      : folder_(std::filesystem::temp_directory_path() / ("starling_accuracy." + std::to_string(::getpid()))) {
     std::filesystem::create_directories(folder_);
   }
   ~SceneFolder() { std::filesystem::remove_all(folder_); }

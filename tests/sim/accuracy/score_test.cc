@@ -131,7 +131,8 @@ TEST_F(ScoreTest, RecallIsSplitByKindAndForesight) {
 TEST_F(ScoreTest, AFalseAlarmSaysWhatTheTwoDid) {
   EXPECT_EQ(Judge({}, {Warn(0, 1, 5, 6)}).decisions[0].cause, FalseAlarmCause::kStraight);
   // From 6.9 to 7.0 s by 1 degree: 10 degrees a second.
-  for (std::size_t i = 70; i < recording_.tracks[1].rows.size(); ++i) recording_.tracks[1].rows[i].heading_rad += 0.01745F;
+  for (std::size_t i = 70; i < recording_.tracks[1].rows.size(); ++i)
+    recording_.tracks[1].rows[i].heading_rad += 0.01745F;
   EXPECT_EQ(Judge({}, {Warn(0, 1, 5, 6)}).decisions[0].cause, FalseAlarmCause::kTurn);
   EXPECT_EQ(Judge({}, {Warn(0, 1, 3.9, 6)}).decisions[0].cause, FalseAlarmCause::kStraight);
   for (std::size_t i = 95; i < recording_.tracks[0].rows.size(); ++i) recording_.tracks[0].rows[i].front.y += 3.2;

@@ -86,10 +86,10 @@ class TruthFilesTest : public testing::Test {
 };
 
 TEST_F(TruthFilesTest, AConflictFromBothSidesIsOneWithTheSmallerTtc) {
-  const Result<ReadTruth> read =
-      ReadSsmLog(folder_.Write("ssm.xml", "<SSMLog>" + Conflict("fast", "still", "0.80") + Conflict("still", "fast", "0.75") +
-                                              Conflict("fast", "other", "0.5") + Conflict("fast", "still", "NA") + "</SSMLog>"),
-                 recording_);
+  const Result<ReadTruth> read = ReadSsmLog(
+      folder_.Write("ssm.xml", "<SSMLog>" + Conflict("fast", "still", "0.80") + Conflict("still", "fast", "0.75") +
+                                   Conflict("fast", "other", "0.5") + Conflict("fast", "still", "NA") + "</SSMLog>"),
+      recording_);
   ASSERT_TRUE(read.ok()) << read.status().message();
   ASSERT_EQ(read.value().encounters.size(), 1u);
   const TrueEncounter& only = read.value().encounters[0];
@@ -109,7 +109,8 @@ TEST_F(TruthFilesTest, ACrossingThatIsSaidFromOneSideAloneIsMarked) {
     return text;
   };
   const auto one_sided = [&](const std::string& conflicts) {
-    const Result<ReadTruth> read = ReadSsmLog(folder_.Write("ssm.xml", "<SSMLog>" + conflicts + "</SSMLog>"), recording_);
+    const Result<ReadTruth> read =
+        ReadSsmLog(folder_.Write("ssm.xml", "<SSMLog>" + conflicts + "</SSMLog>"), recording_);
     return read.ok() && read.value().encounters.size() == 1 && read.value().encounters[0].one_sided;
   };
   EXPECT_TRUE(one_sided(crossing("fast", "still", "0.80")));
@@ -123,16 +124,18 @@ TEST_F(TruthFilesTest, WhatIsNoSsmLogIsRefusedWithItsLine) {
   EXPECT_THAT(Refusal("<a/>"), HasSubstr("ssm.xml:1: expected <SSMLog> at the top, not <a>"));
   EXPECT_THAT(Refusal("<SSMLog>\n<conflict begin=\"1\" end=\"x\" ego=\"a\" foe=\"b\"/></SSMLog>"),
               HasSubstr("ssm.xml:2: expected a number as end of <conflict>, not \"x\""));
-  EXPECT_THAT(Refusal("<SSMLog>\n\n<conflict begin=\"1\" end=\"2\"/></SSMLog>"), HasSubstr("ssm.xml:3: expected ego and foe"));
+  EXPECT_THAT(Refusal("<SSMLog>\n\n<conflict begin=\"1\" end=\"2\"/></SSMLog>"),
+              HasSubstr("ssm.xml:3: expected ego and foe"));
   EXPECT_THAT(Refusal("<!DOCTYPE a><SSMLog/>"), HasSubstr("expected no document type"));
-  EXPECT_THAT(Refusal("<SSMLog>" + Conflict("a", "b", "nan") + "</SSMLog>"), HasSubstr("value of <minTTC>, not \"nan\""));
+  EXPECT_THAT(Refusal("<SSMLog>" + Conflict("a", "b", "nan") + "</SSMLog>"),
+              HasSubstr("value of <minTTC>, not \"nan\""));
   EXPECT_THAT(Refusal("<SSMLog>" + Conflict("a", "b", "1")), HasSubstr("no element found"));
 }
 
 TEST_F(TruthFilesTest, ContactsAreRowsAndTheirErrorsHaveLines) {
   const std::string head = "begin_s,end_s,id_a,id_b,more\n";
-  const Result<ReadTruth> read =
-      ReadContacts(folder_.Write("contacts.csv", head + "105.1,105.3,still,fast,x\n105.1,105.3,fast,nobody,x"), recording_);
+  const Result<ReadTruth> read = ReadContacts(
+      folder_.Write("contacts.csv", head + "105.1,105.3,still,fast,x\n105.1,105.3,fast,nobody,x"), recording_);
   ASSERT_TRUE(read.ok()) << read.status().message();
   ASSERT_EQ(read.value().encounters.size(), 1u);
   EXPECT_EQ(read.value().encounters[0].ttc_s, 0);
@@ -141,7 +144,8 @@ TEST_F(TruthFilesTest, ContactsAreRowsAndTheirErrorsHaveLines) {
   const auto refusal = [&](const std::string& text) {
     return std::string(ReadContacts(folder_.Write("contacts.csv", text), recording_).status().message());
   };
-  EXPECT_THAT(refusal("a,b\n"), HasSubstr("contacts.csv:1: expected a header that begins with begin_s,end_s,id_a,id_b"));
+  EXPECT_THAT(refusal("a,b\n"),
+              HasSubstr("contacts.csv:1: expected a header that begins with begin_s,end_s,id_a,id_b"));
   EXPECT_THAT(refusal(head + "1,2,a\n"), HasSubstr("contacts.csv:2: expected four cells at least, not 3"));
   EXPECT_THAT(refusal(head + "\n1,x,a,b\n"), HasSubstr("contacts.csv:3: expected seconds"));
 }
