@@ -25,9 +25,9 @@ constexpr double kTangentM = 1.5;  // to each side
 constexpr double kTurnMaxRad = 2.5;
 constexpr std::array<double, 9> kPieces = {90, 60, 45, 32, 24, 17, 12, 8, 5};
 
-// The heading of a direction, without libm: between two that the sine and cosine halve.
+// The heading of a direction, without libm: from `near_rad` on, steps of asin's first two terms, or of a right angle
+// while it lies behind.  Four of them reach it to the last digits wherever it lies.
 double HeadingOf(Vec2 direction, double near_rad) {
-  // Newton's method on the cross product; twice from within a right angle is exact to a thousandth.
   double heading = near_rad;
   const double length = Norm(direction);
   for (int i = 0; i < 4; ++i) {
