@@ -1,16 +1,23 @@
 // starling-edge: the agent of one vehicle.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
 #include <csignal>
 #include <cstdio>
+#include <ctime>
+#include <memory>
 #include <optional>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "common/geo/trigonometry.h"
 #include "common/tls/tls_context.h"
+#include "edge/spool/disk_spool.h"
+#include "edge/spool/posix_spool_files.h"
+#include "edge/spool/spool_writer.h"
 #include "edge/uplink/endpoint.h"
 #include "edge/vehicle_program.h"
 
@@ -27,10 +34,12 @@ constexpr const char* kDescription =
     "line is described in docs/formats/sample_json.md, sensors in docs/sources.md.";
 
 constexpr const char* kFooter =
-    "The spool is in memory: samples that the cloud has not acknowledged when the process ends\n"
-    "are lost, and so are those that were dropped before because the spool was full or the cloud\n"
-    "refused them; the last line on standard error then says how many, and why. Ctrl-C or SIGTERM\n"
-    "waits for the cloud up to --drain-seconds; a second one does not wait.\n"
+    "Without --spool, samples that the cloud has not acknowledged when the process ends are lost;\n"
+    "with it they are on disk at most --commit-interval after they were taken, survive the process\n"
+    "and a power cut, and the next run sends them and says what is missing. Samples that were\n"
+    "dropped because the spool was full or the cloud refused them are counted by the last line on\n"
+    "standard error. Ctrl-C or SIGTERM waits for the cloud up to --drain-seconds; a second one does\n"
+    "not wait.\n"
     "\n"
     "Examples:\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 < samples.jsonl\n"
@@ -174,12 +183,36 @@ struct SensorOptions {
   }
 };
 
+struct SpoolOptions {
+  std::string folder;  // empty: the spool is in memory
+  double age_s = 7 * 86'400;
+  double commit_s = 1;
+
+  milliseconds commit_interval() const { return milliseconds(static_cast<std::int64_t>(commit_s * 1e3)); }
+
+  Result<std::unique_ptr<DiskSpool>> Open(std::size_t bytes_max) const {
+    DiskSpoolConfig config;
+    config.bytes_max = bytes_max;
+    // What is given up at one time is a small part of it.
+    config.segment_bytes = std::clamp(bytes_max / 16, std::size_t{4096}, config.segment_bytes);
+    config.age_max = seconds(static_cast<std::int64_t>(age_s));
+    if (Status status = config.Validate(); !status.ok()) return status;
+    Result<std::unique_ptr<PosixSpoolFiles>> files = PosixSpoolFiles::Open(folder);
+    if (!files.ok()) return files.status();
+    auto writer = std::make_unique<ThreadSpoolWriter>(files.value().get());
+    return DiskSpool::Open(config, std::move(files).value(), std::move(writer), [] {
+      return static_cast<std::uint32_t>(std::max<std::time_t>(0, std::time(nullptr)));
+    });
+  }
+};
+
 int Main(int argc, char** argv) {
   VehicleProgramOptions options;
   CredentialFiles files;
   std::string connect;
   SensorOptions sensors;
   long drain_seconds = 10;
+  SpoolOptions spool;
 
   CLI::App app(kDescription, "starling-edge");
   app.footer(kFooter);
@@ -199,8 +232,14 @@ int Main(int argc, char** argv) {
   app.add_option("--length-m", options.shell.agent.length_m, "Length of the vehicle")->capture_default_str();
   app.add_option("--width-m", options.shell.agent.width_m, "Width of the vehicle")->capture_default_str();
   app.add_option("--spool-bytes", options.shell.spool.bytes_max,
-                 "Memory for samples that wait for the cloud; the oldest are dropped above it")
+                 "Memory, or with --spool disk, for samples that wait for the cloud; the oldest are\n"
+                 "dropped above it")
       ->capture_default_str();
+  app.add_option("--spool", spool.folder, "Keep samples that wait for the cloud in this folder, one for each vehicle");
+  app.add_option("--spool-age", spool.age_s, "With --spool: older samples are dropped, seconds")
+      ->check(CLI::Range(1.0, 315'360'000.0))->capture_default_str();
+  app.add_option("--commit-interval", spool.commit_s, "With --spool: a power cut loses at most this, and what is being written, seconds")
+      ->check(CLI::Range(0.01, 60.0))->capture_default_str();
   app.add_option("--drain-seconds", drain_seconds, "Wait so long for the cloud at the end")
       ->capture_default_str();
   app.add_option("--report", options.report_file, "Write ledger and counters to this file at the end");
@@ -219,6 +258,7 @@ int Main(int argc, char** argv) {
   const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
   if (!sensor_config.ok()) return Fail(kExitUsage, sensor_config.status().message());
   options.sensors = sensor_config.value();
+  if (!spool.folder.empty()) options.shell.agent.commit_interval = spool.commit_interval();
   if (Status status = files.Complete(); !status.ok()) return Fail(kExitUsage, status.message());
   if (Status status = options.Validate(); !status.ok()) return Fail(kExitUsage, status.message());
 
@@ -229,7 +269,17 @@ int Main(int argc, char** argv) {
   const Result<Credentials> credentials = LoadCredentials(files.certificate, files.key);
   if (!credentials.ok()) return Fail(kExitRuntime, credentials.status().message());
 
-  VehicleProgram program(options, tls.value().get(), &credentials.value());
+  std::unique_ptr<DiskSpool> disk_spool;
+  if (!spool.folder.empty()) {
+    Result<std::unique_ptr<DiskSpool>> opened = spool.Open(options.shell.spool.bytes_max);
+    if (!opened.ok()) {
+      const bool usage = opened.status().code() == ErrorCode::kInvalidArgument;
+      return Fail(usage ? kExitUsage : kExitRuntime, "--spool: " + std::string(opened.status().message()));
+    }
+    disk_spool = std::move(opened).value();
+  }
+
+  VehicleProgram program(options, tls.value().get(), &credentials.value(), std::move(disk_spool));
   if (Status status = program.Run(); !status.ok()) return Fail(kExitRuntime, status.message());
   return 0;
 }

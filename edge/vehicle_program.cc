@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "edge/source/json_cursor.h"
+#include "edge/spool/spool_report.h"
 
 namespace starling::edge {
 namespace {
@@ -67,10 +68,10 @@ Status VehicleProgramOptions::Validate() const {
   return shell.Validate();
 }
 
-// The boot id is drawn for each run, not for each boot of the machine: sequences
-// and spool begin anew with the process, so the same id would name other samples.
+// The boot id is drawn for each run, not for each boot of the machine: sequences begin
+// anew with the process, so the same id would name other samples.
 VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls,
-                               const Credentials* credentials)
+                               const Credentials* credentials, std::unique_ptr<DiskSpool> spool)
     : options_(options),
       signals_(context_, SIGTERM, SIGINT),
       source_(&context_, {BootNow, [this](const Sample& sample) { OnSample(sample); },
@@ -78,10 +79,11 @@ VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tl
                             OnRefused(writer, line, why);
                           },
                           [this] { Finish("end of input"); }}),
+      spool_(spool.get()),
       shell_(options.shell, BootId{Random64()}, &context_, tls, credentials,
              {BootNow, [this](const ControlAction& action, BootTime now) { OnAction(action, now); },
               [this] { OnTick(); }},
-             Random64()) {
+             Random64(), std::move(spool)) {
   if (options_.sensors) MakeSensors();
 }
 
@@ -102,6 +104,13 @@ void VehicleProgram::MakeSensors() {
 }
 
 Status VehicleProgram::Run() {
+  if (spool_ != nullptr) {
+    for (const std::string& warning : spool_->warnings()) {
+      Complain("{\"event\":\"spool_warning\",\"why\":" + Quoted(warning) + "}");
+    }
+    Complain("{\"event\":\"spool\",\"held\":" + std::to_string(spool_->samples()) + "," +
+             PreviousRunJson(*spool_) + "}");
+  }
   if (sensors_) {
     sensors_->Start();
   } else {
@@ -179,6 +188,7 @@ void VehicleProgram::OnTick() {
   if (std::exchange(notices_, counters.notices) != counters.notices) {
     Complain("{\"event\":\"notice\",\"detail\":" + Quoted(shell_.agent().last_notice()) + "}");
   }
+  TellOfSpool();
   Uplink& uplink = shell_.uplink();
   const std::uint64_t failures = uplink.counters().failures;
   // The first failure is always told: without it, waiting looks like working.
@@ -190,6 +200,13 @@ void VehicleProgram::OnTick() {
     Complain(std::string("{\"event\":\"link\",\"connected\":") + (connected_ ? "true" : "false") +
              (connected_ ? "}" : ",\"why\":" + Quoted(uplink.last_failure()) + "}"));
   }
+}
+
+void VehicleProgram::TellOfSpool() {
+  if (spool_ == nullptr || spool_->failure() == spool_failure_) return;
+  spool_failure_ = spool_->failure();
+  Complain(spool_failure_.empty() ? "{\"event\":\"spool_works\"}"
+                                  : "{\"event\":\"spool_failed\",\"why\":" + Quoted(spool_failure_) + "}");
 }
 
 void VehicleProgram::Finish(const char* why) {
@@ -219,7 +236,9 @@ Status VehicleProgram::Report() {
   json += ",\"lines\":{\"read\":" + std::to_string(lines.lines) +
           ",\"refused\":" + std::to_string(lines.refused) + "},";
   if (sensors_) json += "\"sources\":" + sensors_->CountersJson() + ",";
-  json += VehicleReportJson(shell_.agent(), shell_.uplink()) + "}";
+  json += VehicleReportJson(shell_.agent(), shell_.uplink());
+  if (spool_ != nullptr) json += "," + SpoolReportJson(*spool_) + "," + PreviousRunJson(*spool_);
+  json += "}";
   Complain(json);
   if (!options_.report_file.empty()) {
     std::ofstream file(options_.report_file);

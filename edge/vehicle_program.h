@@ -2,12 +2,14 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "common/status.h"
 #include "edge/source/json_source.h"
 #include "edge/source/sensor_source.h"
+#include "edge/spool/disk_spool.h"
 #include "edge/uplink/vehicle_shell.h"
 
 namespace starling::edge {
@@ -29,9 +31,11 @@ struct VehicleProgramOptions {
 // Threading: one thread; Run returns when all is over.
 class VehicleProgram {
  public:
-  // `tls` and `credentials` must outlive the program.
+  // `tls` and `credentials` must outlive the program.  Without a `spool` it is one in
+  // memory.
   // REQUIRES: options.Validate().ok()
-  VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls, const Credentials* credentials);
+  VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls, const Credentials* credentials,
+                 std::unique_ptr<DiskSpool> spool);
 
   // Until the input ends, or SIGTERM or SIGINT; then drains and reports.
   //
@@ -45,6 +49,7 @@ class VehicleProgram {
   void OnRefused(std::uint64_t writer, std::uint64_t line, std::string_view why);
   void OnAction(const ControlAction& action, BootTime now);
   void OnTick();
+  void TellOfSpool();
   void Finish(const char* why);
   Status Report();
   std::uint64_t samples() const;       // that the source has handed over
@@ -55,6 +60,7 @@ class VehicleProgram {
   boost::asio::signal_set signals_;
   JsonSource source_;
   std::optional<SensorSource> sensors_;
+  const DiskSpool* const spool_;       // the shell's; null: it is in memory
   VehicleShell shell_;
 
   bool finishing_ = false;
@@ -67,6 +73,7 @@ class VehicleProgram {
   bool connected_ = false;
   std::uint64_t failures_ = 0;
   std::uint64_t notices_ = 0;
+  std::string spool_failure_;
 };
 
 }  // namespace starling::edge

@@ -80,8 +80,9 @@ struct Agent::State {
         codec(payload_codec),
         live({config.position_error_max_m, config.heading_error_max_rad, config.speed_error_max_mps,
               config.path_departure_max_m, config.silence_max, config.raw}),
-        history({config.batch_samples_max, config.batch_age_max, config.batches_in_flight_max}, boot,
-                std::move(spool)),
+        history({config.batch_samples_max, config.batch_age_max, config.batches_in_flight_max,
+                 config.commit_interval},
+                boot, std::move(spool)),
         inbox(config.Inbox(), boot) {}
 
   Status TakeFrame(const FrameView& frame, BootTime now);
@@ -372,13 +373,14 @@ void Agent::OnTimer(BootTime now) {
   State& s = *state_;
   // A batch that the medium refused is in the ledger; there is no one to tell here.
   if (now >= s.history.seal_time()) static_cast<void>(s.history.Seal());
+  s.history.Commit(now);
   s.inbox.Expire(now);
   s.timer_now = std::max(s.timer_now, now);
 }
 
 BootTime Agent::next_timer() const {
   const State& s = *state_;
-  BootTime next = std::min(s.history.seal_time(), s.inbox.next_expiry());
+  BootTime next = std::min({s.history.seal_time(), s.history.commit_time(), s.inbox.next_expiry()});
   if (!s.welcomed) return next;
   // What is due already waits for the link, not for time.
   const auto later = [&](BootTime time) { return time > s.timer_now ? time : BootTime::max(); };

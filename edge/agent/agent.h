@@ -31,8 +31,10 @@ struct AgentConfig {
 
   // History lane: a batch is sealed at either limit.
   std::size_t batch_samples_max = 100;        // [1, 1000]; larger compresses better
-  milliseconds batch_age_max{10'000};         // what a power cut can lose from memory
+  milliseconds batch_age_max{10'000};         // what a power cut can lose without commits
   std::size_t batches_in_flight_max = 4;      // unacknowledged on one connection
+  milliseconds commit_interval{0};            // the spool commits so often, the open batch too;
+                                              // [10, 60000], 0: it has nothing to commit to
 
   // The vehicle.
   double length_m = 4.6;                      // [0.1, 30]
@@ -57,6 +59,8 @@ struct AgentLedger {
   std::uint64_t dropped_refused = 0;          // the cloud cannot read it
   std::uint64_t in_flight = 0;                // counted: open batch + spool
   std::uint64_t dropped_io = 0;               // the spool's medium refused them
+  std::uint64_t dropped_too_old = 0;          // the spool keeps nothing for so long
+  std::uint64_t dropped_unreadable = 0;       // the spool's medium did not give them back
 
   friend constexpr bool operator==(const AgentLedger&, const AgentLedger&) = default;
 };

@@ -34,6 +34,7 @@ Status AgentConfig::Validate() const {
       CheckWithin("silence_max (ms)", ms(silence_max), 100, 10'000),
       CheckWithin("batch_samples_max", static_cast<double>(batch_samples_max), 1, kHistorySamplesMax),
       CheckWithin("batch_age_max (ms)", ms(batch_age_max), 100, 600'000),
+      commit_interval.count() == 0 ? Status() : CheckWithin("commit_interval (ms)", ms(commit_interval), 10, 60'000),
       CheckWithin("batches_in_flight_max", static_cast<double>(batches_in_flight_max), 1, 64),
       CheckWithin("length_m", length_m, 0.1, 30),
       CheckWithin("width_m", width_m, 0.1, 5),

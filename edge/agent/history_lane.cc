@@ -1,6 +1,8 @@
 #include "edge/agent/history_lane.h"
 
 #include <algorithm>
+#include <optional>
+#include <span>
 #include <utility>
 
 #include "common/check.h"
@@ -8,13 +10,27 @@
 #include "edge/agent/agent.h"
 
 namespace starling::edge {
+namespace {
+
+SpooledBatch BatchOf(BootId boot, std::span<const wire::Fix> fixes) {
+  SpooledBatch batch;
+  batch.boot = boot;
+  batch.first_sequence = fixes.front().sequence();
+  batch.count = static_cast<std::uint16_t>(fixes.size());
+  WriteHistoryColumns(fixes, &batch.columns);
+  return batch;
+}
+
+}  // namespace
 
 HistoryLane::HistoryLane(const HistoryLimits& limits, BootId boot, std::unique_ptr<Spool> spool)
     : limits_(limits),
       boot_(boot),
       spool_(std::move(spool)),
       seal_at_(1 + static_cast<std::size_t>(MixHash(ToNumber(boot), 0) % limits.batch_samples_max)),
-      dropped_before_(spool_->dropped_samples()) {
+      dropped_before_(spool_->dropped_samples()),
+      too_old_before_(spool_->too_old_samples()),
+      unreadable_before_(spool_->unreadable_samples()) {
   sampled_ = spool_->samples();
 }
 
@@ -25,28 +41,55 @@ Status HistoryLane::Take(const wire::Fix& fix, BootTime now) {
   }
   open_.push_back(fix);
   ++sampled_;
+  uncommitted_since_ = std::min(uncommitted_since_, now);
+  taken_ = fix.sequence();
   if (open_.size() >= seal_at_ || now >= seal_time()) return Seal();
   return Status();
 }
 
 Status HistoryLane::Seal() {
   if (open_.empty()) return Status();
-  SpooledBatch batch;
-  batch.boot = boot_;
-  batch.first_sequence = open_.front().sequence();
-  batch.count = static_cast<std::uint16_t>(open_.size());
-  WriteHistoryColumns(open_, &batch.columns);
+  SpooledBatch batch = BatchOf(boot_, open_);
   open_.clear();
+  committed_ = 0;
   seal_at_ = limits_.batch_samples_max;
 
   const std::size_t count = batch.count;
   const std::size_t before = spool_->batches();
   const Status status = spool_->Append(std::move(batch));
   if (!status.ok()) dropped_io_ += count;
-  // The spool gives up its oldest ones first, and those are the ones in flight.
-  const std::size_t given_up = before + (status.ok() ? 1 : 0) - spool_->batches();
-  in_flight_ -= std::min(in_flight_, given_up);
+  Forget(before + (status.ok() ? 1 : 0));
   return status;
+}
+
+// The spool gives up its oldest ones first, and those are the ones in flight.
+void HistoryLane::Forget(std::size_t batches_before) {
+  in_flight_ -= std::min(in_flight_, batches_before - spool_->batches());
+}
+
+void HistoryLane::Commit(BootTime now) {
+  if (limits_.commit_interval <= nanoseconds(0)) return;
+  if (std::exchange(deleted_, false)) uncommitted_since_ = std::min(uncommitted_since_, now);
+  if (now < commit_time()) return;
+  SpoolMoment moment;
+  moment.now = now;
+  moment.boot = boot_;
+  moment.taken = taken_;
+  moment.due = uncommitted_since_ != BootTime::max() && now >= uncommitted_since_ + limits_.commit_interval;
+  if (moment.due) {
+    if (committed_ < open_.size()) moment.open = BatchOf(boot_, std::span(open_).subspan(committed_));
+    committed_ = open_.size();
+    uncommitted_since_ = BootTime::max();
+  }
+  const std::size_t before = spool_->batches();
+  spool_due_ = spool_->Commit(std::move(moment));
+  Forget(before);
+}
+
+BootTime HistoryLane::commit_time() const {
+  if (limits_.commit_interval <= nanoseconds(0)) return BootTime::max();
+  if (uncommitted_since_ == BootTime::max()) return spool_due_;
+  return std::min(spool_due_, uncommitted_since_ + limits_.commit_interval);
 }
 
 BootTime HistoryLane::seal_time() const {
@@ -57,30 +100,38 @@ BootTime HistoryLane::next_resume(BootTime now) const {
   return now < paused_until_ && spool_->batches() > in_flight_ ? paused_until_ : BootTime::max();
 }
 
-const SpooledBatch* HistoryLane::Next(BootTime now) const {
+const SpooledBatch* HistoryLane::Next(BootTime now) {
   if (now < paused_until_ || in_flight_ >= limits_.batches_in_flight_max) return nullptr;
-  return spool_->At(in_flight_);
+  while (in_flight_ < spool_->batches()) {
+    if (const SpooledBatch* batch = spool_->At(in_flight_)) return batch;
+    const std::size_t before = spool_->batches();
+    spool_->GiveUp(in_flight_);
+    STARLING_CHECK(spool_->batches() < before);
+    deleted_ = true;
+  }
+  return nullptr;
 }
 
 void HistoryLane::Sent() {
-  const SpooledBatch* batch = spool_->At(in_flight_);
-  STARLING_CHECK(batch != nullptr);
+  const std::optional<BatchLimits> batch = spool_->Limits(in_flight_);
+  STARLING_CHECK(batch.has_value());
   if (batch->boot == boot_) sent_through_ = std::max(sent_through_, batch->through_sequence());
   ++in_flight_;
 }
 
 bool HistoryLane::Acknowledge(BootId boot, std::uint64_t first_sequence,
                               std::uint64_t through_sequence, bool refused) {
-  const SpooledBatch* batch = nullptr;
+  std::optional<BatchLimits> batch;
   std::size_t index = 0;
-  while ((batch = spool_->At(index)) != nullptr &&
+  while ((batch = spool_->Limits(index)).has_value() &&
          !(batch->boot == boot && batch->first_sequence == first_sequence)) {
     ++index;
   }
-  if (batch == nullptr) return true;  // Acknowledged before, or given up.
+  if (!batch) return true;  // Acknowledged before, or given up.
   if (batch->through_sequence() != through_sequence) return false;
   if (boot == boot_ && through_sequence > sent_through_) return false;  // It cannot have it.
   (refused ? dropped_refused_ : delivered_) += spool_->Delete(boot, first_sequence);
+  deleted_ = true;
   if (index < in_flight_) --in_flight_;
   return true;
 }
@@ -88,9 +139,10 @@ bool HistoryLane::Acknowledge(BootId boot, std::uint64_t first_sequence,
 void HistoryLane::AcknowledgeThrough(BootId boot, std::uint64_t through_sequence) {
   if (boot == boot_) through_sequence = std::min(through_sequence, sent_through_);
   std::size_t index = 0;
-  while (const SpooledBatch* batch = spool_->At(index)) {
+  while (const std::optional<BatchLimits> batch = spool_->Limits(index)) {
     if (batch->boot == boot && batch->through_sequence() <= through_sequence) {
       delivered_ += spool_->Delete(boot, batch->first_sequence);
+      deleted_ = true;
       if (index < in_flight_) --in_flight_;
     } else {
       ++index;
@@ -104,12 +156,14 @@ void HistoryLane::AddTo(AgentLedger* ledger) const {
   ledger->dropped_refused = dropped_refused_;
   ledger->dropped_io = dropped_io_;
   ledger->dropped_spool_full = spool_->dropped_samples() - dropped_before_;
+  ledger->dropped_too_old = spool_->too_old_samples() - too_old_before_;
+  ledger->dropped_unreadable = spool_->unreadable_samples() - unreadable_before_;
   ledger->in_flight = open_.size() + spool_->samples();
 }
 
 std::uint64_t HistoryLane::oldest_spooled_sequence() const {
-  const SpooledBatch* oldest = spool_->At(0);
-  return oldest == nullptr ? 0 : oldest->first_sequence;
+  const std::optional<BatchLimits> oldest = spool_->Limits(0);
+  return oldest ? oldest->first_sequence : 0;
 }
 
 }  // namespace starling::edge

@@ -19,6 +19,7 @@ struct HistoryLimits {
   std::size_t batch_samples_max = 0;
   nanoseconds batch_age_max{};
   std::size_t batches_in_flight_max = 0;
+  nanoseconds commit_interval{};         // 0: no commits
 };
 
 // Collects every sample into batches, keeps them in the spool until the cloud has
@@ -39,6 +40,12 @@ class HistoryLane {
   // When the open batch has to be sealed; BootTime::max() if it is empty.
   BootTime seal_time() const;
 
+  // Commits the spool, and with it the samples of the open batch that were not yet, if
+  // it is time for that.
+  void Commit(BootTime now);
+  // When it is; BootTime::max() if never.
+  BootTime commit_time() const;
+
   // The link: nothing is in flight on a new one.
   void Disconnect() { in_flight_ = 0; }
   // The cloud had no room for a batch and does not say which: all that is not
@@ -51,7 +58,7 @@ class HistoryLane {
   BootTime next_resume(BootTime now) const;
 
   // The next batch to send, null if there is none now.  Mark it with Sent.
-  const SpooledBatch* Next(BootTime now) const;
+  const SpooledBatch* Next(BootTime now);
   void Sent();
 
   // The cloud's word.  False if it does not fit what is held or was sent.
@@ -64,12 +71,18 @@ class HistoryLane {
   std::uint64_t oldest_spooled_sequence() const;
 
  private:
+  void Forget(std::size_t batches_before);
+
   const HistoryLimits limits_;
   const BootId boot_;
   const std::unique_ptr<Spool> spool_;
   std::vector<wire::Fix> open_;
   BootTime open_since_;
   std::size_t seal_at_;                  // Samples; of this batch.
+  std::size_t committed_ = 0;            // Of the open ones.
+  BootTime uncommitted_since_ = BootTime::max();
+  bool deleted_ = false;                 // Since the last commit.
+  BootTime spool_due_;                   // It wants to be called.
   std::size_t in_flight_ = 0;            // The spool's oldest ones, sent on this connection.
   std::uint64_t sent_through_ = 0;       // Of this boot, on any connection.
   BootTime paused_until_;
@@ -78,7 +91,10 @@ class HistoryLane {
   std::uint64_t delivered_ = 0;
   std::uint64_t dropped_refused_ = 0;
   std::uint64_t dropped_io_ = 0;
-  const std::uint64_t dropped_before_;   // By the spool, before this agent had it.
+  std::uint64_t taken_ = 0;              // Sequence of the last one.
+  const std::uint64_t dropped_before_;   // By the spool, before this agent had it; so the next two.
+  const std::uint64_t too_old_before_;
+  const std::uint64_t unreadable_before_;
 };
 
 }  // namespace starling::edge

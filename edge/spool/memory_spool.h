@@ -18,7 +18,7 @@ struct MemorySpoolConfig {
 // A spool in memory.  It does NOT survive a power cut, nor the end of its
 // process: what it holds then is lost, and the ledger of the next boot cannot
 // say so.  It suits simulated vehicles, and links whose outages are shorter than
-// what one is ready to lose; a spool on disk will have this same interface.
+// what one is ready to lose.  DiskSpool survives both.
 //
 // Append never fails.
 class MemorySpool final : public Spool {

@@ -41,9 +41,10 @@ Status VehicleShellConfig::Validate() const {
 
 VehicleShell::VehicleShell(const VehicleShellConfig& config, BootId boot,
                            boost::asio::io_context* context, SSL_CTX* tls,
-                           const Credentials* credentials, Callbacks callbacks, std::uint64_t seed)
+                           const Credentials* credentials, Callbacks callbacks, std::uint64_t seed,
+                           std::unique_ptr<Spool> spool)
     : callbacks_(std::move(callbacks)),
-      agent_(config.agent, boot, std::make_unique<MemorySpool>(config.spool), &codec_),
+      agent_(config.agent, boot, spool ? std::move(spool) : std::make_unique<MemorySpool>(config.spool), &codec_),
       uplink_(config.uplink, context, tls, credentials, &agent_, callbacks_.clock,
               callbacks_.controller, seed),
       timer_(*context) {}
@@ -103,6 +104,8 @@ Status CheckDelivered(const Agent& agent) {
   for (const Figure& reason : {Figure{"dropped because the spool was full", ledger.dropped_spool_full},
                                Figure{"refused by the cloud", ledger.dropped_refused},
                                Figure{"dropped by a failure of the spool", ledger.dropped_io},
+                               Figure{"too old for the spool", ledger.dropped_too_old},
+                               Figure{"not readable in the spool", ledger.dropped_unreadable},
                                Figure{"not acknowledged in time", ledger.in_flight}}) {
     if (reason.value == 0) continue;
     missing.append(missing.empty() ? "" : ", ").append(std::to_string(reason.value));
@@ -125,6 +128,8 @@ std::string VehicleReportJson(const Agent& agent, const Uplink& uplink) {
                 {"dropped_spool_full", ledger.dropped_spool_full},
                 {"dropped_refused", ledger.dropped_refused},
                 {"dropped_io", ledger.dropped_io},
+                {"dropped_too_old", ledger.dropped_too_old},
+                {"dropped_unreadable", ledger.dropped_unreadable},
                 {"in_flight", ledger.in_flight}},
                &json);
   const AgentCounters& counted = agent.counters();

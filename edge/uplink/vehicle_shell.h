@@ -34,10 +34,12 @@ class VehicleShell {
     std::function<void()> on_tick;     // after each timer, 10 times a second at least; may be empty
   };
 
-  // `context`, `tls` and `credentials` must outlive the shell.
+  // `context`, `tls` and `credentials` must outlive the shell.  Without a `spool` it is one
+  // in memory, of config.spool.
   // REQUIRES: config.Validate().ok(); boot is not 0
   VehicleShell(const VehicleShellConfig& config, BootId boot, boost::asio::io_context* context,
-               SSL_CTX* tls, const Credentials* credentials, Callbacks callbacks, std::uint64_t seed);
+               SSL_CTX* tls, const Credentials* credentials, Callbacks callbacks, std::uint64_t seed,
+               std::unique_ptr<Spool> spool = nullptr);
 
   // Starts connecting, and the agent's timers.
   void Start();

@@ -97,7 +97,7 @@ TEST_F(EnteringTest, VehiclesAreAsLongAsTheirType) {
 TEST_F(EnteringTest, WhoseWayIsNotForCarsDoesNotDrive) {
   Traffic traffic(streets_.city, demand_, Config());
   traffic.AdvanceTo(At(1300));
-  EXPECT_GE(traffic.NotDriven(), 2u);
+  EXPECT_GE(traffic.NotDriven().size(), 2u);
   for (VehicleIndex i = 0; i < traffic.size(); ++i) {
     if (traffic.OnRoad(i)) {
       EXPECT_NE(traffic.IdOf(i), "bus");
