@@ -59,6 +59,10 @@ Result<std::unique_ptr<DiskSpool>> DiskSpool::Open(const DiskSpoolConfig& config
   STARLING_CHECK(config.Validate().ok() && files != nullptr && writer != nullptr);
   Result<SpoolContents> contents = ReadSpool(files.get());
   if (!contents.ok()) return contents.status();
+  if (contents.value().last_segment == std::numeric_limits<std::uint32_t>::max()) {
+    return Status(ErrorCode::kCorruption, SegmentName(contents.value().last_segment) +
+                                              " leaves no number for another segment: move it out of the spool's folder");
+  }
   std::unique_ptr<DiskSpool> spool(new DiskSpool(config, std::move(files), std::move(writer), std::move(wall_clock)));
   spool->Take(std::move(contents).value());
   return spool;
@@ -81,7 +85,7 @@ void DiskSpool::Take(SpoolContents contents) {
     const bool known = stored_s >= kWallClockLeast && wall_s >= stored_s;
     const std::uint32_t age_s = known ? std::min(wall_s - stored_s, kAgeMost) : 0;
     entries_.push_back({batch.header.first_sequence, batch.position, batch.bytes, -static_cast<std::int32_t>(age_s),
-                        batch.header.count, IndexOf(batch.header.boot)});
+                        IndexOf(batch.header.boot), batch.header.count});
     samples_ += batch.header.count;
   }
   dead_ = std::move(contents.checkpoint.dead);
@@ -107,18 +111,19 @@ void DiskSpool::Take(SpoolContents contents) {
 
 DiskSpool::~DiskSpool() {
   if (writing_) Take(writer_->Wait());
+  // A run that never committed leaves what the one before said.
+  if (!base_ && memory_.empty()) return;
   // A disk that refuses is asked once more.
   DropDeadDrafts();
   Start(true);
   Take(writer_->Wait());
 }
 
-std::uint16_t DiskSpool::IndexOf(BootId boot) {
+std::uint32_t DiskSpool::IndexOf(BootId boot) {
   const auto known = std::find(boots_.rbegin(), boots_.rend(), boot);
-  if (known != boots_.rend()) return static_cast<std::uint16_t>(boots_.rend() - known - 1);
-  STARLING_CHECK(boots_.size() <= std::numeric_limits<std::uint16_t>::max());
+  if (known != boots_.rend()) return static_cast<std::uint32_t>(boots_.rend() - known - 1);
   boots_.push_back(boot);
-  return static_cast<std::uint16_t>(boots_.size() - 1);
+  return static_cast<std::uint32_t>(boots_.size() - 1);
 }
 
 Status DiskSpool::Append(SpooledBatch batch) {
@@ -141,7 +146,7 @@ Status DiskSpool::Append(SpooledBatch batch) {
   batch.columns.shrink_to_fit();
   const nanoseconds since = base_ ? moment_.now - *base_ : nanoseconds(0);
   entries_.push_back({batch.first_sequence, {}, static_cast<std::uint32_t>(batch.columns.size()),
-                      static_cast<std::int32_t>(since / seconds(1)), batch.count, IndexOf(batch.boot)});
+                      static_cast<std::int32_t>(since / seconds(1)), IndexOf(batch.boot), batch.count});
   samples_ += batch.count;
   memory_bytes_ += BytesOf(batch);
   memory_.push_back({std::move(batch), {}});

@@ -78,7 +78,7 @@ class DiskSpool final : public Spool {
   // Reads what `files` has.  That it cannot be written shows later, in failure().
   //
   // REQUIRES: config.Validate().ok()
-  // Errors: as SpoolFiles::List.
+  // Errors: as SpoolFiles::List; kCorruption if no number is left for another segment.
   static Result<std::unique_ptr<DiskSpool>> Open(const DiskSpoolConfig& config, std::unique_ptr<SpoolFiles> files,
                                                  std::unique_ptr<SpoolWriter> writer, WallClock wall_clock);
 
@@ -115,8 +115,8 @@ class DiskSpool final : public Spool {
     RecordPosition position;      // {} while it is in memory
     std::uint32_t bytes = 0;      // of its columns
     std::int32_t since_s = 0;     // from base_
+    std::uint32_t boot = 0;       // in boots_
     std::uint16_t count = 0;
-    std::uint16_t boot = 0;       // in boots_
   };
   struct InMemory {
     SpooledBatch batch;
@@ -133,7 +133,7 @@ class DiskSpool final : public Spool {
   void Take(SpoolContents contents);
 
   std::size_t on_disk() const { return entries_.size() - memory_.size(); }
-  std::uint16_t IndexOf(BootId boot);
+  std::uint32_t IndexOf(BootId boot);
   std::uint64_t Forget(std::size_t index);  // its samples
   void GiveUpTooOld();
   void GiveUpOldestSegment();

@@ -401,6 +401,40 @@ TEST_F(DiskSpoolTest, OtherFilesInItsFolderAreNoSegments) {
   EXPECT_THAT(spool_->warnings(), IsEmpty());
 }
 
+TEST_F(DiskSpoolTest, ASegmentThatLeavesNoNumberForAnotherIsNamed) {
+  disk_.Put("ffffffff.spool", {});
+  std::unique_ptr<SpoolFiles> files = disk_.Mount();
+  auto writer = std::make_unique<DirectSpoolWriter>(files.get());
+  const auto spool = DiskSpool::Open(Small(), std::move(files), std::move(writer), [this] { return wall_s_; });
+  ASSERT_FALSE(spool.ok());
+  EXPECT_THAT(std::string(spool.status().message()), HasSubstr("ffffffff.spool"));
+}
+
+TEST_F(DiskSpoolTest, ARunThatEndsBeforeItsFirstCommitLeavesWhatTheOneBeforeSaid) {
+  Open();
+  SealMany(2);
+  Kill();
+  Open();
+  Open();
+  ASSERT_TRUE(spool_->previous().has_value());
+  EXPECT_EQ(spool_->previous()->boot, kBoot);
+  EXPECT_EQ(spool_->previous()->ledger.sampled, 20u);
+}
+
+TEST_F(DiskSpoolTest, MoreBootsThanAnIndexOfTwoBytesHoldAreHeld) {
+  SegmentWriter writer(1, 0);
+  for (std::uint64_t boot = 1; boot <= 70'000; ++boot) {
+    writer.Add({RecordType::kBatch, 1, wall_s_, BootId{boot}, 1}, ColumnsOf(BootId{boot}, 1, 1));
+  }
+  disk_.Put("00000001.spool", writer.TakeBytes());
+  DiskSpoolConfig config = Small();
+  config.batches_max = 1 << 20;
+  config.bytes_max = 16 << 20;
+  Open(config);
+  EXPECT_EQ(spool_->batches(), 70'000u);
+  EXPECT_EQ(spool_->At(69'999)->boot, BootId{70'000});
+}
+
 TEST_F(DiskSpoolTest, AFileThatCannotBeDeletedIsTriedAgain) {
   DiskSpoolConfig config = Small();
   config.retry_interval = seconds(5);
