@@ -35,7 +35,7 @@ constexpr const char* kDescription =
 
 constexpr const char* kFooter =
     "Without --spool, samples that the cloud has not acknowledged when the process ends are lost;\n"
-    "with it they are on disk at most --commit-interval after they were taken, survive the process\n"
+    "with it they are written to disk --commit-interval after they were taken, survive the process\n"
     "and a power cut, and the next run sends them and says what is missing. Samples that were\n"
     "dropped because the spool was full or the cloud refused them are counted by the last line on\n"
     "standard error. Ctrl-C or SIGTERM waits for the cloud up to --drain-seconds; a second one does\n"
@@ -238,7 +238,9 @@ int Main(int argc, char** argv) {
   app.add_option("--spool", spool.folder, "Keep samples that wait for the cloud in this folder, one for each vehicle");
   app.add_option("--spool-age", spool.age_s, "With --spool: older samples are dropped, seconds")
       ->check(CLI::Range(1.0, 315'360'000.0))->capture_default_str();
-  app.add_option("--commit-interval", spool.commit_s, "With --spool: a power cut loses at most this, and what is being written, seconds")
+  app.add_option("--commit-interval", spool.commit_s,
+                 "With --spool: a power cut loses the samples of this time at most, and of one write\n"
+                 "to the disk, seconds")
       ->check(CLI::Range(0.01, 60.0))->capture_default_str();
   app.add_option("--drain-seconds", drain_seconds, "Wait so long for the cloud at the end")
       ->capture_default_str();

@@ -17,6 +17,8 @@ constexpr std::uint64_t kBlockBytes = 4096;
 // A commit takes no further batch once it is this long, but at least one.
 constexpr std::size_t kCommitBytesSoftMax = 64 << 10;
 
+constexpr std::ptrdiff_t kBootsLookedAt = 8;
+
 // While a commit is under way: when to look whether it is done.
 constexpr nanoseconds kLookInterval = milliseconds(100);
 
@@ -60,8 +62,9 @@ Result<std::unique_ptr<DiskSpool>> DiskSpool::Open(const DiskSpoolConfig& config
   Result<SpoolContents> contents = ReadSpool(files.get());
   if (!contents.ok()) return contents.status();
   if (contents.value().last_segment == std::numeric_limits<std::uint32_t>::max()) {
-    return Status(ErrorCode::kCorruption, SegmentName(contents.value().last_segment) +
-                                              " leaves no number for another segment: move it out of the spool's folder");
+    return Status(ErrorCode::kCorruption,
+                  SegmentName(contents.value().last_segment) +
+                      " leaves no number for another segment: move it out of the spool's folder");
   }
   std::unique_ptr<DiskSpool> spool(new DiskSpool(config, std::move(files), std::move(writer), std::move(wall_clock)));
   spool->Take(std::move(contents).value());
@@ -120,8 +123,10 @@ DiskSpool::~DiskSpool() {
 }
 
 std::uint32_t DiskSpool::IndexOf(BootId boot) {
-  const auto known = std::find(boots_.rbegin(), boots_.rend(), boot);
-  if (known != boots_.rend()) return static_cast<std::uint32_t>(boots_.rend() - known - 1);
+  // Batches of one boot lie together; one that is listed twice does no harm.
+  const auto end = boots_.rbegin() + std::min<std::ptrdiff_t>(kBootsLookedAt, std::ssize(boots_));
+  const auto known = std::find(boots_.rbegin(), end, boot);
+  if (known != end) return static_cast<std::uint32_t>(boots_.rend() - known - 1);
   boots_.push_back(boot);
   return static_cast<std::uint32_t>(boots_.size() - 1);
 }
@@ -366,7 +371,7 @@ void DiskSpool::Start(bool last) {
   job.unlink_first = full_;
   writing_bytes_ = job.bytes.size();
   writing_ = true;
-  counters_.syncs += job.bytes.empty() ? 0 : (job.create ? 2 : 1);
+  writing_syncs_ = job.bytes.empty() ? 0 : (job.create ? 2 : 1);
   writer_->Start(std::move(job));
 }
 
@@ -394,6 +399,7 @@ void DiskSpool::Take(const SpoolJobResult& result) {
 
 void DiskSpool::TakeWritten() {
   counters_.bytes_written += writing_bytes_;
+  counters_.syncs += writing_syncs_;
   if (writing_bytes_ != 0) {
     StoredSegment& segment = segments_.back();
     disk_bytes_ += BlocksOf(segment.bytes + writing_bytes_) - BlocksOf(segment.bytes);

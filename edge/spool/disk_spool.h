@@ -31,7 +31,7 @@ struct DiskSpoolConfig {
 struct DiskSpoolCounters {
   std::uint64_t commits = 0;
   std::uint64_t bytes_written = 0;            // what the medium was handed; it writes whole pages
-  std::uint64_t syncs = 0;
+  std::uint64_t syncs = 0;                    // of files, and of the folder for each new one
   std::uint64_t failures = 0;                 // commits that the medium refused, in whole or part
   nanoseconds commit_longest{};
   std::uint64_t damage_places = 0;            // found when it was opened, or read
@@ -178,6 +178,7 @@ class DiskSpool final : public Spool {
   bool writing_ = false;
   bool wrote_checkpoint_ = false;
   std::uint64_t writing_bytes_ = 0;
+  std::uint64_t writing_syncs_ = 0;
   std::vector<RecordPosition> deleted_while_written_;
   std::vector<std::uint32_t> unlinking_;
 

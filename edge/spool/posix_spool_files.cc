@@ -56,8 +56,8 @@ Result<std::unique_ptr<PosixSpoolFiles>> PosixSpoolFiles::Open(const std::string
   // The folder itself is locked: that works where no lock file can be made, too.
   if (::flock(directory, LOCK_EX | LOCK_NB) == 0) return files;
   if (errno != EWOULDBLOCK) return FailureOf("cannot lock the spool's folder " + folder, errno);
-  return Status(ErrorCode::kFenced, "the spool's folder " + folder + " is used by another process: each vehicle needs " +
-                                        "a folder of its own");
+  return Status(ErrorCode::kFenced, "the spool's folder " + folder +
+                                        " is used by another process: each vehicle needs a folder of its own");
 }
 
 PosixSpoolFiles::~PosixSpoolFiles() { ::close(directory_); }

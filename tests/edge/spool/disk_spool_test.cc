@@ -472,6 +472,7 @@ TEST_F(DiskSpoolTest, ACommitIsOneSyncHoweverMuchIsNew) {
   Take(2);
   Commit();
   EXPECT_EQ(disk_.syncs(), syncs + 1);
+  EXPECT_EQ(spool_->counters().syncs, disk_.syncs() + 1) << "and one of the folder";
   EXPECT_EQ(spool_->memory_batches(), 0u);
 }
 

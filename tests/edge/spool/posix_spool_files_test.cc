@@ -88,7 +88,8 @@ TEST(SegmentNames, AreEightDigitsAndNothingElse) {
   EXPECT_EQ(SegmentName(0xABC), "00000abc.spool");
   EXPECT_EQ(SegmentOfName("00000abc.spool"), 0xABCu);
   EXPECT_EQ(SegmentOfName("ffffffff.spool"), 0xFFFFFFFFu);
-  for (const char* other : {"00000000.spool", "00000ABC.spool", "abc.spool", "00000abc.spool2", "00000abc", "", "lock"}) {
+  for (const char* other :
+       {"00000000.spool", "00000ABC.spool", "abc.spool", "00000abc.spool2", "00000abc", "", "notes"}) {
     EXPECT_FALSE(SegmentOfName(other).has_value()) << other;
   }
 }

@@ -108,7 +108,8 @@ bool SimulatedDisk::Step() {
 
 void SimulatedDisk::Restore(Survives survives, std::mt19937_64* random) {
   const auto happens = [&] {
-    return survives == Survives::kEverything || survives == Survives::kBack || (survives == Survives::kAnything && (*random)() % 2 == 0);
+    return survives == Survives::kEverything || survives == Survives::kBack ||
+           (survives == Survives::kAnything && (*random)() % 2 == 0);
   };
   // Names: each creation and deletion that was not synced happened, or did not.
   std::map<std::string, std::shared_ptr<File>> names = durable_names_;
