@@ -368,7 +368,7 @@ void DiskSpool::Start(bool last) {
     ++next_segment_;
   }
   job.unlink = unlinking_ = std::exchange(unlink_, {});
-  job.unlink_first = full_;
+  job.unlink_first = unlinking_first_ = full_;
   writing_bytes_ = job.bytes.size();
   writing_ = true;
   writing_syncs_ = job.bytes.empty() ? 0 : (job.create ? 2 : 1);
@@ -389,7 +389,7 @@ void DiskSpool::Take(const SpoolJobResult& result) {
   } else {
     TakeRefused(result.written);
   }
-  if (!result.unlinked.ok()) {
+  if (!result.unlinked.ok() || (!result.written.ok() && !unlinking_first_)) {
     // They are counted as gone; their files are tried again with the next commit.
     unlink_.insert(unlink_.begin(), unlinking_.begin(), unlinking_.end());
     if (result.written.ok()) Refused(result.unlinked);

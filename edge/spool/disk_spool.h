@@ -181,6 +181,7 @@ class DiskSpool final : public Spool {
   std::uint64_t writing_syncs_ = 0;
   std::vector<RecordPosition> deleted_while_written_;
   std::vector<std::uint32_t> unlinking_;
+  bool unlinking_first_ = false;
 
   bool again_ = false;            // There is more to commit than what was handed over.
   BootTime retry_at_;

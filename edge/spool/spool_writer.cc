@@ -37,7 +37,8 @@ void DirectSpoolWriter::Start(SpoolJob job) {
   if (!job.bytes.empty()) result.written = Append(job);
   // Whatever of it the file has: it is not appended to again.
   if (!result.written.ok()) file_.reset();
-  if (!job.unlink_first) result.unlinked = Unlink(job);
+  // The last checkpoint may lie in what is to go; one that says so has to be there first.
+  if (!job.unlink_first && result.written.ok()) result.unlinked = Unlink(job);
   result.took = std::chrono::steady_clock::now() - begin;
   result_ = std::move(result);
 }

@@ -32,7 +32,7 @@ struct SpoolJob {
 
 struct SpoolJobResult {
   Status written;      // kExhausted if the disk is full, kIoError
-  Status unlinked;     // tried whether it was written or not
+  Status unlinked;     // not tried if it was not written, unless that comes first
   nanoseconds took{};
 };
 
