@@ -40,8 +40,9 @@ struct VehicleHistory {
   // Ranges kept for one boot.  When there are more, the gap between the lowest two
   // is taken for lost: agents drop, and resend, their oldest first.
   static constexpr std::size_t kRangesMax = 64;
-  // Boots kept with their ranges; older ones are only counted.
-  static constexpr std::size_t kBootsMax = 4;
+  // Boots kept with their ranges; older ones are only counted, and what comes of them again counts again.  Each start of
+  // an agent's process is one: as many as may come in an outage and still have something to send.
+  static constexpr std::size_t kBootsMax = 16;
 
   std::vector<BootHistory> boots;      // in order of arrival
   std::uint64_t samples_forgotten = 0; // of boots that are no longer kept

@@ -166,8 +166,8 @@ TEST_F(KilledVehicle, LosesNothingThatWasCommittedAndItsLedgersAreTrue) {
       const edge::SpoolContents contents = OnDisk();
       return contents.has_checkpoint && contents.boot != last_boot && contents.sampled >= kCommitted;
     })) << "kill " << kill;
-    if (kill % 3 == 2) {
-      // The cloud remembers the last four boots of a vehicle (VehicleHistory::kBootsMax): what it had
+    if (kill % 12 == 11) {
+      // The cloud remembers the last sixteen boots of a vehicle (VehicleHistory::kBootsMax): what it had
       // of an older one, it would take again.
       ASSERT_TRUE(Eventually(kPatience, [&] {
         const edge::SpoolContents now = OnDisk();

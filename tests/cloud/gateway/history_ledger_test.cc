@@ -74,8 +74,17 @@ TEST_F(Ledger, KeepsTheBootsApart) {
   EXPECT_EQ(held.through_sequence, 4u);
   EXPECT_EQ(held.samples, 4u);
   EXPECT_EQ(held.samples_older, 10u);
-  for (std::uint64_t boot = 9; boot < 20; ++boot) Record(1, 1, BootId{boot});
-  EXPECT_EQ(ledger_.Find(vehicle_).value().samples_older, 14u + 10u);
+  for (std::uint64_t boot = 9; boot < 40; ++boot) Record(1, 1, BootId{boot});
+  EXPECT_EQ(ledger_.Find(vehicle_).value().samples_older, 14u + 30u);
+}
+
+// As when an agent is started again and again in an outage: it sends the oldest boot's batches first.
+TEST_F(Ledger, WhatComesAgainOfManyBootsCountsOnce) {
+  for (int time = 0; time < 2; ++time) {
+    for (std::uint64_t boot = 1; boot <= HistoryLedger::kBootsMax; ++boot) Record(1, 10, BootId{boot});
+  }
+  EXPECT_EQ(ledger_.totals().samples, 10 * HistoryLedger::kBootsMax);
+  EXPECT_TRUE(Holds(1, 10, BootId{1}));
 }
 
 TEST_F(Ledger, TooManyGapsGiveUpTheOldestOne) {
