@@ -305,6 +305,9 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       ->needs(virtual_flag);
   app.add_option("--mistakes", virtually.record.mistakes, "FILE: what drivers did wrong, and when, CSV")
       ->needs(virtual_flag);
+  app.add_option("--collisions", virtually.record.collisions,
+                 "FILE: what led to each collision: motion, mistakes, conflicts, commands; lines of JSON")
+      ->needs(virtual_flag);
   app.add_flag("--raw", fleet.raw, "every sample on the live lane");
   app.add_flag("--no-obey", no_obey, "drivers ignore commands, for comparison");
   app.add_option("--report", options.report, "file for the report, JSON");

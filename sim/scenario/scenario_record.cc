@@ -45,6 +45,13 @@ Result<std::unique_ptr<ScenarioRecord>> ScenarioRecord::Create(const ScenarioRec
     }
     std::fputs("time_s,vehicle,mistake,x_m,y_m\n", record->mistakes_.get());
   }
+  if (!config.collisions.empty()) {
+    record->collisions_.reset(std::fopen(config.collisions.c_str(), "we"));
+    if (record->collisions_ == nullptr) {
+      return Status(ErrorCode::kIoError, config.collisions + ": " + std::strerror(errno));
+    }
+    record->collision_log_ = std::make_unique<CollisionLog>();
+  }
   return record;
 }
 
@@ -58,6 +65,7 @@ const std::string& ScenarioRecord::NameOf(VehicleIndex vehicle) {
 }
 
 void ScenarioRecord::AddStep(const Traffic& traffic) {
+  if (collision_log_ != nullptr) collision_log_->AddStep(traffic);
   if (fcd_ == nullptr) return;
   step_.time = traffic.time();
   step_.vehicles.clear();
@@ -78,20 +86,30 @@ void ScenarioRecord::Add(const Encounter& encounter) {
 }
 
 void ScenarioRecord::Add(const Mistake& mistake) {
+  if (collision_log_ != nullptr) collision_log_->Add(mistake);
   if (mistakes_ == nullptr) return;
   std::fprintf(mistakes_.get(), "%.1f,%s,%s,%.2f,%.2f\n", SecondsOf(mistake.time), NameOf(mistake.vehicle).c_str(),
                kMistakeNames[static_cast<std::size_t>(mistake.kind)], mistake.position.x, mistake.position.y);
 }
 
+void ScenarioRecord::Add(const Collision& collision, const Traffic& traffic) {
+  if (collision_log_ != nullptr) std::fputs(collision_log_->Describe(collision, traffic).c_str(), collisions_.get());
+}
+
+void ScenarioRecord::Add(const cloud::ShardOutputs& outputs, SimTime time) {
+  if (collision_log_ != nullptr) collision_log_->Add(outputs, time);
+}
+
 Status ScenarioRecord::Finish() {
   if (fcd_ != nullptr) Keep(fcd_->Close());
   if (ssm_ != nullptr) Keep(ssm_->Close());
-  if (mistakes_ != nullptr) {
-    const bool failed = std::ferror(mistakes_.get()) != 0;
-    if (std::fclose(mistakes_.release()) != 0 || failed) {
-      Keep({ErrorCode::kIoError, config_.mistakes + " cannot be written"});
-    }
-  }
+  const auto close = [this](auto* file, const std::string& path) {
+    if (*file == nullptr) return;
+    const bool failed = std::ferror(file->get()) != 0;
+    if (std::fclose(file->release()) != 0 || failed) Keep({ErrorCode::kIoError, path + " cannot be written"});
+  };
+  close(&mistakes_, config_.mistakes);
+  close(&collisions_, config_.collisions);
   return status_;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/status.h"
 #include "sim/fcd/fcd_writer.h"
+#include "sim/scenario/collision_log.h"
 #include "sim/traffic/mistake.h"
 #include "sim/traffic/traffic.h"
 #include "sim/truth/encounter.h"
@@ -21,6 +22,7 @@ struct ScenarioRecordConfig {
   std::string fcd;       // True trajectories ten times a second: SUMO's FCD, XML or CSV (.csv), .gz.  Empty, here and below: none.
   std::string ssm;       // Encounters, as SUMO's SSM device logs them; .gz.
   std::string mistakes;  // What drivers did wrong, and when: CSV.
+  std::string collisions;  // What led to each collision: docs/formats/collision_log.md.
 };
 
 // The files of a run.  Vehicles have the names of their agents; positions are in the city's frame, m.
@@ -36,6 +38,10 @@ class ScenarioRecord {
   void AddStep(const Traffic& traffic);
   void Add(const Encounter& encounter);
   void Add(const Mistake& mistake);
+  void Add(const Collision& collision, const Traffic& traffic);
+  // What the shard wanted done at `time`.
+  void Add(const cloud::ShardOutputs& outputs, SimTime time);
+  bool wants_outputs() const { return collision_log_ != nullptr; }
 
   // Ends the files.
   // Errors: kIoError names the file that could not be written.
@@ -55,6 +61,8 @@ class ScenarioRecord {
   std::unique_ptr<FcdWriter> fcd_;
   std::unique_ptr<SsmWriter> ssm_;
   std::unique_ptr<std::FILE, CloseFile> mistakes_;
+  std::unique_ptr<std::FILE, CloseFile> collisions_;
+  std::unique_ptr<CollisionLog> collision_log_;
   std::deque<std::string> names_;          // Rows and encounters refer to them.
   FcdStep step_;
   Status status_;

@@ -51,7 +51,10 @@ class EncounterWatch {
  private:
   void Take(ScenarioOutcome* outcome) {
     if (adding_.valid()) adding_.get();
-    for (const Collision& each : encounters_.TakeCollisions()) outcome->collisions.push_back(each);
+    for (const Collision& each : encounters_.TakeCollisions()) {
+      outcome->collisions.push_back(each);
+      if (record_ != nullptr) record_->Add(each, traffic_);
+    }
     for (const Encounter& each : encounters_.TakeEncounters()) {
       if (record_ != nullptr) record_->Add(each);
       if (each.type == EncounterType::kCollision || !each.min_ttc || each.min_ttc->value >= kNearMissTtcS) continue;
@@ -131,6 +134,9 @@ ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const On
   Traffic traffic(city, traffic_config);
   const TrafficCounters before = traffic.counters();
   VirtualFleet fleet(FleetIn(scenario, {city.south_west(), city.north_east()}), cloud::ShardConfig(), kOrigin, &traffic);
+  if (record != nullptr && record->wants_outputs()) {
+    fleet.SetWatch([record](const cloud::ShardOutputs& outputs, SimTime time) { record->Add(outputs, time); });
+  }
   EncounterWatch watch(traffic, scenario.fleet.threads > 1, record);
   fleet.Connect();
 

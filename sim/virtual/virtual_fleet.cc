@@ -144,6 +144,12 @@ void VirtualFleet::BeginStep() {
   LookAtPredictions();
 }
 
+void VirtualFleet::SetWatch(std::function<void(const cloud::ShardOutputs& outputs, SimTime time)> watch) {
+  cloud_.SetWatch([watch = std::move(watch)](const cloud::ShardOutputs& outputs, CloudTime now) {
+    watch(outputs, SimTime(now - kEpoch));
+  });
+}
+
 void VirtualFleet::EndStep() { RunUntil(now_ + Traffic::kStep); }
 
 bool VirtualFleet::Drain(nanoseconds limit) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
@@ -50,6 +51,10 @@ class VirtualFleet {
   ~VirtualFleet();
   VirtualFleet(const VirtualFleet&) = delete;
   VirtualFleet& operator=(const VirtualFleet&) = delete;
+
+  // Told, from now on, of what the shard wants done after a record; by another thread than the caller's, while a step is
+  // under way.
+  void SetWatch(std::function<void(const cloud::ShardOutputs& outputs, SimTime time)> watch);
 
   // In this order.  Vehicles come up and connect, before time 0.
   void Connect();
