@@ -34,7 +34,8 @@ class SeededBug : public ::testing::TestWithParam<Bug> {
     config_.folder = folder;
     config_.programs = STARLING_BIN;
     config_.vehicles = kVehicles;
-    config_.drive_s = 4;
+    // Long enough for commands to brake: of the others a vehicle's fault may show nothing.
+    config_.drive_s = GetParam().in_vehicles ? 12 : 4;
   }
   void TearDown() override {
     if (HasFailure()) {

@@ -99,9 +99,10 @@ TEST_F(Socket, AnInterfaceThatIsNotThereIsToldOnceAndTriedAgain) {
   context_.run();                        // nothing is left behind
 }
 
-TEST_F(Socket, ReadsTheWantedFramesOfAnInterface) {
+// Where the kernel has vcan (ip link add vcan0 type vcan): STARLING_VCAN=vcan0, --gtest_also_run_disabled_tests.
+TEST_F(Socket, DISABLED_ReadsTheWantedFramesOfAnInterface) {
   const char* const name = std::getenv("STARLING_VCAN");
-  if (name == nullptr) GTEST_SKIP() << "STARLING_VCAN names no interface (ip link add vcan0 type vcan)";
+  ASSERT_NE(name, nullptr) << "STARLING_VCAN names no interface";
   Make(name);
   socket_->Start();
   ASSERT_EQ(socket_->counters().opens, 1u) << troubles_.at(0);
