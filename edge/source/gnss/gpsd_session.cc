@@ -1,5 +1,6 @@
 #include "edge/source/gnss/gpsd_session.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "common/geo/trigonometry.h"
@@ -29,7 +30,7 @@ Result<GpsdSession::Event> GpsdSession::OnLine(std::string_view line, BootTime n
     case GpsdClass::kVersion:
       if (report.protocol && *report.protocol != kProtocol) {
         event.trouble = "gpsd " + std::string(report.release) + " speaks protocol " +
-                        std::to_string(static_cast<int>(*report.protocol)) + ", expected 3";
+                        std::to_string(std::llround(std::clamp(*report.protocol, -1e9, 1e9))) + ", expected 3";
       }
       return event;
     case GpsdClass::kDevices:

@@ -160,6 +160,7 @@ TEST_F(Session, WhatGpsdComplainsOfIsTold) {
   EXPECT_THAT(Line(R"({"class":"DEVICES","devices":[]})").trouble, HasSubstr("no receiver"));
   EXPECT_EQ(Line(R"({"class":"DEVICES","devices":[{"class":"DEVICE","path":"/dev/ttyS0"}]})").trouble, "");
   EXPECT_THAT(Line(R"({"class":"VERSION","release":"5.0","proto_major":4})").trouble, HasSubstr("protocol 4"));
+  EXPECT_THAT(Line(R"({"class":"VERSION","release":"5.0","proto_major":5e99})").trouble, HasSubstr("protocol 1000000000"));
   EXPECT_EQ(Line(R"({"class":"VERSION","release":"3.25","proto_major":3,"proto_minor":16})").trouble, "");
   EXPECT_EQ(session_.counters().errors, 1u);
 }
