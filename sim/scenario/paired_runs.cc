@@ -28,9 +28,11 @@ struct PlannedFigure {
   double (*value)(const ScenarioOutcome& outcome);
 };
 
-constexpr std::array<PlannedFigure, 7> kFigures = {{
+constexpr std::array<PlannedFigure, 8> kFigures = {{
     {"collisions", "", Better::kLower, true,
      [](const ScenarioOutcome& outcome) { return static_cast<double>(outcome.collisions.size()); }},
+    {"deadlocks that ended in a scrape", "", Better::kLower, true,
+     [](const ScenarioOutcome& outcome) { return static_cast<double>(outcome.scrapes); }},
     {"near misses", "", Better::kLower, true,
      [](const ScenarioOutcome& outcome) { return static_cast<double>(outcome.near_misses.size()); }},
     {"hard brakings", "", Better::kLower, true,

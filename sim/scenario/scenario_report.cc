@@ -64,6 +64,7 @@ json::object DescribeTruth(const ScenarioOutcome& outcome) {
                           {"angle_rad", Rounded(each.angle_rad)}});
   }
   return {{"collisions", outcome.collisions.size()},
+          {"scrapes", outcome.scrapes},
           {"near_misses", outcome.near_misses.size()},
           {"near_miss_ttc_s", kNearMissTtcS},
           {"encounters", outcome.encounters},
@@ -184,8 +185,8 @@ std::string ScenarioTable(const Scenario& scenario, std::uint64_t seed, const Sc
     mistakes += (mistakes.empty() ? "" : ", ") + std::to_string(outcome.mistakes[i]) + " " + kMistakeNames[i];
   }
   Line(&out, "mistakes      %s", mistakes.empty() ? "none" : mistakes.c_str());
-  Line(&out, "truth         %zu collisions, %zu near misses (TTC below %.1f s)", outcome.collisions.size(),
-       outcome.near_misses.size(), kNearMissTtcS);
+  Line(&out, "truth         %zu collisions, %zu near misses (TTC below %.1f s); %" PRIu64 " deadlocks ended in a scrape",
+       outcome.collisions.size(), outcome.near_misses.size(), kNearMissTtcS, outcome.scrapes);
   Line(&out, "samples       %" PRIu64 ", %" PRIu64 " not taken; live frames %" PRIu64 ", history batches %" PRIu64,
        fleet.vehicles.samples, fleet.vehicles.silent, fleet.totals.agents.live_frames,
        fleet.totals.agents.history_frames);

@@ -20,7 +20,7 @@ constexpr int kStepsASecond = static_cast<int>(seconds(1) / Traffic::kStep);
 class EncounterWatch {
  public:
   EncounterWatch(const Traffic& traffic, bool beside, ScenarioRecord* record)
-      : traffic_(traffic), beside_(beside), record_(record), encounters_(EncounterConfig()) {}
+      : traffic_(traffic), beside_(beside), record_(record), begun_(traffic.time()), encounters_(EncounterConfig()) {}
 
   // At the beginning of a step.
   void Look(ScenarioOutcome* outcome) {
@@ -52,6 +52,11 @@ class EncounterWatch {
   void Take(ScenarioOutcome* outcome) {
     if (adding_.valid()) adding_.get();
     for (const Collision& each : encounters_.TakeCollisions()) {
+      if (each.time <= begun_) continue;  // They touched before.
+      if (traffic_.Scraped(each.first, each.second, each.time)) {
+        ++outcome->scrapes;
+        continue;
+      }
       outcome->collisions.push_back(each);
       if (record_ != nullptr) record_->Add(each, traffic_);
     }
@@ -65,6 +70,7 @@ class EncounterWatch {
   const Traffic& traffic_;
   const bool beside_;
   ScenarioRecord* const record_;
+  const SimTime begun_;
   Encounters encounters_;
   std::vector<VehicleState> states_;
   std::future<void> adding_;
@@ -101,6 +107,7 @@ TrafficCounters Since(const TrafficCounters& before, TrafficCounters now) {
   now.updates -= before.updates;
   now.trips -= before.trips;
   now.collisions -= before.collisions;
+  now.scrapes -= before.scrapes;
   now.emergency_brakings -= before.emergency_brakings;
   now.hard_brakings -= before.hard_brakings;
   now.red_light_runs -= before.red_light_runs;

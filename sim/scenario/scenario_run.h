@@ -34,7 +34,8 @@ struct ScenarioOutcome {
   bool interrupted = false;
 
   // From the true trajectories (sim/truth), not from what the traffic counts.
-  std::vector<Collision> collisions;
+  std::vector<Collision> collisions;        // but scrapes, and those who touch at time 0
+  std::uint64_t scrapes = 0;                // contacts at the end of a deadlock: Traffic::Scraped
   std::vector<Vec2> near_misses;            // where TTC was least
   std::uint64_t encounters = 0;
 

@@ -12,6 +12,8 @@ namespace {
 constexpr std::int64_t kHoldSteps = 40;
 constexpr double kReachM = 0.6;                // By which half diagonals are longer than half lengths.
 constexpr double kApartM = 1.4;                // Beyond their lengths.
+constexpr std::size_t kScrapesKept = 1024;
+constexpr nanoseconds kScrapeLasts = seconds(30);
 
 }  // namespace
 
@@ -61,8 +63,14 @@ void Traffic::TakeTouches() {
     return std::ranges::all_of(drivers_[vehicle].touching, [](VehicleIndex other) { return other == kNobody; });
   });
   for (Tally& tally : tallies_) {
-    for (const auto& [a, b] : tally.touches) Touch(a, b);
+    for (const auto& [a, b] : tally.touches) pending_.collisions += Touch(a, b) ? 1 : 0;
+    for (const auto& [a, b] : tally.scrapes) {
+      if (!Touch(a, b)) continue;
+      ++pending_.collisions;
+      NoteScrape(a, b);
+    }
     tally.touches.clear();
+    tally.scrapes.clear();
   }
 }
 
@@ -80,14 +88,26 @@ void Traffic::PartFrom(VehicleIndex vehicle) {
   }
 }
 
-void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
+void Traffic::NoteScrape(VehicleIndex a, VehicleIndex b) {
+  ++pending_.scrapes;
+  if (scrapes_.size() == kScrapesKept) scrapes_.pop_front();
+  scrapes_.push_back({std::min(a, b), std::max(a, b), time()});
+}
+
+bool Traffic::Scraped(VehicleIndex a, VehicleIndex b, SimTime when) const {
+  return std::ranges::any_of(scrapes_, [&](const Scrape& scrape) {
+    return scrape.first == std::min(a, b) && scrape.second == std::max(a, b) && scrape.begins <= when &&
+           when - scrape.begins <= kScrapeLasts;
+  });
+}
+
+bool Traffic::Touch(VehicleIndex a, VehicleIndex b) {
   Driver& first = drivers_[a];
   Driver& second = drivers_[b];
-  if (first.Touches(b) || second.Touches(a)) return;
+  if (first.Touches(b) || second.Touches(a)) return false;
   const auto first_free = std::ranges::find(first.touching, kNobody);
   const auto second_free = std::ranges::find(second.touching, kNobody);
-  if (first_free == first.touching.end() || second_free == second.touching.end()) return;
-  ++pending_.collisions;
+  if (first_free == first.touching.end() || second_free == second.touching.end()) return false;
   *first_free = b;
   *second_free = a;
   // They leave one after the other.
@@ -97,6 +117,7 @@ void Traffic::Touch(VehicleIndex a, VehicleIndex b) {
     vehicles_[vehicle].held = true;
     if (std::ranges::find(in_contact_, vehicle) == in_contact_.end()) in_contact_.push_back(vehicle);
   }
+  return true;
 }
 
 }  // namespace starling::sim

@@ -535,7 +535,8 @@ bool Traffic::ComesTooSoon(const Vehicle& me, ConnectionIndex way, double to_lin
 }
 
 // Whoever is slow does not drive into what stands beside his way, whoever goes first.  Two that stand in each other's
-// way cannot back off here: in the end they scrape past each other, which is a contact.
+// way can neither back off nor steer around each other here: in the end they scrape past, which is a contact of its own
+// kind (Scraped).
 double Traffic::ForOneInTheWay(VehicleIndex vehicle, VehicleIndex beside, Tally* tally) const {
   const Vehicle& me = vehicles_[vehicle];
   const Vehicle& other = vehicles_[beside];
@@ -558,7 +559,7 @@ double Traffic::ForOneInTheWay(VehicleIndex vehicle, VehicleIndex beside, Tally*
   if (touches(0)) return kNoLimitMps2;
   for (double ahead_m = kCreepStepM; ahead_m <= see_m; ahead_m += kCreepStepM) {
     if (!touches(ahead_m)) continue;
-    if (me.waited_s() > kScrapeS && other.waited_s() > kScrapeS) tally->touches.emplace_back(vehicle, beside);
+    if (me.waited_s() > kScrapeS && other.waited_s() > kScrapeS) tally->scrapes.emplace_back(vehicle, beside);
     const double room_m = ahead_m - kCreepStepM - kCreepKeptM;
     if (room_m <= 0) return -kCreepMps2;
     return StopIn(me.speed_mps, room_m, me.accel_mps2, 1);

@@ -137,6 +137,7 @@ void Traffic::EndStep() {
   }
   counters_.trips += pending_.trips;
   counters_.collisions += pending_.collisions;
+  counters_.scrapes += pending_.scrapes;
   counters_.lane_changes += pending_.lane_changes;
   counters_.turns_missed += pending_.turns_missed;
   counters_.detours += pending_.detours;

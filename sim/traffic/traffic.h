@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -42,6 +43,7 @@ struct TrafficCounters {
   std::uint64_t updates = 0;              // Vehicles times steps.
   std::uint64_t trips = 0;                // Finished.
   std::uint64_t collisions = 0;           // Pairs, once for each contact.
+  std::uint64_t scrapes = 0;              // Of these, two out of a deadlock: see Scraped.
   std::uint64_t emergency_brakings = 0;   // Onsets of more than 4 m/s² of braking.
   // Onsets of more than 3.4 m/s² of braking, each until it is below 2 m/s² again.
   // Source: AASHTO, A Policy on Geometric Design of Highways and Streets (2018), section 3.2.2: the
@@ -124,6 +126,9 @@ class Traffic {
   // Vehicle numbers are below this one; with a demand not all are on the road at a time.
   VehicleIndex size() const { return static_cast<VehicleIndex>(vehicles_.size()); }
 
+  // True if a contact of the two at that time, not long ago, is the end of a deadlock: they stood in each other's way for
+  // a minute, and went past each other at walking pace where real drivers would back off or steer.
+  bool Scraped(VehicleIndex a, VehicleIndex b, SimTime when) const;
   bool OnRoad(VehicleIndex vehicle) const { return vehicles_[vehicle].track != kOffRoad; }
   std::uint32_t on_road() const { return on_road_; }
 
@@ -220,12 +225,20 @@ class Traffic {
     bool must = false;                      // Its way leads on from there.
   };
 
+  // Two who have stood in each other's way for a minute go past each other from then on.
+  struct Scrape {
+    VehicleIndex first = kNobody;           // The smaller one.
+    VehicleIndex second = kNobody;
+    SimTime begins;
+  };
+
   // What a portion keeps for its phase's end.
   struct Tally {
     TrafficCounters counters;
     std::vector<VehicleIndex> leavers;                           // Of their track, in order.
     std::vector<VehicleIndex> changed;                           // Lanes: they have left the other one.
     std::vector<std::pair<VehicleIndex, VehicleIndex>> touches;
+    std::vector<std::pair<VehicleIndex, VehicleIndex>> scrapes;  // About to.
     std::vector<WantedChange> changes;
     std::vector<std::pair<VehicleIndex, LaneIndex>> asked;       // To be let in.
     std::vector<std::pair<VehicleIndex, ConnectionIndex>> detours;
@@ -409,7 +422,9 @@ class Traffic {
   void TakeTouches();
   bool Overlap(VehicleIndex a, VehicleIndex b) const;
   void PartFrom(VehicleIndex vehicle);
-  void Touch(VehicleIndex a, VehicleIndex b);
+  // False if they touch already.
+  bool Touch(VehicleIndex a, VehicleIndex b);
+  void NoteScrape(VehicleIndex a, VehicleIndex b);
 
   const City& city_;
   const TrafficConfig config_;
@@ -433,6 +448,7 @@ class Traffic {
   std::vector<Queue> queues_;             // By track.
   std::vector<Crossing> crossings_;       // By junction.
   std::vector<VehicleIndex> in_contact_;  // Whose `touching` is not empty.
+  std::deque<Scrape> scrapes_;            // The newest.
   std::vector<Moment> moments_;           // kMoments rows of all vehicles.
   std::array<Tally, kPortions> tallies_;
   std::int64_t step_ = 0;                 // The present one.
