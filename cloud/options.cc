@@ -194,6 +194,7 @@ void ReadHorizon(Section* section, HorizonConfig* config) {
   section->Read("urgent_ttc_s", &config->urgent_ttc_s);
   section->Read("urgent_decel_min_mps2", &config->urgent_decel_min_mps2);
   section->Read("probability_min", &config->probability_min);
+  section->Read("watched_decel_min_mps2", &config->watched_decel_min_mps2);
   section->Read("hits_min", &config->hits_min);
   section->Read("evaluations", &config->evaluations);
   section->Read("silent_max", &config->silent_max);

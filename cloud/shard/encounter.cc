@@ -14,9 +14,12 @@ constexpr double kStepMinS = 0.01;
 constexpr double kDepthStepS = 0.1;         // steps in which the overlap is followed
 constexpr int kDepthSteps = 15;
 constexpr double kExitSearchS = 12;         // a vehicle that takes longer does not leave
-constexpr double kAccuracyMaxM = 2;         // more is common to neighbours (satellites), or unknown
 constexpr double kSigmaFloorM = 0.1;
 constexpr double kSigmaGrowthMps = 0.1;     // of the prediction with its age
+// Those who pass each other on opposite lanes are so many more than those who drive at each other that the fixes'
+// errors count double before it is believed.
+constexpr double kOncomingDoubt = 2;
+constexpr double kAxisShare = 0.70710678118654752;     // a fix's accuracy is of the distance, not of one axis
 constexpr double kFollowingCos = 0.70710678118654752;  // headings within 45 degrees
 
 struct Box {
@@ -34,33 +37,50 @@ Box BoxAt(const Pose& pose, Vec2 along, const Mover& mover, double margin_m) {
 // The largest separation over the four axes of two boxes: their distance is at
 // least this; below 0 they overlap by that much.
 // Source: S. Gottschalk et al., OBBTree, SIGGRAPH 1996, section 5, in the plane.
-double Separation(const Box& a, const Box& b) {
+struct Separation {
+  double gap;
+  double reach;                             // of both boxes together on that axis, halves
+};
+Separation SeparationOf(const Box& a, const Box& b) {
   const Vec2 offset = b.centre - a.centre;
   const double cosine = std::abs(Dot(a.along, b.along));
   const double sine = std::abs(Cross(a.along, b.along));
-  const double on_a = std::abs(Dot(offset, a.along)) -
-                      (a.half_length + b.half_length * cosine + b.half_width * sine);
-  const double beside_a = std::abs(Cross(offset, a.along)) -
-                          (a.half_width + b.half_length * sine + b.half_width * cosine);
-  const double on_b = std::abs(Dot(offset, b.along)) -
-                      (b.half_length + a.half_length * cosine + a.half_width * sine);
-  const double beside_b = std::abs(Cross(offset, b.along)) -
-                          (b.half_width + a.half_length * sine + a.half_width * cosine);
-  return std::max(std::max(on_a, beside_a), std::max(on_b, beside_b));
+  const auto on = [](double centres, double reach) { return Separation{std::abs(centres) - reach, reach}; };
+  Separation widest = on(Dot(offset, a.along), a.half_length + b.half_length * cosine + b.half_width * sine);
+  for (const Separation& other :
+       {on(Cross(offset, a.along), a.half_width + b.half_length * sine + b.half_width * cosine),
+        on(Dot(offset, b.along), b.half_length + a.half_length * cosine + a.half_width * sine),
+        on(Cross(offset, b.along), b.half_width + a.half_length * sine + a.half_width * cosine)}) {
+    if (other.gap > widest.gap) widest = other;
+  }
+  return widest;
 }
 
 struct Moment {
   Box a;
   Box b;
-  double separation;
+  Separation separation;
 };
+
+// The normal distribution's cumulative function, off by 0.006 at most, without libm.
+double NormalBelow(double x) {
+  const double y = x * (0.8 + 0.15 * x * x);
+  return 0.5 * (1 + y / std::sqrt(1 + y * y));
+}
+
+// Of an overlap by `depth` on an axis on which the boxes reach over `reach`, if they are off by `sigma` from each other:
+// that neither passes on this side, nor on the other one.
+double OverlapProbability(const Separation& deepest, double sigma) {
+  const double depth = -deepest.gap;
+  return NormalBelow(depth / sigma) + NormalBelow((2 * deepest.reach - depth) / sigma) - 1;
+}
 
 Moment At(const Mover& a, const Mover& b, double t_s, double margin_m) {
   const Pose pose_a = a.PoseAt(t_s);
   const Pose pose_b = b.PoseAt(t_s);
   Moment moment{BoxAt(pose_a, HeadingVector(pose_a.heading_rad), a, margin_m),
-                BoxAt(pose_b, HeadingVector(pose_b.heading_rad), b, margin_m), 0};
-  moment.separation = Separation(moment.a, moment.b);
+                BoxAt(pose_b, HeadingVector(pose_b.heading_rad), b, margin_m), {}};
+  moment.separation = SeparationOf(moment.a, moment.b);
   return moment;
 }
 
@@ -86,6 +106,12 @@ Passage PassageOf(const Box& self, const Box& other, double driven_m, double sin
   return {driven_m + k - half, driven_m + k + half};
 }
 
+// One sigma of their distance.  Positions that are off make gaps too short as often as too long: braking is demanded
+// for what is needed all the same if the gap is longer by this.
+double Doubt(const Mover& a, const Mover& b) {
+  return std::sqrt(a.position_sigma_m() * a.position_sigma_m() + b.position_sigma_m() * b.position_sigma_m());
+}
+
 void DescribeFollowing(const Mover& a, const Mover& b, const Moment& moment, Encounter* met) {
   const double ahead = Dot(moment.b.centre - moment.a.centre, moment.a.along + moment.b.along);
   met->b_yields = ahead < 0;
@@ -98,10 +124,10 @@ void DescribeFollowing(const Mover& a, const Mover& b, const Moment& moment, Enc
   const double vl = leader.SpeedAt(0);
   met->ttc_s = TtcFollowing(gap, vf, vl);
   met->drac_mps2 = DracFollowing(gap, vf, vl);
-  met->required_mps2 = met->drac_mps2;
-  if (leader.SpeedAt(kExitSearchS) == 0) {
-    met->required_mps2 = RequiredFollowing(gap, vf, vl, leader.DistanceAt(kExitSearchS));
-  }
+  const double surely_m = gap + Doubt(a, b);
+  met->required_mps2 = leader.SpeedAt(kExitSearchS) == 0
+                           ? RequiredFollowing(surely_m, vf, vl, leader.DistanceAt(kExitSearchS))
+                           : DracFollowing(surely_m, vf, vl);
 }
 
 void DescribeOncoming(const Mover& a, const Mover& b, Encounter* met) {
@@ -110,7 +136,7 @@ void DescribeOncoming(const Mover& a, const Mover& b, Encounter* met) {
   const double closing = a.SpeedAt(0) + b.SpeedAt(0);
   met->ttc_s = TtcFollowing(gap, closing, 0);
   met->drac_mps2 = DracFollowing(gap, closing, 0);
-  met->required_mps2 = met->drac_mps2;
+  met->required_mps2 = DracFollowing(gap + Doubt(a, b), closing, 0);
   // The slower one yields: it can stop sooner.
   met->b_yields = b.SpeedAt(0) < a.SpeedAt(0);
   met->tie = b.SpeedAt(0) == a.SpeedAt(0);
@@ -135,7 +161,7 @@ void DescribeCrossing(const Mover& a, const Mover& b, const Moment& moment, Enco
   const double to_entry = std::max(of_second.entry_m, 0.0);
   met->ttc_s = TtcCrossing(to_entry, second.SpeedAt(0), exit_s);
   met->drac_mps2 = DracCrossing(to_entry, second.SpeedAt(0), exit_s);
-  met->required_mps2 = met->drac_mps2;
+  met->required_mps2 = DracCrossing(to_entry + Doubt(a, b), second.SpeedAt(0), exit_s);
   const double pet = Pet(exit_s, second.TimeOf(of_second.entry_m, kExitSearchS));
   met->pet_s = std::isfinite(pet) ? std::max(pet, 0.0) : 0;
 }
@@ -180,7 +206,7 @@ Mover::Mover(const VehicleState& state, std::int64_t now_ns,
       length_m_(state.length_cm * 0.01),
       width_m_(state.width_cm * 0.01),
       radius_m_(BodyRadius(state)),
-      accuracy_m_(std::min(state.accuracy_dm * 0.1, kAccuracyMaxM)),
+      position_sigma_m_(state.accuracy_dm * 0.1 * kAxisShare),
       straight_(state.straight),
       direction_(HeadingVector(state.heading_rad)) {
   const Travel travel = TravelAfter(motion_.speed_mps, motion_.accel_mps2, age_s_);
@@ -235,8 +261,8 @@ double Mover::speed_max_mps(double until_s) const {
   return std::max(std::abs(speed_now_mps_), std::abs(SpeedAt(until_s)));
 }
 
-double Mover::SigmaAt(double t_s) const {
-  return kSigmaFloorM + 0.5 * accuracy_m_ + kSigmaGrowthMps * (age_s_ + t_s);
+double Mover::SigmaAt(double t_s, double doubt) const {
+  return kSigmaFloorM + doubt * position_sigma_m_ + kSigmaGrowthMps * (age_s_ + t_s);
 }
 
 std::optional<Encounter> Meet(const Mover& a, const Mover& b, TimeSpan span, double margin_m) {
@@ -246,9 +272,9 @@ std::optional<Encounter> Meet(const Mover& a, const Mover& b, TimeSpan span, dou
       b.speed_max_mps(span.until_s) * (1 + b.curvature_max_per_m() * b.radius_m());
   double t = span.from_s;
   Moment moment = At(a, b, t, margin_m);
-  while (moment.separation > 0) {
+  while (moment.separation.gap > 0) {
     if (fastest <= 0) return std::nullopt;
-    t += std::max(moment.separation / fastest, kStepMinS);
+    t += std::max(moment.separation.gap / fastest, kStepMinS);
     if (t > span.until_s) return std::nullopt;
     moment = At(a, b, t, margin_m);
   }
@@ -256,25 +282,24 @@ std::optional<Encounter> Meet(const Mover& a, const Mover& b, TimeSpan span, dou
   Encounter met;
   met.contact_s = t;
   met.overlapping = t == 0;
-  double deepest = moment.separation;
+  Separation deepest = moment.separation;
   double deepest_s = t;
   for (int step = 1; step <= kDepthSteps; ++step) {
     const double later = t + step * kDepthStepS;
-    const double separation = At(a, b, later, margin_m).separation;
-    if (separation < deepest) {
+    const Separation separation = At(a, b, later, margin_m).separation;
+    if (separation.gap < deepest.gap) {
       deepest = separation;
       deepest_s = later;
     }
-    if (separation > 0) break;
+    if (separation.gap > 0) break;
   }
-  // A smooth step of depth over sigma, without libm: 1/2 (1 + x / sqrt(1 + x²)).
-  const double sigma_a = a.SigmaAt(deepest_s);
-  const double sigma_b = b.SigmaAt(deepest_s);
-  const double x = -deepest / std::sqrt(sigma_a * sigma_a + sigma_b * sigma_b);
-  met.probability = 0.5 * (1 + x / std::sqrt(1 + x * x));
+  const double cosine = Dot(moment.a.along, moment.b.along);
+  const double doubt = cosine < -kFollowingCos ? kOncomingDoubt : 1;
+  const double sigma_a = a.SigmaAt(deepest_s, doubt);
+  const double sigma_b = b.SigmaAt(deepest_s, doubt);
+  met.probability = OverlapProbability(deepest, std::sqrt(sigma_a * sigma_a + sigma_b * sigma_b));
   met.point = 0.5 * (moment.a.centre + moment.b.centre);
 
-  const double cosine = Dot(moment.a.along, moment.b.along);
   if (cosine > kFollowingCos) {
     met.type = log::Encounter::Following;
     DescribeFollowing(a, b, moment, &met);

@@ -53,8 +53,10 @@ class Mover {
   double length_m() const { return length_m_; }
   double width_m() const { return width_m_; }
   double radius_m() const { return radius_m_; }
-  // One sigma of its predicted position, m.
-  double SigmaAt(double t_s) const;
+  // One sigma of the fix on each axis, m.
+  double position_sigma_m() const { return position_sigma_m_; }
+  // One sigma of its predicted position on each axis, m, with the fix's own taken `doubt` times.
+  double SigmaAt(double t_s, double doubt) const;
 
  private:
   Travel TravelFromNow(double t_s) const;
@@ -68,7 +70,7 @@ class Mover {
   double length_m_;
   double width_m_;
   double radius_m_;
-  double accuracy_m_;
+  double position_sigma_m_;                 // on each axis
   double curvature_max_per_m_ = 0;
   bool straight_;
   Vec2 direction_;
@@ -80,7 +82,7 @@ struct Encounter {
   double contact_s = 0;                     // from now
   double ttc_s = 0;                         // SUMO's, as above; contact_s where that is undefined
   double drac_mps2 = 0;
-  double required_mps2 = 0;                 // >= drac: also stops behind a leader that brakes
+  double required_mps2 = 0;                 // drac of the gap and one sigma of it; also stops behind a leader that brakes
   double pet_s = 0;
   double first_exit_s = 0;                  // crossing: the first one has left; may be infinite
   double probability = 0;                   // of the overlap

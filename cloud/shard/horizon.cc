@@ -19,6 +19,8 @@ constexpr std::int64_t kPresumedNs = 300'000'000;
 constexpr std::int64_t kClaimedNs = 2'500'000'000;
 // Boxes that overlap already are a conflict only while they close at this speed.
 constexpr double kStillClosingMps = 2;
+// Those who avoided each other are told so no longer when they are going to be this far apart.
+constexpr double kReleaseMarginM = 0.5;
 
 }  // namespace
 
@@ -103,11 +105,14 @@ std::optional<Encounter> Horizon::Evaluate(Slot low, Slot high, const TimeSpan& 
 }
 
 bool Horizon::IsHit(const Encounter& encounter) const {
-  if (encounter.probability < config_.probability_min) return false;
   const double enough = encounter.contact_s < config_.urgent_ttc_s
                             ? std::min(config_.urgent_decel_min_mps2, config_.required_decel_min_mps2)
                             : config_.required_decel_min_mps2;
-  return encounter.required_mps2 >= enough;
+  return encounter.required_mps2 >= enough && encounter.probability >= config_.probability_min;
+}
+
+bool Horizon::IsWatched(const Encounter& encounter) const {
+  return encounter.required_mps2 >= config_.watched_decel_min_mps2 && encounter.probability >= config_.probability_min;
 }
 
 EpisodeId Horizon::NameEpisode(const Pair& pair) const {
@@ -145,6 +150,7 @@ void Horizon::Judge(std::uint32_t index, const std::optional<Encounter>& encount
     pair.open = true;
     pair.episode = NameEpisode(pair);
     pair.yields = encounter->b_yields ? 1 : 0;
+    pair.asked_ns = 0;
     pair.written_ns = now_ns;
     pair.handovers = 0;
     if (map_ != nullptr) pair.home = map_->RegionAt(CellAt(encounter->point));
@@ -174,11 +180,11 @@ void Horizon::Scan(Slot slot, std::int64_t now_ns, std::vector<EpisodeEvent>* ev
     if (vehicles_.id(high) < vehicles_.id(low)) std::swap(low, high);
     std::optional<Encounter> encounter;
     if (near) encounter = Evaluate(low, high, span, now_ns);
-    const bool hit = encounter && IsHit(*encounter);
+    const bool watched = encounter && IsWatched(*encounter);
     std::uint32_t index = FlatMap::kNone;
-    if (hit || suspected) index = by_slots_.Find(KeyOf(low, high));
+    if (watched || suspected) index = by_slots_.Find(KeyOf(low, high));
     if (index == FlatMap::kNone) {
-      if (hit) found_.push_back({low, high, *encounter});
+      if (watched) found_.push_back({low, high, *encounter});
     } else {
       judged_.push_back({other, index, encounter});
     }
@@ -203,8 +209,10 @@ void Horizon::AddFound(std::int64_t now_ns, std::vector<EpisodeEvent>* events) {
   for (const Found& found : found_) {
     VehicleProfile& low = vehicles_.profile(found.low);
     VehicleProfile& high = vehicles_.profile(found.high);
-    if (order_.size() >= config_.pairs_max ||
-        std::max(low.suspected_pairs, high.suspected_pairs) >= config_.pairs_per_vehicle_max) {
+    // What is only watched leaves room for what is urgent.
+    const std::size_t share = IsHit(found.encounter) ? 1 : 2;
+    if (order_.size() >= config_.pairs_max / share ||
+        std::max(low.suspected_pairs, high.suspected_pairs) >= config_.pairs_per_vehicle_max / share) {
       ++pairs_refused_;
       continue;
     }
@@ -279,11 +287,30 @@ void Horizon::Reevaluate(std::uint32_t index, std::int64_t now_ns, std::vector<E
   Judge(index, encounter, now_ns, events);
   Pair& pair = pairs_[index];
   if (pair.foreign) return;
-  if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count()) {
+  if (pair.open && now_ns - pair.hit_ns > config_.clear_after.count() && !MeetsIfReleased(pair, now_ns)) {
     events->push_back({EpisodeEvent::Kind::kClosed, 0, pair});
     pair.open = false;
     pair.hits = 0;
   }
+}
+
+bool Horizon::MeetsIfReleased(const Pair& pair, std::int64_t now_ns) const {
+  // Who brakes because he was told to is predicted to go on braking, and that nothing happens then is no news.
+  constexpr SpeedProfile kAsFastAsNow{0, 0};
+  std::array<std::optional<SpeedProfile>, 2> released;
+  bool told = false;
+  for (std::size_t side = 0; side < 2; ++side) {
+    const VehicleProfile& vehicle = vehicles_.profile(pair.slots[side]);
+    if (vehicle.presence == Presence::kGone || vehicles_.state(pair.slots[side]).sample_time_ns + config_.silent_max.count() < now_ns) {
+      return false;
+    }
+    if (pair.told[side].command == CommandId{} || pair.told[side].expires_ns <= now_ns) continue;
+    released[side] = kAsFastAsNow;
+    told = true;
+  }
+  if (!told) return false;
+  const std::optional<Encounter> met = Foresee(pair.slots[0], released[0], pair.slots[1], released[1], now_ns, kReleaseMarginM);
+  return met && !met->overlapping;
 }
 
 void Horizon::Doubt(Pair* pair, std::int64_t now_ns) {
@@ -319,6 +346,7 @@ std::uint32_t Horizon::FindOrAdd(const std::array<Slot, 2>& slots) {
 bool Horizon::DropIfIdle(std::uint32_t index) {
   const Pair& pair = pairs_[index];
   if (pair.open || (pair.hits & ((1u << config_.evaluations) - 1)) != 0) return false;
+  if (pair.meets && IsWatched(pair.latest)) return false;
   Drop(index);
   return true;
 }

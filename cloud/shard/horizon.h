@@ -43,6 +43,7 @@ struct Pair {
   bool both_brake = false;
   bool reversed = false;                // at most once
   bool planned = false;
+  std::int64_t asked_ns = 0;            // since when `yields` is told to brake; 0: it is not
   std::array<Instruction, 2> told;
 
   // Open in another region, which decides for it; here it is only known.
@@ -123,6 +124,10 @@ class Horizon {
   // True if this encounter demands action.
   bool IsHit(const Encounter& encounter) const;
 
+  // True if it may come to demand action before the next fix of either says anything new: two who drive as
+  // predicted are heard once a second.
+  bool IsWatched(const Encounter& encounter) const;
+
   // Indices of all pairs, in the order of their vehicles' names; a pair keeps its index.
   std::span<const std::uint32_t> pairs() const { return order_; }
   std::size_t indices() const { return pairs_.size(); }  // all are below this
@@ -148,7 +153,7 @@ class Horizon {
     std::uint32_t index = 0;
     std::optional<Encounter> encounter;
   };
-  // A hit of two vehicles that are not under suspicion yet.
+  // An encounter to be watched of two vehicles that are not under suspicion yet.
   struct Found {
     Slot low = kNoSlot;
     Slot high = kNoSlot;
@@ -171,6 +176,9 @@ class Horizon {
     return (static_cast<std::uint64_t>(low) << 32) | high;
   }
   EpisodeId NameEpisode(const Pair& pair) const;
+
+  // True if the two would meet if those who brake on command went on as fast as they are now.
+  bool MeetsIfReleased(const Pair& pair, std::int64_t now_ns) const;
 
   // An open pair of another region's, of which nothing was heard for too long.
   void Doubt(Pair* pair, std::int64_t now_ns);

@@ -10,6 +10,9 @@ namespace {
 constexpr std::array<double, 4> kDecelerations = {2, 3.5, 5, 7};
 // A ceiling under this is a stop: nobody creeps into a conflict.
 constexpr double kCrawlMps = 1;
+// So long after it was told to, somebody who brakes can be seen to: what he does reaches the cloud when it differs from
+// what is predicted by half a metre a second.
+constexpr std::int64_t kObeyedWithinNs = 600'000'000;
 // Every brake that was sharpened is sharpened by at least this.
 constexpr double kDecelChangeMin = 1;
 
@@ -148,6 +151,32 @@ Planner::Plan Planner::MakePlan(const Pair& pair, int yields, std::int64_t now_n
   return plan;
 }
 
+bool Planner::Disregards(const Pair& pair, std::int64_t now_ns) const {
+  if (pair.asked_ns == 0 || now_ns - pair.asked_ns < kObeyedWithinNs) return false;
+  const auto side = static_cast<std::size_t>(pair.yields);
+  const SpeedProfile& told = pair.told[side].profile;
+  const Slot slot = pair.slots[side];
+  // Silence says the same: whoever brakes would have told.
+  return vehicles_.state(slot).accel_mps2() > -0.5 * told.decel_mps2 &&
+         SpeedNow(vehicles_, slot, now_ns) > told.ceiling_mps + kCrawlMps;
+}
+
+Planner::Plan Planner::PlanAround(const Pair& pair, std::int64_t now_ns) {
+  const auto side = static_cast<std::size_t>(pair.yields);
+  const Slot ignores = pair.slots[side];
+  const Slot other = pair.slots[1 - side];
+  Plan plan;
+  plan.both_brake = true;
+  plan.profiles[side] = pair.told[side].profile;
+  for (const double decel : kDecelerations) {
+    plan.profiles[1 - side] = {0, decel};
+    plan.resolved = !(side == 0 ? horizon_.Foresee(ignores, std::nullopt, other, plan.profiles[1], now_ns, config_.margin_m)
+                                : horizon_.Foresee(other, plan.profiles[0], ignores, std::nullopt, now_ns, config_.margin_m));
+    if (plan.resolved) break;
+  }
+  return plan;
+}
+
 void Planner::Resolve(std::uint32_t index, std::int64_t now_ns, const Cause& cause) {
   Pair& pair = horizon_.pair(index);
   Plan plan = MakePlan(pair, pair.yields, now_ns);
@@ -158,7 +187,12 @@ void Planner::Resolve(std::uint32_t index, std::int64_t now_ns, const Cause& cau
       plan = reverse;
       pair.reversed = true;
       pair.yields = 1 - pair.yields;
+      pair.asked_ns = 0;
     }
+  }
+  if (pair.latest.type != log::Encounter::Following && Disregards(pair, now_ns)) {
+    const Plan around = PlanAround(pair, now_ns);
+    if (around.resolved) plan = around;
   }
   pair.planned = true;
   pair.both_brake = plan.both_brake;
@@ -171,6 +205,7 @@ void Planner::Resolve(std::uint32_t index, std::int64_t now_ns, const Cause& cau
         std::abs(wanted.ceiling_mps - told.profile.ceiling_mps) >= config_.speed_change_min_mps ||
         wanted.decel_mps2 >= told.profile.decel_mps2 + kDecelChangeMin;
     if (material) Tell(&pair, side, wanted, now_ns, cause);
+    if (side == pair.yields && pair.asked_ns == 0) pair.asked_ns = now_ns;
   }
 }
 

@@ -50,7 +50,8 @@ class CommandIssuer {
 // with what the others were told; the other one is told not to accelerate.  Both
 // brake if no deceleration of the one resolves it, or if the braking runs into a
 // third vehicle; a leader never brakes for its follower.  Roles are reversed at
-// most once in an episode.
+// most once in an episode.  If the one that yields goes on as if it had not been told,
+// the other one brakes as well, as hard as it takes while the first one does not.
 // Source: the symmetric rule and the recovery rule (both brake) after NASA
 // TP-2011-217067.  We deviate in acting on speed alone.
 //
@@ -75,6 +76,10 @@ class Planner {
 
   void Resolve(std::uint32_t index, std::int64_t now_ns, const Cause& cause);
   Plan MakePlan(const Pair& pair, int yields, std::int64_t now_ns);
+  // True if the one that yields should be braking by now, and is not.
+  bool Disregards(const Pair& pair, std::int64_t now_ns) const;
+  // What the other one has to do while the one that yields does not.
+  Plan PlanAround(const Pair& pair, std::int64_t now_ns);
   bool RunsIntoThird(Slot slot, const SpeedProfile& profile, Slot other, std::int64_t now_ns);
   // The strictest of what a vehicle was told in open episodes other than `except`.
   std::optional<SpeedProfile> Constraint(Slot slot, EpisodeId except, std::int64_t now_ns) const;

@@ -45,6 +45,7 @@ Status ShardConfig::Validate() const {
       {"horizon.urgent_ttc_s", within(horizon.urgent_ttc_s, 0.0, 5.0)},
       {"horizon.urgent_decel_min_mps2", within(horizon.urgent_decel_min_mps2, 0.0, 20.0)},
       {"horizon.probability_min", within(horizon.probability_min, 0.5, 0.999)},
+      {"horizon.watched_decel_min_mps2", within(horizon.watched_decel_min_mps2, 0.0, horizon.required_decel_min_mps2)},
       {"horizon.evaluations", within(horizon.evaluations, 1u, 8u)},
       {"horizon.hits_min", within(horizon.hits_min, 1u, horizon.evaluations)},
       {"horizon.clear_after", horizon.clear_after > none},

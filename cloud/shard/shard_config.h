@@ -33,6 +33,7 @@ struct HorizonConfig {
   double required_decel_min_mps2 = 3;        // raise from this required deceleration on
   double urgent_ttc_s = 1.5;                 // contact sooner than this raises at once ...
   double urgent_decel_min_mps2 = 2;          // ... from this required deceleration on
+  double watched_decel_min_mps2 = 0.5;       // [0, required_decel_min_mps2]; evaluated every tick from there on
   double probability_min = 0.6;              // [0.5, 1); of the boxes' overlap
   std::uint32_t hits_min = 2;                // k ...
   std::uint32_t evaluations = 3;             // ... of n, [1, 8]

@@ -186,7 +186,7 @@ bool UnpackPair(const log::PairEntry& entry, Pair* pair) {
     return false;
   }
   if (!IsTime(entry.evaluated_ns()) || !IsTime(entry.hit_ns()) || !IsTime(entry.written_ns()) ||
-      !IsTime(entry.latest_at_ns()) || !IsTime(entry.claimed_ns()) || entry.yields() > 1) {
+      !IsTime(entry.latest_at_ns()) || !IsTime(entry.claimed_ns()) || !IsTime(entry.asked_ns()) || entry.yields() > 1) {
     return false;
   }
   pair->episode = EpisodeId{entry.episode_id()};
@@ -206,6 +206,7 @@ bool UnpackPair(const log::PairEntry& entry, Pair* pair) {
   pair->claimed_ns = entry.claimed_ns();
   pair->presumed = entry.presumed();
   pair->handovers = entry.handovers();
+  pair->asked_ns = entry.asked_ns();
   return true;
 }
 

@@ -106,7 +106,8 @@ flatbuffers::Offset<log::PairEntry> PackPair(const Pair& pair, Builder* builder)
                               ToNumber(pair.episode), pair.evaluated_ns, pair.hit_ns, pair.written_ns,
                               pair.latest_at_ns, pair.hits, static_cast<std::uint8_t>(pair.yields), pair.open,
                               pair.meets, pair.both_brake, pair.reversed, pair.planned, pair.foreign,
-                              ToNumber(pair.home), pair.claimed_ns, pair.presumed, pair.handovers);
+                              ToNumber(pair.home), pair.claimed_ns, pair.presumed, pair.handovers,
+                              pair.asked_ns);
 }
 
 void Shard::Save(const StateVisitor& visit) const {

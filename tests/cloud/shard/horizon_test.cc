@@ -48,6 +48,36 @@ TEST_F(Scenario, CrossingAtSpeedAlarmsAndTheLaterOneBrakes) {
   EXPECT_EQ(brakes->episode_id(), holds->episode_id());
 }
 
+TEST_F(Scenario, IfTheOneThatYieldsDoesNotBrakeTheOtherOneDoes) {
+  // Neither obeys.  The first one is slow, and can stop for the second one when that is known.
+  EXPECT_EQ(Drive({MakeCar("first", -18, 0, 90, 6), MakeCar("second", 0, -48, 0, 15)}, 2.4), 1u);
+  const auto* yields = Last("second", wire::CommandKind::Avoidance);
+  const auto* brakes = Last("first", wire::CommandKind::Avoidance);
+  ASSERT_TRUE(yields && brakes);
+  EXPECT_EQ(brakes->speed_ceiling_cmps(), 0);
+  EXPECT_GE(brakes->decel_cmps2(), 350);
+  EXPECT_LT(yields->speed_ceiling_cmps(), 1500);  // He may still come to his senses.
+}
+
+TEST_F(Scenario, TwoThatDriveAsPredictedAreWarnedOfInTime) {
+  // Fixes once a second only: between them nothing is news, and the alarm comes all the same when 3 m/s2 are needed.
+  std::vector<Car> cars = {MakeCar("back", 0, 0, 0, 15), MakeCar("front", 0, 80, 0, 0)};
+  double alarm_s = 0;
+  for (int step = 0; step < 50 && alarm_s == 0; ++step) {
+    const double now_s = step * 0.1;
+    if (step % 10 == 0) {
+      driver_.Fix(cars[0], now_s);
+      driver_.Fix(cars[1], now_s);
+    }
+    driver_.Tick(now_s + 0.05);
+    cars[0].motion.position.y += 1.5;
+    if (driver_.shard().counters().episodes > 0) alarm_s = now_s;
+  }
+  // 15 m/s against 3 m/s2 takes 37.5 m of the 75.4 m between them: after 2.5 s, between two fixes; and a hit more.
+  EXPECT_GE(alarm_s, 2.5);
+  EXPECT_LE(alarm_s, 2.8);
+}
+
 TEST_F(Scenario, HeadOnAlarmsAndBothBrake) {
   EXPECT_EQ(Drive({MakeCar("a", 0, 0, 0, 14), MakeCar("b", 0.3, 90, 180, 14)}, 1), 1u);
   ASSERT_TRUE(Last("a", wire::CommandKind::Avoidance) && Last("b", wire::CommandKind::Avoidance));
