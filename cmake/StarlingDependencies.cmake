@@ -2,18 +2,20 @@
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 find_package(OpenSSL 3.0 REQUIRED)
-find_package(PNG REQUIRED)
-find_package(ZLIB REQUIRED)
-find_package(EXPAT REQUIRED)
 find_package(CLI11 REQUIRED)
-find_package(RocksDB REQUIRED)
-find_package(prometheus-cpp CONFIG REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd>=1.5)
-pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.0)
-pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml>=1.12)
-# Headers only.
-pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus>=3.3)
+if(NOT STARLING_VEHICLE_ONLY)
+  find_package(PNG REQUIRED)
+  find_package(ZLIB REQUIRED)
+  find_package(EXPAT REQUIRED)
+  find_package(RocksDB REQUIRED)
+  find_package(prometheus-cpp CONFIG REQUIRED)
+  pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.0)
+  pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml>=1.12)
+  # Headers only.
+  pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus>=3.3)
+endif()
 
 # Asio, Beast and JSON are used header-only; 1.81 is the first release whose
 # Asio has what we use of C++20.

@@ -223,7 +223,7 @@ Result<VehicleId> VehicleOf(X509* certificate, CloudTime now) {
     return refuse(of + " is not for client authentication");
   }
   // X509_cmp_time: negative if the certificate's time is not after `at`.
-  std::time_t at = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count();
+  auto at = static_cast<std::time_t>(std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count());
   if (X509_cmp_time(X509_get0_notBefore(certificate), &at) >= 0) {
     return refuse(of + " is not valid yet");
   }

@@ -190,7 +190,7 @@ std::size_t DiskSpool::Delete(BootId boot, std::uint64_t first_sequence) {
   if (held == entries_.end()) return 0;
   const std::uint64_t count = Forget(static_cast<std::size_t>(held - entries_.begin()));
   ledger_.removed += count;
-  return count;
+  return static_cast<std::size_t>(count);
 }
 
 void DiskSpool::GiveUp(std::size_t index) {

@@ -95,7 +95,7 @@ class DiskSpool final : public Spool {
 
   std::size_t batches() const override { return entries_.size(); }
   std::uint64_t samples() const override { return samples_; }
-  std::size_t bytes() const override { return disk_bytes_ + memory_bytes_; }
+  std::size_t bytes() const override { return static_cast<std::size_t>(disk_bytes_ + memory_bytes_); }
   std::uint64_t dropped_samples() const override { return ledger_.dropped_full; }
   std::uint64_t too_old_samples() const override { return ledger_.dropped_too_old; }
   std::uint64_t unreadable_samples() const override { return ledger_.dropped_unreadable; }

@@ -121,7 +121,8 @@ Result<SpoolContents> ReadSpool(SpoolFiles* files) {
   for (auto each = contents.segments.rbegin(); each != contents.segments.rend(); ++each) {
     const std::string name = SegmentName(each->segment);
     const bool needed = recovery.Needs(each->segment);
-    bytes.resize(needed ? std::min<std::uint64_t>(each->bytes, kSegmentBytesMax) : kSegmentHeaderBytes);
+    bytes.resize(needed ? static_cast<std::size_t>(std::min<std::uint64_t>(each->bytes, kSegmentBytesMax))
+                        : kSegmentHeaderBytes);
     const Result<std::size_t> read = files->Read(name, 0, bytes);
     if (!read.ok()) {
       contents.warnings.emplace_back(read.status().message());
