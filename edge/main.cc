@@ -6,8 +6,11 @@
 #include <csignal>
 #include <cstdio>
 #include <ctime>
+#include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -15,6 +18,7 @@
 
 #include "common/geo/trigonometry.h"
 #include "common/tls/tls_context.h"
+#include "edge/doctor/doctor.h"
 #include "edge/spool/disk_spool.h"
 #include "edge/spool/posix_spool_files.h"
 #include "edge/spool/spool_writer.h"
@@ -50,9 +54,12 @@ constexpr const char* kFooter =
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --gpsd 127.0.0.1:2947\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600 \\\n"
     "      --can can0 --dbc car.dbc --can-map speed=ESP.Speed --can-map 'yaw_rate=ESP.YawRate*-1'\n"
+    "  starling-edge --config /etc/starling/edge.toml\n"
+    "  starling-edge doctor --config /etc/starling/edge.toml\n"
     "\n"
     "Exit code: 0 all samples delivered; 1 some dropped or not acknowledged, or a failure;\n"
-    "2 wrong usage. Lines that are refused as invalid are no samples.";
+    "2 wrong usage. Lines that are refused as invalid are no samples. Of doctor: 0 nothing failed;\n"
+    "1 a step failed; 2 the configuration did.";
 
 int Fail(int code, std::string_view message) {
   std::fprintf(stderr, "starling-edge: %.*s\n", static_cast<int>(message.size()), message.data());
@@ -206,6 +213,58 @@ struct SpoolOptions {
   }
 };
 
+// CLI11's reader of TOML, which also knows the line of each key.
+class ConfigFile final : public CLI::ConfigTOML {
+ public:
+  std::vector<CLI::ConfigItem> from_config(std::istream& input) const override {
+    const std::string text{std::istreambuf_iterator<char>(input), std::istreambuf_iterator<char>()};
+    std::istringstream lines(text);
+    int number = 1;
+    for (std::string line; std::getline(lines, line); ++number) {
+      const std::string key = CLI::detail::trim_copy(line.substr(0, line.find('=')));
+      if (!key.empty() && key.front() != '#') lines_.emplace(key, number);
+    }
+    std::istringstream copy(text);
+    return CLI::ConfigTOML::from_config(copy);
+  }
+
+  // `error` in words that begin with the line of the key that it is about, if it is about one.
+  std::string Place(const std::string& file, const CLI::ParseError& error) const {
+    const std::string what = error.what();
+    const bool unknown = dynamic_cast<const CLI::ConfigError*>(&error) != nullptr;
+    for (const auto& [key, line] : lines_) {
+      const bool named = unknown ? what.ends_with(" " + key) : what.find("--" + key + " ") != std::string::npos ||
+                                                                   what.find("--" + key + ":") != std::string::npos;
+      if (!named) continue;
+      const std::string place = file + ":" + std::to_string(line) + ": ";
+      return unknown ? place + "no option is called " + key + "; see starling-edge --help" : place + what;
+    }
+    return what;
+  }
+
+ private:
+  mutable std::map<std::string, int> lines_;  // of the keys that stand in the file, the first time
+};
+
+// `configuration` is why the options cannot be used, or that they can.
+int Diagnose(const Status& configuration, const DoctorConfig& config, bool json) {
+  std::vector<Finding> findings;
+  if (configuration.ok()) {
+    findings = Examine(config, CloudNow);
+    findings.insert(findings.begin(), Fine("configuration", "the options are complete, and fit together"));
+  } else {
+    findings.push_back(Failed("configuration", std::string(configuration.message()),
+                              "starling-edge --help says what there is; in the file an option stands without its dashes"));
+    for (const char* step : {"source", "dns", "tcp", "certificate", "tls", "clock", "spool"}) {
+      findings.push_back(Skipped(step, "the configuration comes first"));
+    }
+  }
+  const std::string text = json ? FindingsJson(findings) + "\n" : FindingsTable(findings);
+  const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+  if (!configuration.ok()) return kExitUsage;
+  return FirstFailed(findings) == nullptr && written ? 0 : kExitRuntime;
+}
+
 int Main(int argc, char** argv) {
   VehicleProgramOptions options;
   CredentialFiles files;
@@ -216,6 +275,19 @@ int Main(int argc, char** argv) {
 
   CLI::App app(kDescription, "starling-edge");
   app.footer(kFooter);
+  app.set_version_flag("--version", "starling-edge " STARLING_VERSION);
+  const auto config_file = std::make_shared<ConfigFile>();
+  app.config_formatter(config_file);
+  CLI::Option* const config_path =
+      app.set_config("--config", "", "Read options from this file, as TOML: an option's name without its dashes,\n"
+                                     "as in connect = \"10.0.0.5:7443\"; one on the command line wins");
+  app.allow_config_extras(CLI::config_extras_mode::error);
+  CLI::App* const doctor = app.add_subcommand(
+      "doctor", "With the same options: checks everything that the agent needs, step by step, and says\n"
+                "what to do about what fails");
+  doctor->fallthrough();
+  bool doctor_json = false;
+  const CLI::Option* const json_flag = doctor->add_flag("--json", doctor_json, "For programs")->configurable(false);
   app.add_option("--connect", connect, "Gateway, as HOST:PORT")->required();
   app.add_option("--server-name", options.shell.uplink.server_name,
                  "Name that the gateway's certificate must carry")->capture_default_str();
@@ -246,23 +318,45 @@ int Main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--report", options.report_file, "Write ledger and counters to this file at the end");
   app.add_flag("--verbose", options.verbose, "Tell of the link on standard error");
+  const auto settle = [&]() -> Status {
+    const Result<Endpoint> endpoint = ParseEndpoint(connect);
+    if (!endpoint.ok()) {
+      return Status(ErrorCode::kInvalidArgument, "--connect: " + std::string(endpoint.status().message()));
+    }
+    options.shell.uplink.host = endpoint.value().host;
+    options.shell.uplink.port = endpoint.value().port;
+    options.drain_max = seconds(drain_seconds);
+    const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
+    if (!sensor_config.ok()) return sensor_config.status();
+    options.sensors = sensor_config.value();
+    if (!spool.folder.empty()) options.shell.agent.commit_interval = spool.commit_interval();
+    if (Status status = files.Complete(); !status.ok()) return status;
+    return options.Validate();
+  };
+  Status configuration;
   try {
     app.parse(argc, argv);
+    configuration = settle();
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : kExitUsage;
+    // Help is no error.
+    if (error.get_exit_code() == 0) return app.exit(error);
+    const std::string file = config_path->count() > 0 ? config_path->as<std::string>() : std::string();
+    configuration = Status(ErrorCode::kInvalidArgument, config_file->Place(file, error));
   }
-
-  const Result<Endpoint> endpoint = ParseEndpoint(connect);
-  if (!endpoint.ok()) return Fail(kExitUsage, "--connect: " + std::string(endpoint.status().message()));
-  options.shell.uplink.host = endpoint.value().host;
-  options.shell.uplink.port = endpoint.value().port;
-  options.drain_max = seconds(drain_seconds);
-  const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
-  if (!sensor_config.ok()) return Fail(kExitUsage, sensor_config.status().message());
-  options.sensors = sensor_config.value();
-  if (!spool.folder.empty()) options.shell.agent.commit_interval = spool.commit_interval();
-  if (Status status = files.Complete(); !status.ok()) return Fail(kExitUsage, status.message());
-  if (Status status = options.Validate(); !status.ok()) return Fail(kExitUsage, status.message());
+  if (doctor->parsed()) {
+    const DoctorConfig config{.cloud = {options.shell.uplink.host, options.shell.uplink.port},
+                              .server_name = options.shell.uplink.server_name,
+                              .ca = files.ca,
+                              .certificate = files.certificate,
+                              .key = files.key,
+                              .listen_unix = options.listen_unix,
+                              .sensors = options.sensors,
+                              .spool = spool.folder,
+                              .spool_bytes_max = options.shell.spool.bytes_max};
+    // Not the flag's variable: it is not set where an option before it cannot be used.
+    return Diagnose(configuration, config, json_flag->count() > 0);
+  }
+  if (!configuration.ok()) return Fail(kExitUsage, configuration.message());
 
   // A controller that went away is reported, not died of.
   std::signal(SIGPIPE, SIG_IGN);

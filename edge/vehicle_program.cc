@@ -122,6 +122,7 @@ Status VehicleProgram::Run() {
     if (!error) Finish(signal == SIGTERM ? "SIGTERM" : "SIGINT");
   });
   shell_.Start();
+  service_.Ready();
   context_.run();
   return Report();
 }
@@ -189,8 +190,10 @@ void VehicleProgram::OnTick() {
     Complain("{\"event\":\"notice\",\"detail\":" + Quoted(shell_.agent().last_notice()) + "}");
   }
   TellOfSpool();
+  service_.Alive(BootNow());
   Uplink& uplink = shell_.uplink();
   const std::uint64_t failures = uplink.counters().failures;
+  const bool news = failures != failures_ || uplink.connected() != connected_;
   // The first failure is always told: without it, waiting looks like working.
   if (failures != failures_ && (options_.verbose || failures_ == 0)) {
     Complain("{\"event\":\"connect_failed\",\"why\":" + Quoted(uplink.last_failure()) + "}");
@@ -200,6 +203,7 @@ void VehicleProgram::OnTick() {
     Complain(std::string("{\"event\":\"link\",\"connected\":") + (connected_ ? "true" : "false") +
              (connected_ ? "}" : ",\"why\":" + Quoted(uplink.last_failure()) + "}"));
   }
+  if (news) service_.Say(connected_ ? std::string("connected") : "not connected: " + uplink.last_failure());
 }
 
 void VehicleProgram::TellOfSpool() {
@@ -215,6 +219,7 @@ void VehicleProgram::Finish(const char* why) {
     shell_.Stop();
     return context_.stop();
   }
+  service_.Stopping();
   if (options_.verbose) Complain("{\"event\":\"draining\",\"why\":" + Quoted(why) + "}");
   source_.Stop();
   if (sensors_) sensors_->Stop();

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/status.h"
+#include "edge/service_notice.h"
 #include "edge/source/json_source.h"
 #include "edge/source/sensor_source.h"
 #include "edge/spool/disk_spool.h"
@@ -62,6 +63,7 @@ class VehicleProgram {
   std::optional<SensorSource> sensors_;
   const DiskSpool* const spool_;       // the shell's; null: it is in memory
   VehicleShell shell_;
+  ServiceNotice service_;
 
   bool finishing_ = false;
   bool drained_ = false;

@@ -1,0 +1,103 @@
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <memory>
+#include <optional>
+
+#include "common/tls/tls_context.h"
+#include "edge/doctor/doctor.h"
+
+namespace starling::edge {
+namespace {
+
+constexpr const char* kStep = "certificate";
+constexpr int kRenewDays = 30;
+
+struct StoreDeleter {
+  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
+};
+struct StoreContextDeleter {
+  void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
+};
+
+std::time_t ToUnix(CloudTime time) {
+  return static_cast<std::time_t>(std::chrono::duration_cast<seconds>(time.time_since_epoch()).count());
+}
+
+std::string Date(const ASN1_TIME* time) {
+  std::tm utc{};
+  char text[32] = "?";
+  if (ASN1_TIME_to_tm(time, &utc) == 1) std::strftime(text, sizeof(text), "%Y-%m-%d %H:%M UTC", &utc);
+  return text;
+}
+
+Finding Unreadable(const Status& status) {
+  const bool missing_rights = status.message().find("Permission denied") != std::string_view::npos;
+  return Failed(kStep, std::string(status.message()),
+                missing_rights ? "let the agent's user read it: chown root:starling-edge FILE, chmod 640 FILE"
+                               : "put the file there, or name the right one: ca, cert and key");
+}
+
+// Why `certificate` is not one of the authorities' at `now`; X509_V_OK if it is.
+int Chain(X509* certificate, const std::vector<X509Ptr>& authorities, CloudTime now) {
+  const std::unique_ptr<X509_STORE, StoreDeleter> store(X509_STORE_new());
+  const std::unique_ptr<X509_STORE_CTX, StoreContextDeleter> context(X509_STORE_CTX_new());
+  if (store == nullptr || context == nullptr) return X509_V_ERR_OUT_OF_MEM;
+  for (const X509Ptr& authority : authorities) X509_STORE_add_cert(store.get(), authority.get());
+  if (X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr) != 1) return X509_V_ERR_OUT_OF_MEM;
+  X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
+  X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT);
+  X509_VERIFY_PARAM_set_time(parameters, ToUnix(now));
+  return X509_verify_cert(context.get()) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
+}
+
+}  // namespace
+
+Finding ExamineCertificate(const DoctorConfig& config, CloudTime now) {
+  const Result<std::vector<X509Ptr>> authorities = LoadCertificates(config.ca);
+  if (!authorities.ok()) return Unreadable(authorities.status());
+  const Result<Credentials> credentials = LoadCredentials(config.certificate, config.key);
+  if (!credentials.ok()) return Unreadable(credentials.status());
+
+  struct stat about {};
+  if (::stat(config.key.c_str(), &about) == 0 && (about.st_mode & (S_IROTH | S_IWOTH | S_IWGRP)) != 0) {
+    char mode[8];
+    std::snprintf(mode, sizeof(mode), "%04o", static_cast<unsigned>(about.st_mode & 07777));
+    return Failed(kStep, config.key + " has mode " + mode + ": others can read or change this vehicle's key",
+                  "chmod 640 " + config.key + "; if others may have read it, revoke the certificate");
+  }
+
+  X509* const certificate = credentials.value().certificate.get();
+  std::time_t at = ToUnix(now);
+  if (X509_cmp_time(X509_get0_notBefore(certificate), &at) > 0) {
+    return Failed(kStep, config.certificate + " is valid from " + Date(X509_get0_notBefore(certificate)) + " on",
+                  "set this machine's clock, which says less");
+  }
+  if (X509_cmp_time(X509_get0_notAfter(certificate), &at) < 0) {
+    return Failed(kStep, config.certificate + " has expired: " + Date(X509_get0_notAfter(certificate)),
+                  "have it renewed: starling request here, starling sign --replace where the authority is");
+  }
+  if (const int why = Chain(certificate, authorities.value(), now); why != X509_V_OK) {
+    return Failed(kStep, config.certificate + " is not of an authority in " + config.ca + ": " +
+                             X509_verify_cert_error_string(why),
+                  "take certificate and ca.pem of one fleet");
+  }
+  const Result<VehicleId> vehicle = VehicleOf(certificate, now);
+  if (!vehicle.ok()) {
+    return Failed(kStep, config.certificate + ": " + std::string(vehicle.status().message()),
+                  "take a certificate that starling sign has made for a vehicle");
+  }
+  const std::string detail =
+      vehicle.value().ToString() + ", until " + Date(X509_get0_notAfter(certificate));
+  std::time_t soon = at + kRenewDays * 86'400;
+  if (X509_cmp_time(X509_get0_notAfter(certificate), &soon) < 0) {
+    return Warning(kStep, detail, "have it renewed: it is good for less than " + std::to_string(kRenewDays) + " days");
+  }
+  return Fine(kStep, detail);
+}
+
+}  // namespace starling::edge
