@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Makes a vehicle's package of a program that was built for it.
-#   cross/package.sh ARCHITECTURE PROGRAM SYSROOT FOLDER       e.g. arm64 build/arm64/bin/starling-edge out/sysroot/arm64 out/edge
+#   cross/package.sh ARCHITECTURE PROGRAM SYSROOT FOLDER
+#                e.g. arm64 build/arm64/bin/starling-edge out/sysroot/arm64 out/edge
 # Writes FOLDER/starling-edge_VERSION_ARCHITECTURE.deb, and FOLDER/ARCHITECTURE/starling-edge, which is
 # the stripped program in it; prints the package's name.  What it depends on is computed from the
 # libraries that it is linked with.  The same program gives the same bytes, for SOURCE_DATE_EPOCH or the
 # date of the last commit.
 # Exit codes: 0 done, 1 it could not be made.
 set -euo pipefail
-(($# == 4)) || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 1; }
+(($# == 4)) || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 1; }
 architecture=$1 program=$2 sysroot=$3 folder=$4
 source=$(dirname "$(dirname "$(readlink -f "$0")")")
 fail() { echo "package.sh: $*" >&2; exit 1; }
@@ -22,17 +23,37 @@ version=$(sed -n 's/^project(starling VERSION \([0-9.]*\).*/\1/p' "$source/CMake
 [[ -n $version ]] || fail "no version in CMakeLists.txt"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git -C "$source" log -1 --format=%ct 2>/dev/null || date +%s)}
 
-# A library of the program, as libssl.so.3, stands in .shlibs as "libssl 3 PACKAGE (>= VERSION)".
-depends=
+# Of each library the oldest version that has all symbols which the program uses; where its package does
+# not say, the one that is in the sysroot.
+symbols=$("$triplet-readelf" -W --dyn-syms "$program" |
+  awk '$7 == "UND" && $8 != "" { print $8 ~ /@/ ? $8 : $8 "@Base" }')
+# oldest LIBRARY: "PACKAGE VERSION" for each version that one of the symbols needs.
+oldest() {
+  awk -v library="$1" '
+    NR == FNR { used[$1]; next }
+    /^[^ |*]/ { inside = $1 == library; package = $2; if (inside && !/#MINVER#/) exit; next }
+    inside && /^ / && $1 in used { print package, $2 }' <(echo "$symbols") "$sysroot/.symbols"
+}
+declare -A versions=()
 for library in $("$triplet-readelf" -d "$program" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); do
-  if [[ $library =~ ^(.+)\.so\.(.+)$ ]]; then wanted="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
-  elif [[ $library =~ ^(.+)-([0-9.]+)\.so$ ]]; then wanted="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
-  else fail "what version $library has cannot be told from its name"; fi
-  package=$(awk -v wanted="$wanted" '$1 " " $2 == wanted { sub(/^[^ ]+ +[^ ]+ +/, ""); print; exit }' "$sysroot/.shlibs")
-  [[ -n $package ]] || fail "no package of $sysroot has $library"
-  grep -qxF -- "$package" <<<"$depends" || depends+=${depends:+$'\n'}$package
+  needed=$(oldest "$library" | sort -u)
+  if [[ -z $needed ]]; then
+    # libssl.so.3 stands there as "libssl 3 PACKAGE (>= VERSION)".
+    [[ $library =~ ^(.+)\.so\.(.+)$ ]] || fail "what version $library has cannot be told from its name"
+    needed=$(awk -v wanted="${BASH_REMATCH[1]} ${BASH_REMATCH[2]}" \
+      '$1 " " $2 == wanted { gsub(/[()>=]/, ""); print $3, $4; exit }' "$sysroot/.shlibs")
+  fi
+  [[ -n $needed ]] || fail "no package of $sysroot has $library"
+  while read -r package oldest; do
+    if [[ -z ${versions[$package]:-} ]] || dpkg --compare-versions "$oldest" gt "${versions[$package]}"; then
+      versions[$package]=${oldest:-0}
+    fi
+  done <<<"$needed"
 done
-depends=$(sort <<<"$depends" | paste -sd, | sed 's/,/, /g')
+depends=
+for package in $(printf '%s\n' "${!versions[@]}" | sort); do
+  depends+="${depends:+, }$package (>= ${versions[$package]})"
+done
 
 mkdir -p "$folder/$architecture"
 staging=$(mktemp -d "$folder/staging.XXXXXX")
@@ -46,6 +67,7 @@ put 0755 "$folder/$architecture/starling-edge" usr/bin/starling-edge
 put 0644 "$from/starling-edge.toml" etc/starling/edge.toml
 put 0644 "$from/starling-edge.service" lib/systemd/system/starling-edge.service
 put 0644 "$from/sysusers.conf" usr/lib/sysusers.d/starling-edge.conf
+put 0644 "$from/tmpfiles.conf" usr/lib/tmpfiles.d/starling-edge.conf
 for page in vehicle sources formats/sample_json; do
   put 0644 "$source/docs/$page.md" "usr/share/doc/starling-edge/$(basename "$page").md"
 done

@@ -5,15 +5,16 @@
 # What the packages depend on comes with them, from the sources that the host uses, or
 # those of the file that STARLING_APT_SOURCES names (sources.list(5), or .sources): for
 # vehicles with another release, or another mirror.
-# FOLDER/.shlibs says which package has which library: deb-shlibs(5).
+# FOLDER/.symbols says from which version of which package on a library has a symbol, .shlibs
+# which package has a library at all: deb-symbols(5), deb-shlibs(5).
 # Exit codes: 0 done, 2 cannot.
 set -euo pipefail
-(($# >= 3)) || { sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+(($# >= 3)) || { sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 architecture=$1 folder=$2
 shift 2
 mkdir -p "$folder"
 folder=$(realpath "$folder")
-if [[ -f $folder/.shlibs && -f $folder/.packages && "$(cat "$folder/.packages")" == "$*" ]]; then exit 0; fi
+if [[ -f $folder/.symbols && -f $folder/.packages && "$(cat "$folder/.packages")" == "$*" ]]; then exit 0; fi
 apt=$folder/.apt
 mkdir -p "$apt/state/lists/partial" "$apt/cache/archives/partial"
 : >"$apt/status"
@@ -30,11 +31,13 @@ if ! apt-get "${options[@]}" update >"$log" 2>&1 ||
   echo "sysroot.sh: the packages of $architecture could not be fetched (whole output in $log)" >&2
   exit 2
 fi
-rm -f "$folder/.shlibs"
+rm -f "$folder/.shlibs" "$folder/.symbols"
 for package in "$apt"/cache/archives/*.deb; do
   dpkg-deb -x "$package" "$folder"
   # A package without libraries has no such file.
-  dpkg-deb --ctrl-tarfile "$package" | tar -xO ./shlibs 2>/dev/null >>"$folder/.shlibs" || true
+  for file in symbols shlibs; do
+    dpkg-deb --ctrl-tarfile "$package" | tar -xO "./$file" 2>/dev/null >>"$folder/.$file" || true
+  done
 done
 # Where /lib is a link, no package has it; loader and linker look for it.
 [[ -e $folder/lib ]] || ln -s usr/lib "$folder/lib"

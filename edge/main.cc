@@ -254,7 +254,7 @@ int Diagnose(const Status& configuration, const DoctorConfig& config, bool json)
     findings.insert(findings.begin(), Fine("configuration", "the options are complete, and fit together"));
   } else {
     findings.push_back(Failed("configuration", std::string(configuration.message()),
-                              "starling-edge --help says what there is; in the file an option stands without its dashes"));
+                              "see starling-edge --help; in the file an option stands without its dashes"));
     for (const char* step : {"source", "dns", "tcp", "certificate", "tls", "clock", "spool"}) {
       findings.push_back(Skipped(step, "the configuration comes first"));
     }

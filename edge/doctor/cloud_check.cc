@@ -309,7 +309,8 @@ Finding CloudCheck::Greet() {
 
 Finding CloudCheck::Clock() const {
   const nanoseconds ahead = clock_ahead_.value_or(nanoseconds(0));
-  const std::string detail = "this clock is " + Span(ahead) + (ahead.count() < 0 ? " behind" : " ahead of") + " the cloud's";
+  const std::string detail =
+      "this clock is " + Span(ahead) + (ahead.count() < 0 ? " behind" : " ahead of") + " the cloud's";
   const char* const remedy = "set it: timedatectl set-ntp true, or chrony with the receiver's time";
   const nanoseconds off = ahead.count() < 0 ? -ahead : ahead;
   if (off > kClockErrorMax) return Failed("clock", detail, remedy);

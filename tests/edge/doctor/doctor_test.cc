@@ -240,7 +240,8 @@ TEST_F(Doctor, AReceiverThatIsNotThereFails) {
   config_.sensors->nmea.emplace();
   config_.sensors->nmea->path = Path("ttyUSB0");
   Examined();
-  ExpectFailed("source", "nmea: cannot open " + Path("ttyUSB0") + ": No such file or directory", "plug the receiver in");
+  ExpectFailed("source", "nmea: cannot open " + Path("ttyUSB0") + ": No such file or directory",
+               "plug the receiver in");
 }
 
 TEST_F(Doctor, AGpsdThatIsNotThereFails) {
