@@ -7,6 +7,7 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/dispatch/settings_file.h"
 #include "cloud/regions/region_map_record.h"
 #include "common/check.h"
 #include "common/tls/tls_context.h"
@@ -119,9 +120,11 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
       store_(std::move(store)),
       rotation_(encryption, engine_->embedded(), options.log.directory, store_.get(), options.state.directory),
       dispatch_(engine_->log()),
+      switch_(engine_.get(), CommandSettingsFile(options.data)),
       ownership_([this](RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
         OnOwnership(region, what, now);
-      }, [this](const RegionMap& map) { OnRegionMap(map); }),
+      }, [this](const RegionMap& map) { OnRegionMap(map); },
+      [this](const CommandSettings& settings) { switch_.Take(settings); }),
       console_(options.console, this) {}
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
@@ -204,6 +207,12 @@ Status Orchestrator::StartRoles(const CloudOptions& options, const ListeningSock
   if (engine_->is_kafka()) {
     Status status = engine_->SubscribeFromStart(Topic::kOwnership, Partition{0}, &ownership_);
     if (!status.ok()) return status;
+  }
+  // Before any shard commands anybody.
+  std::vector<RegionId> here;
+  for (const auto& shard : shards_) here.push_back(shard->region());
+  if (Status status = switch_.Start(here, gateway_ == nullptr ? nullptr : gateway_->gate()); !status.ok()) {
+    return status;
   }
   // The gateway needs the ledger, the shards do not: both are made ready at once.
   std::future<Status> ledger;
@@ -382,6 +391,7 @@ Status Orchestrator::Stop() {
     shard->Stop();
   }
   if (gateway_ != nullptr) gateway_->StoreLedger();
+  switch_.Stop();
   rotation_.Stop();
   outcome_ = engine_->Close();
   console_.Stop();
@@ -417,6 +427,20 @@ std::vector<Figure> Orchestrator::Figures() {
     AddUp(of_one, &of_shards);
   }
   figures.insert(figures.end(), of_shards.begin(), of_shards.end());
+  switch_.AppendFigures(&figures);
+  if (!shards_.empty()) {
+    std::uint64_t shadowed = 0;
+    std::uint64_t stopped = 0;
+    for (const auto& shard : shards_) {
+      const ShardCounters counters = shard->runner().counters().shard;
+      shadowed += counters.commands_shadowed;
+      stopped += counters.commands_stopped;
+    }
+    figures.push_back({"commands", "shadowed", "Commands decided and recorded, not sent", FigureKind::kCounter,
+                       static_cast<double>(shadowed)});
+    figures.push_back({"commands", "stopped", "The same, because an operator has stopped them", FigureKind::kCounter,
+                       static_cast<double>(stopped)});
+  }
   engine_->AppendFigures(&figures);
   if (engine_->is_kafka() && !shards_.empty()) {
     figures.push_back({"dispatch", "sent", "Commands sent to gateways elsewhere", FigureKind::kCounter,

@@ -14,6 +14,7 @@
 #include "cloud/dispatch/dispatch_writer.h"
 #include "cloud/dispatch/ownership_book.h"
 #include "cloud/options.h"
+#include "cloud/roles/command_switch.h"
 #include "cloud/roles/gateway_role.h"
 #include "cloud/roles/log_engine.h"
 #include "cloud/roles/shard_role.h"
@@ -160,6 +161,7 @@ class Orchestrator final : public ConsoleSource {
   std::unique_ptr<GatewayRole> gateway_;           // null in a process of shards
   std::unique_ptr<LocalFirstSink> local_first_;    // with Kafka and a gateway
   std::vector<std::unique_ptr<ShardRole>> shards_;  // in the order of the regions
+  CommandSwitch switch_;
   OwnershipBook ownership_;                        // fed with Kafka only
   Console console_;
 

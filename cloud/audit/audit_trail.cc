@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "cloud/shard/command_settings.h"
 #include "schemas/log/commands_generated.h"
 
 namespace starling::cloud {
@@ -56,12 +57,40 @@ Row RowOf(const wire::Command& command, CloudTime issued) {
   return row;
 }
 
+// One line for people: what is not sent from there on.
+std::string WhatOf(const log::CommandSettings& settings) {
+  if (settings.rules()->size() == 0) return "all are sent";
+  const Result<CommandSettings> unpacked = UnpackCommandSettings(settings);
+  if (!unpacked.ok()) return "unreadable";
+  std::string text;
+  for (const CommandRule& rule : unpacked.value().rules) {
+    text += (text.empty() ? "" : "; ") + std::string(rule.mode == CommandMode::Stop ? "stopped: " : "in shadow: ") +
+            rule.scope.ToText();
+  }
+  return text;
+}
+
+Row RowOf(const log::CommandSettings& settings, CloudTime issued) {
+  Row row;
+  row.issued = issued;
+  row.kind = "Settings";
+  row.what = WhatOf(settings);
+  if (settings.by() != nullptr) row.cause = settings.by()->str();
+  if (settings.reason() != nullptr && settings.reason()->size() > 0) row.cause += ": " + settings.reason()->str();
+  row.outcome.clear();
+  return row;
+}
+
 std::string Line(const std::array<std::string, 7>& fields) {
-  std::array<char, 256> text{};
-  std::snprintf(text.data(), text.size(), "%-24s  %-20s  %5s  %-12s  %-26s  %-32s  %s\n", fields[0].c_str(),
-                fields[1].c_str(), fields[2].c_str(), fields[3].c_str(), fields[4].c_str(), fields[5].c_str(),
-                fields[6].c_str());
-  return text.data();
+  constexpr std::array<std::size_t, 6> kWidths = {24, 20, 5, 12, 26, 32};
+  std::string line;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    // A column of numbers stands on the right.
+    const std::size_t width = i < kWidths.size() ? kWidths[i] : 0;
+    const std::string padding(width > fields[i].size() ? width - fields[i].size() : 0, ' ');
+    line += (i == 2 ? padding + fields[i] : fields[i] + padding) + (i + 1 < fields.size() ? "  " : "\n");
+  }
+  return line;
 }
 
 }  // namespace
@@ -69,6 +98,8 @@ std::string Line(const std::array<std::string, 7>& fields) {
 Result<std::string> AuditTable(const ReadRecords& read, const VehicleId& vehicle) {
   std::vector<Row> rows;
   std::unordered_map<std::uint64_t, std::size_t> open;  // by command id: its last row
+  std::uint64_t issued_count = 0;
+  std::uint64_t withheld_count = 0;
   std::uint64_t unreadable = 0;
   std::uint64_t unmatched = 0;
   std::vector<std::uint64_t> aligned;
@@ -86,6 +117,15 @@ Result<std::string> AuditTable(const ReadRecords& read, const VehicleId& vehicle
       if (issued->vehicle()->string_view() != vehicle.view()) return true;
       open[issued->command()->command_id()] = rows.size();
       rows.push_back(RowOf(*issued->command(), record.time));
+      ++issued_count;
+    } else if (const log::CommandWithheld* withheld = audit.body_as_CommandWithheld()) {
+      if (withheld->vehicle()->string_view() != vehicle.view()) return true;
+      Row row = RowOf(*withheld->command(), record.time);
+      row.outcome = withheld->mode() == log::CommandMode::Stop ? "not sent: stopped" : "not sent: shadow";
+      rows.push_back(std::move(row));
+      ++withheld_count;
+    } else if (const log::CommandSettingsTaken* taken = audit.body_as_CommandSettingsTaken()) {
+      rows.push_back(RowOf(*taken->settings(), record.time));
     } else if (const log::CommandClosed* closed = audit.body_as_CommandClosed()) {
       if (closed->vehicle()->string_view() != vehicle.view()) return true;
       const auto found = open.find(closed->status()->command_id());
@@ -106,14 +146,15 @@ Result<std::string> AuditTable(const ReadRecords& read, const VehicleId& vehicle
   std::string table = Line({"issued", "command", "epoch", "kind", "what", "because of", "ended as"});
   for (const Row& row : rows) {
     const std::string took =
-        row.outcome == "open"
+        row.closed == CloudTime()
             ? ""
             : " after " + std::to_string(std::chrono::duration_cast<milliseconds>(row.closed - row.issued).count()) +
                   " ms";
-    table += Line({TimeText(row.issued), std::to_string(row.id), std::to_string(row.epoch), row.kind, row.what,
-                   row.cause, row.outcome + took});
+    table += Line({TimeText(row.issued), row.id == 0 ? "" : std::to_string(row.id),
+                   row.id == 0 ? "" : std::to_string(row.epoch), row.kind, row.what, row.cause, row.outcome + took});
   }
-  table += std::to_string(rows.size()) + " commands to " + vehicle.ToString() + "\n";
+  table += std::to_string(issued_count) + " commands to " + vehicle.ToString() + "\n";
+  if (withheld_count > 0) table += std::to_string(withheld_count) + " more were decided and not sent\n";
   if (unmatched > 0) table += std::to_string(unmatched) + " statuses of commands that are no longer retained\n";
   if (unreadable > 0) table += std::to_string(unreadable) + " records that cannot be read\n";
   return table;

@@ -10,7 +10,8 @@
 namespace starling::cloud {
 
 // A table of what a vehicle was commanded and how each command ended, in the order in
-// which they were issued.  Records that cannot be read are left out and counted below.
+// which they were issued; with those that were decided and not sent, and with who changed
+// what is sent.  Records that cannot be read are left out and counted below.
 //
 // Errors: those of `read`.
 Result<std::string> AuditTable(const ReadRecords& read, const VehicleId& vehicle);

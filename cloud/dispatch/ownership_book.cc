@@ -50,6 +50,7 @@ void OwnershipBook::Take(const LogRecord& record) {
   What what{};
   RegionOwnership now;
   if (const auto* map = ownership->body_as_RegionMapChanged()) return TakeMap(*map);
+  if (const auto* settings = ownership->body_as_CommandSettings()) return TakeSettings(*settings);
   {
     MutexLock lock(mutex_);
     if (const auto* claim = ownership->body_as_Claim()) {
@@ -84,6 +85,22 @@ void OwnershipBook::TakeMap(const log::RegionMapChanged& record) {
   if (map_observer_) map_observer_(map.value());
 }
 
+void OwnershipBook::TakeSettings(const log::CommandSettings& record) {
+  const Result<CommandSettings> settings = UnpackCommandSettings(record);
+  if (!settings.ok()) return;
+  {
+    MutexLock lock(mutex_);
+    if (settings_ && settings.value().version <= settings_->version) return;
+    settings_ = settings.value();
+  }
+  if (settings_observer_) settings_observer_(settings.value());
+}
+
+std::optional<CommandSettings> OwnershipBook::command_settings() const {
+  MutexLock lock(mutex_);
+  return settings_;
+}
+
 std::map<RegionId, RegionOwnership> OwnershipBook::regions() const {
   MutexLock lock(mutex_);
   return regions_;
@@ -100,6 +117,14 @@ WishRecord MakeRegionMapWish(const RegionMap& map) {
   builder.Finish(log::CreateOwnershipRecord(builder, log::OwnershipBody::RegionMapChanged, body.Union()));
   const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
   return {"map", {bytes, bytes + builder.GetSize()}};
+}
+
+WishRecord MakeCommandSettingsWish(const CommandSettings& settings) {
+  flatbuffers::FlatBufferBuilder builder;
+  const auto body = PackCommandSettings(settings, &builder);
+  builder.Finish(log::CreateOwnershipRecord(builder, log::OwnershipBody::CommandSettings, body.Union()));
+  const auto* bytes = reinterpret_cast<const std::byte*>(builder.GetBufferPointer());
+  return {"commands", {bytes, bytes + builder.GetSize()}};
 }
 
 WishRecord MakeWanted(RegionId region, std::string_view node) {

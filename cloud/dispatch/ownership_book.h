@@ -10,6 +10,7 @@
 
 #include "cloud/log/log.h"
 #include "cloud/regions/region_map.h"
+#include "cloud/shard/command_settings.h"
 #include "common/ids.h"
 #include "common/mutex.h"
 #include "common/status.h"
@@ -17,6 +18,7 @@
 
 namespace starling::log {
 struct RegionMapChanged;
+struct CommandSettings;
 }
 
 namespace starling::cloud {
@@ -37,8 +39,8 @@ struct RegionOwnership {
   CloudTime wanted_since;
 };
 
-// Follows topic "ownership": who claimed which region last, who is wanted to, and which
-// part of the map each region is.
+// Follows topic "ownership": who claimed which region last, who is wanted to, which part
+// of the map each region is, and which commands are not sent.
 //
 // Threading: thread-safe; the observer runs on the log's delivery thread.
 class OwnershipBook final : public LogConsumer {
@@ -47,11 +49,15 @@ class OwnershipBook final : public LogConsumer {
   using Observer = std::function<void(RegionId, What, const RegionOwnership&)>;
 
   using MapObserver = std::function<void(const RegionMap&)>;
+  using SettingsObserver = std::function<void(const CommandSettings&)>;
 
-  // The observers are told of each change, also of those in the topic's past; of maps only
-  // if the version rises.
-  explicit OwnershipBook(Observer observer, MapObserver map_observer = nullptr)
-      : observer_(std::move(observer)), map_observer_(std::move(map_observer)) {}
+  // The observers are told of each change, also of those in the topic's past; of maps and
+  // settings only if the version rises.
+  explicit OwnershipBook(Observer observer, MapObserver map_observer = nullptr,
+                         SettingsObserver settings_observer = nullptr)
+      : observer_(std::move(observer)),
+        map_observer_(std::move(map_observer)),
+        settings_observer_(std::move(settings_observer)) {}
 
   void OnRecords(std::span<const LogRecord> records) override;
 
@@ -62,16 +68,21 @@ class OwnershipBook final : public LogConsumer {
   std::map<RegionId, RegionOwnership> regions() const;
   // None: all of the world is each process's first region.
   std::optional<RegionMap> map() const;
+  // None: all commands are sent.
+  std::optional<CommandSettings> command_settings() const;
 
  private:
   void Take(const LogRecord& record);
   void TakeMap(const log::RegionMapChanged& record);
+  void TakeSettings(const log::CommandSettings& record);
 
   const Observer observer_;
   const MapObserver map_observer_;
+  const SettingsObserver settings_observer_;
   mutable Mutex mutex_;
   std::map<RegionId, RegionOwnership> regions_ STARLING_GUARDED_BY(mutex_);
   std::optional<RegionMap> map_ STARLING_GUARDED_BY(mutex_);
+  std::optional<CommandSettings> settings_ STARLING_GUARDED_BY(mutex_);
 };
 
 // An operator's wish, as a record for Topic::kOwnership, partition 0.
@@ -81,5 +92,6 @@ struct WishRecord {
 };
 WishRecord MakeWanted(RegionId region, std::string_view node);
 WishRecord MakeRegionMapWish(const RegionMap& map);
+WishRecord MakeCommandSettingsWish(const CommandSettings& settings);
 
 }  // namespace starling::cloud

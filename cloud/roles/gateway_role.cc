@@ -81,7 +81,7 @@ Status GatewayRole::FollowHistory(RegionId region) {
 // What was issued before nobody waits for here: its vehicles are not connected yet, or
 // were not the region's.
 Status GatewayRole::ReadCommands(RegionId region) {
-  auto reader = std::make_unique<DispatchReader>(&sink_);
+  auto reader = std::make_unique<DispatchReader>(&gate_);
   Status status = engine_->SubscribeFromEnd(Topic::kDispatch, Partition{ToNumber(region)}, reader.get());
   if (!status.ok()) return status;
   const MutexLock lock(readers_mutex_);

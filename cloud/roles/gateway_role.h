@@ -10,6 +10,7 @@
 
 #include "cloud/console/console_source.h"
 #include "cloud/console/figures.h"
+#include "cloud/dispatch/command_gate.h"
 #include "cloud/dispatch/dispatch_reader.h"
 #include "cloud/gateway/gateway.h"
 #include "cloud/gateway/history_keeper.h"
@@ -56,7 +57,9 @@ class GatewayRole {
   GatewayRole(const GatewayConfig& config, const HistoryKeeperConfig& history, std::vector<RegionId> regions,
               LogEngine* engine, Log* log, StateStore* store);
 
-  CommandSink* sink() { return &sink_; }
+  // Commands of shards here, and those that come by topic "dispatch", all pass the gate.
+  CommandSink* sink() { return &gate_; }
+  CommandGate* gate() { return &gate_; }
   Gateway& gateway() { return gateway_; }
 
   // Makes the ledger ready: from the store, then from the log.
@@ -110,6 +113,7 @@ class GatewayRole {
   HistoryKeeper keeper_;
   Gateway gateway_;
   GatewaySink sink_;
+  CommandGate gate_{&sink_};
   // By region.
   std::map<RegionId, std::unique_ptr<HistoryFollower>> followers_;  // the starter's
   mutable Mutex readers_mutex_;

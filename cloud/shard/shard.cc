@@ -290,6 +290,12 @@ void Shard::State::OnSession(const log::Session& record) {
   if (!record.connected()) return;
   CloseOldBoot(slot, record.boot_id());
   for (const Outbox::Entry* entry : outbox.OpenOf(profile)) {
+    const auto& command = *flatbuffers::GetRoot<wire::Command>(entry->wire_command.data());
+    const CommandMode mode = ModeOf(settings, slot, command.kind(), EpisodeId{command.episode_id()});
+    if (mode != CommandMode::Send) {
+      CountWithheld(mode);
+      continue;
+    }
     outputs->commands.push_back({vehicles.id(slot), entry->wire_command});
     ++counters.commands_reemitted;
   }
@@ -367,8 +373,15 @@ void Shard::State::Reissue(Slot slot) {
     command.fields.epoch = epoch;
     const bool live = entry->boot_id == state.boot_id && command.fields.expires_boot_time_ns > boot_now_ns;
     std::vector<std::byte> bytes = EncodeCommand(command.fields, command.request);
-    outputs->commands.push_back({vehicles.id(slot), bytes});
-    if (live) {
+    const CommandMode mode = ModeOf(settings, slot, command.request.kind, command.request.episode);
+    if (mode == CommandMode::Send) outputs->commands.push_back({vehicles.id(slot), bytes});
+    if (mode != CommandMode::Send) {
+      CountWithheld(mode);
+      if (live) {
+        outputs->records.push_back(
+            WithheldRecord(vehicles.id(slot), command.fields, command.request, mode, settings, &audit));
+      }
+    } else if (live) {
       outputs->records.push_back(IssuedRecord(vehicles.id(slot), command.fields, command.request, &audit));
       ++counters.commands_reissued;
     } else {
@@ -376,6 +389,56 @@ void Shard::State::Reissue(Slot slot) {
     }
     outbox.Restamp(entry->id, ToNumber(epoch), std::move(bytes));
   }
+}
+
+void Shard::State::OnCommandSettings(const log::CommandSettings& record) {
+  Result<CommandSettings> told = UnpackCommandSettings(record);
+  if (!told.ok()) {
+    ++counters.records_refused;
+    return;
+  }
+  if (told.value().version <= settings.version) return;
+  const CommandSettings before = std::exchange(settings, std::move(told).value());
+  outputs->records.push_back(SettingsTakenRecord(region, settings, now_ns(), &audit));
+  DecideAnew(before);
+}
+
+// Who was told something in shadow was not: once commands are sent again, the next tick
+// plans for such a pair as for one that nobody was told anything of.
+void Shard::State::DecideAnew(const CommandSettings& before) {
+  for (const std::uint32_t index : horizon.pairs()) {
+    Pair& pair = horizon.pair(index);
+    if (!pair.open || pair.foreign) continue;
+    const auto mode_of = [&](const CommandSettings& by) {
+      return ModeOf(by, pair.slots[0], wire::CommandKind::Avoidance, pair.episode);
+    };
+    if (mode_of(before) != CommandMode::Send && mode_of(settings) == CommandMode::Send) pair.told = {};
+  }
+}
+
+CommandMode Shard::State::ModeOf(const CommandSettings& by, Slot target, wire::CommandKind kind) const {
+  if (by.rules.empty()) return CommandMode::Send;
+  return by.ModeOf(region, vehicles.id(target).view(), CellAt(vehicles.state(target).position), kind);
+}
+
+CommandMode Shard::State::ModeOf(const CommandSettings& by, Slot target, wire::CommandKind kind,
+                                 EpisodeId episode) const {
+  CommandMode mode = ModeOf(by, target, kind);
+  if (by.rules.empty() || kind == wire::CommandKind::SpeedAdvice) return mode;
+  for (const std::uint32_t index : horizon.pairs()) {
+    const Pair& pair = horizon.pair(index);
+    if (pair.episode != episode) continue;
+    for (const Slot slot : pair.slots) mode = std::max(mode, ModeOf(by, slot, kind));
+  }
+  return mode;
+}
+
+CommandMode Shard::State::ModeOf(const CommandRequest& request) const {
+  return ModeOf(settings, request.target, request.kind, request.episode);
+}
+
+void Shard::State::CountWithheld(CommandMode mode) {
+  ++(mode == CommandMode::Stop ? counters.commands_stopped : counters.commands_shadowed);
 }
 
 CommandId Shard::State::Issue(const CommandRequest& request) {
@@ -413,6 +476,12 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   const std::int64_t since_fix_ns = now_ns() - state.sample_time_ns;
   fields.expires_boot_time_ns =
       state.boot_time_ns + static_cast<std::uint64_t>(since_fix_ns + request.lease.count());
+  if (const CommandMode mode = ModeOf(request); mode != CommandMode::Send) {
+    outputs->records.push_back(
+        WithheldRecord(vehicles.id(request.target), fields, request, mode, settings, &audit));
+    CountWithheld(mode);
+    return fields.id;
+  }
   Outbox::Entry entry;
   entry.id = fields.id;
   entry.boot_id = fields.boot_id;
@@ -474,6 +543,9 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
     case log::TelemetryBody::CommandReport: state.OnReport(*telemetry->body_as_CommandReport()); break;
     case log::TelemetryBody::RegionMapChanged:
       state.OnRegionMapChanged(*telemetry->body_as_RegionMapChanged());
+      break;
+    case log::TelemetryBody::CommandSettings:
+      state.OnCommandSettings(*telemetry->body_as_CommandSettings());
       break;
     case log::TelemetryBody::PairNews: state.OnPairNews(*telemetry->body_as_PairNews()); break;
     case log::TelemetryBody::VehicleNews: state.OnVehicleNews(*telemetry->body_as_VehicleNews()); break;

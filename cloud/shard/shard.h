@@ -115,6 +115,8 @@ struct ShardCounters {
   std::uint64_t vehicle_news_sent = 0;     // about silent vehicles, or after a change of the map
   std::uint64_t vehicle_news_read = 0;
   std::uint64_t closed_again = 0;          // the status that it has, told again
+  std::uint64_t commands_shadowed = 0;     // decided and recorded, not sent
+  std::uint64_t commands_stopped = 0;      // the same, by the switch
 };
 
 // Owns one region: a pure function of its partition of "telemetry",

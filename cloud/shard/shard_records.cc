@@ -31,9 +31,8 @@ T Scaled(double value, double per_unit) {
 }
 
 // The bytes of a finished audit record, now the chain's last one.
-ShardOutputs::Record Chained(const VehicleId& vehicle, const flatbuffers::FlatBufferBuilder& builder,
-                             AuditChain* chain) {
-  ShardOutputs::Record record{Topic::kCommands, Bytes(vehicle.view()), Finished(builder)};
+ShardOutputs::Record Chained(std::string_view key, const flatbuffers::FlatBufferBuilder& builder, AuditChain* chain) {
+  ShardOutputs::Record record{Topic::kCommands, Bytes(key), Finished(builder)};
   chain->Add(record.key, record.value);
   return record;
 }
@@ -144,7 +143,7 @@ ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields&
   const auto issued = log::CreateCommandIssued(builder, name, command);
   builder.Finish(log::CreateAudit(builder, ToNumber(fields.region), log::AuditBody::CommandIssued,
                                   issued.Union(), chain->index() + 1, previous));
-  return Chained(vehicle, builder, chain);
+  return Chained(vehicle.view(), builder, chain);
 }
 
 ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std::uint64_t boot_id,
@@ -155,7 +154,31 @@ ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std
   const auto closed = log::CreateCommandClosed(builder, name, boot_id, &status);
   builder.Finish(log::CreateAudit(builder, ToNumber(region), log::AuditBody::CommandClosed,
                                   closed.Union(), chain->index() + 1, previous));
-  return Chained(vehicle, builder, chain);
+  return Chained(vehicle.view(), builder, chain);
+}
+
+ShardOutputs::Record WithheldRecord(const VehicleId& vehicle, const CommandFields& fields,
+                                    const CommandRequest& request, CommandMode mode, const CommandSettings& settings,
+                                    AuditChain* chain) {
+  flatbuffers::FlatBufferBuilder builder(384);
+  const auto previous = BuildHead(&builder, *chain);
+  const auto command = BuildCommand(&builder, fields, request);
+  const auto name = builder.CreateString(vehicle.view().data(), vehicle.view().size());
+  const auto withheld = log::CreateCommandWithheld(builder, name, command, mode, settings.version);
+  builder.Finish(log::CreateAudit(builder, ToNumber(fields.region), log::AuditBody::CommandWithheld,
+                                  withheld.Union(), chain->index() + 1, previous));
+  return Chained(vehicle.view(), builder, chain);
+}
+
+ShardOutputs::Record SettingsTakenRecord(RegionId region, const CommandSettings& settings, std::int64_t taken_ns,
+                                         AuditChain* chain) {
+  flatbuffers::FlatBufferBuilder builder(384);
+  const auto previous = BuildHead(&builder, *chain);
+  const auto packed = PackCommandSettings(settings, &builder);
+  const auto taken = log::CreateCommandSettingsTaken(builder, packed, taken_ns);
+  builder.Finish(log::CreateAudit(builder, ToNumber(region), log::AuditBody::CommandSettingsTaken, taken.Union(),
+                                  chain->index() + 1, previous));
+  return Chained("*", builder, chain);
 }
 
 ShardOutputs::Record WindowRecord(RegionId region, std::int64_t window_end_ns, bool full,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cloud/shard/audit_chain.h"
+#include "cloud/shard/command_settings.h"
 #include "cloud/shard/horizon.h"
 #include "cloud/shard/planner.h"
 #include "cloud/shard/shard.h"
@@ -46,6 +47,14 @@ ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields&
                                   const CommandRequest& request, AuditChain* chain);
 ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std::uint64_t boot_id,
                                   const wire::CommandStatus& status, AuditChain* chain);
+
+// Decided, and by `settings` not sent.
+ShardOutputs::Record WithheldRecord(const VehicleId& vehicle, const CommandFields& fields,
+                                    const CommandRequest& request, CommandMode mode, const CommandSettings& settings,
+                                    AuditChain* chain);
+// Keyed "*": no vehicle has that name.
+ShardOutputs::Record SettingsTakenRecord(RegionId region, const CommandSettings& settings, std::int64_t taken_ns,
+                                         AuditChain* chain);
 
 // The record of one window, keyed by region.
 ShardOutputs::Record WindowRecord(RegionId region, std::int64_t window_end_ns, bool full,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cloud/shard/audit_chain.h"
+#include "cloud/shard/command_settings.h"
 #include "cloud/shard/heatmap.h"
 #include "cloud/shard/horizon.h"
 #include "cloud/shard/outbox.h"
@@ -35,6 +36,13 @@ struct Shard::State final : CommandIssuer {
   void OnReport(const log::CommandReport& record);
   void OnOwnership(const log::Ownership& record, Offset offset);
   void Reissue(Slot slot);
+  void OnCommandSettings(const log::CommandSettings& record);
+  // Whether a command is sent; a pair's are sent to both or to none.
+  CommandMode ModeOf(const CommandSettings& by, Slot target, wire::CommandKind kind, EpisodeId episode) const;
+  CommandMode ModeOf(const CommandSettings& by, Slot target, wire::CommandKind kind) const;
+  CommandMode ModeOf(const CommandRequest& request) const;
+  void DecideAnew(const CommandSettings& before);
+  void CountWithheld(CommandMode mode);
 
   // seams.cc
   void OnPairNews(const log::PairNews& record);
@@ -97,6 +105,7 @@ struct Shard::State final : CommandIssuer {
   Planner planner;
   Outbox outbox;
   AuditChain audit;
+  CommandSettings settings;
   ShardOutputs* outputs = nullptr;      // of the record being applied
   bool has_ghosts = false;              // or vehicles that are gone; follows from these
   std::vector<HeardEpisode> heard;      // of late, where there are several regions

@@ -74,6 +74,8 @@ inline constexpr std::uint64_t ShardCounters::*kCounters[] = {
     &ShardCounters::vehicle_news_sent,
     &ShardCounters::vehicle_news_read,
     &ShardCounters::closed_again,
+    &ShardCounters::commands_shadowed,
+    &ShardCounters::commands_stopped,
 };
 static_assert(std::size(kCounters) * sizeof(std::uint64_t) == sizeof(ShardCounters),
               "every counter is stored");

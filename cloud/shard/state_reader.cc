@@ -272,6 +272,11 @@ Status StateParts::AddWhole(const std::uint8_t* bytes, std::size_t size) {
       read.heard.push_back({EpisodeId{heard->episode_id()}, heard->handovers()});
     }
   }
+  if (entry->command_settings() != nullptr) {
+    Result<CommandSettings> settings = UnpackCommandSettings(*entry->command_settings());
+    if (!settings.ok()) return corrupt;
+    read.settings = std::move(settings).value();
+  }
   const Heatmap::Progress& progress = read.progress;
   if (!IsTime(read.time_ns) || !IsTime(read.phases_until) || !IsTime(progress.next_end_ns) ||
       !IsTime(progress.evaluating_end_ns) || !IsTime(progress.complete_end_ns) ||

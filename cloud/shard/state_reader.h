@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cloud/shard/audit_chain.h"
+#include "cloud/shard/command_settings.h"
 #include "cloud/shard/heatmap.h"
 #include "cloud/shard/horizon.h"
 #include "cloud/shard/outbox.h"
@@ -54,6 +55,7 @@ struct StateParts {
     AuditDigest audit_head{};
     std::optional<RegionMap> map;
     std::vector<HeardEpisode> heard;
+    CommandSettings settings;
   };
 
   std::vector<Vehicle> vehicles;

@@ -129,6 +129,7 @@ Status Shard::FinishRestore() {
   if (whole.map && whole.map->version() >= state.map.version()) state.map = *whole.map;
   state.UseMap();
   state.heard.assign(whole.heard.begin(), whole.heard.end());
+  state.settings = whole.settings;
   state.audit.Restore(whole.audit_index, whole.audit_head);
   state.restoring.reset();
   return Status();

@@ -173,6 +173,8 @@ void Shard::Save(const StateVisitor& visit) const {
     for (const HeardEpisode& each : state.heard) episodes.emplace_back(ToNumber(each.episode), each.handovers);
     heard = builder.CreateVectorOfStructs(episodes);
   }
+  flatbuffers::Offset<log::CommandSettings> settings;
+  if (state.settings.version != 0) settings = PackCommandSettings(state.settings, &builder);
   WriteKey(EntryKind::kShard, &key);
   builder.Finish(log::CreateShardEntry(
       builder, kStateFormat, ToNumber(state.region), state.now_ns(), ToNumber(state.epoch), state.owned,
@@ -180,7 +182,7 @@ void Shard::Save(const StateVisitor& visit) const {
       static_cast<std::uint32_t>(closed.size()), progress.next_end_ns, progress.evaluating_end_ns,
       progress.complete_end_ns, progress.cursor, progress.until, progress.reuse_cursor,
       progress.cells_refused, state.grid.refused(), state.audit.index(), audit_head,
-      region_map, heard));
+      region_map, heard, settings));
   put();
 
   std::vector<Slot> slots;

@@ -22,6 +22,8 @@ Examples:
   starling keys rotate /etc/starling/keys       then: kill -HUP the running starling-cloud
   starling audit verify --data data             no command was altered or dropped since
   starling audit show --data data --vehicle veh-00001
+  starling commands stop --data data --reason "false brakes at the harbour"
+  starling commands shadow --fleet taxi- --kind avoidance --bootstrap 10.0.0.1:9092
   starling topics apply --bootstrap 10.0.0.1:9092 --regions 16 --replication 3 --dry-run
   starling topics acl --gateway gw --shard shard --analyst ana --bootstrap 10.0.0.1:9092 --apply
   starling regions move --region 3 --to shard-b --bootstrap 10.0.0.1:9092
@@ -53,6 +55,7 @@ int main(int argc, char** argv) {
   starling::cloud::AddAuditCommands(&program, &commands);
   starling::cloud::AddTopicsCommands(&program, &commands);
   starling::cloud::AddRegionsCommands(&program, &commands);
+  starling::cloud::AddSwitchCommands(&program, &commands);
   starling::cloud::AddStreetsCommand(&program, &commands);
   try {
     program.parse(argc, argv);

@@ -29,6 +29,7 @@ void AddKeyCommands(CLI::App* program, std::vector<Subcommand>* commands);     /
 void AddAuditCommands(CLI::App* program, std::vector<Subcommand>* commands);       // audit verify, audit show
 void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands);     // regions show, move, rebalance
 void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
+void AddSwitchCommands(CLI::App* program, std::vector<Subcommand>* commands);      // commands stop, shadow, start, status
 void AddStreetsCommand(CLI::App* program, std::vector<Subcommand>* commands);      // streets
 void AddTopicsCommands(CLI::App* program, std::vector<Subcommand>* commands);  // topics apply, topics acl
 
