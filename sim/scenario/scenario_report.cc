@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdarg>
 #include <cstdio>
+#include <numeric>
 
 #include "sim/fleet/pretty_json.h"
 
@@ -108,6 +109,15 @@ json::object DescribeFleet(const ScenarioOutcome& outcome) {
             {"count", fleet.prediction.count}}}};
 }
 
+json::object DescribeOpposed(const ScenarioOutcome& outcome) {
+  json::object described;
+  for (std::size_t kind = 0; kind < outcome.opposed.size(); ++kind) {
+    described[kOppositionNames[kind]] = outcome.opposed[kind];
+  }
+  described["looks"] = outcome.opposed_looks;
+  return described;
+}
+
 json::object DescribeCommands(const ScenarioOutcome& outcome) {
   const cloud::ShardCounters& shard = outcome.shard;
   return {{"issued",
@@ -125,6 +135,7 @@ json::object DescribeCommands(const ScenarioOutcome& outcome) {
           {"in_flight", shard.outbox_open},
           {"acted_late", outcome.acted_late},
           {"acted_twice", outcome.acted_twice},
+          {"opposed", DescribeOpposed(outcome)},
           {"causes_unknown", outcome.causes_unknown},
           {"latency_ms", Describe(outcome.by_sample.end_to_end)},
           {"latency_by_tick_ms", Describe(outcome.by_tick.end_to_end)}};
@@ -205,6 +216,8 @@ std::string ScenarioTable(const Scenario& scenario, std::uint64_t seed, const Sc
        ", unknown %" PRIu64 ", open %" PRIu64, shard.closed_applied, shard.closed_superseded, shard.closed_expired,
        shard.closed_rejected, shard.closed_unknown, shard.outbox_open);
   Line(&out, "  acted on    late %" PRIu64 ", twice %" PRIu64, outcome.acted_late, outcome.acted_twice);
+  Line(&out, "  opposed     %" PRIu64 " in %" PRIu64 " looks",
+       std::accumulate(outcome.opposed.begin(), outcome.opposed.end(), std::uint64_t{0}), outcome.opposed_looks);
   const Quantiles& latency = outcome.by_sample.end_to_end;
   Line(&out, "  latency     p50 %.1f ms, p99 %.1f ms, max %.1f ms (%" PRIu64 " by sample)", latency.p50, latency.p99,
        latency.max, latency.count);

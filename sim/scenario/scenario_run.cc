@@ -76,6 +76,8 @@ class EncounterWatch {
   std::future<void> adding_;
 };
 
+}  // namespace
+
 void Judge(ScenarioOutcome* outcome) {
   const VirtualFigures& fleet = outcome->fleet;
   const edge::AgentLedger& ledger = fleet.totals.ledger;
@@ -94,6 +96,11 @@ void Judge(ScenarioOutcome* outcome) {
              "; the cloud holds " + number(outcome->held_samples));
   expect(outcome->acted_late == 0, number(outcome->acted_late) + " commands were acted on too late");
   expect(outcome->acted_twice == 0, number(outcome->acted_twice) + " commands were acted on twice");
+  for (std::size_t kind = 0; kind < outcome->opposed.size(); ++kind) {
+    expect(outcome->opposed[kind] == 0,
+           number(outcome->opposed[kind]) + " times live commands worked against each other (" +
+               kOppositionNames[kind] + "); the first: " + outcome->first_opposed);
+  }
   expect(outcome->shard.closed_twice == 0, number(outcome->shard.closed_twice) + " commands ended twice");
   expect(!fleet.drained || outcome->shard.outbox_open == 0, number(outcome->shard.outbox_open) + " commands have no end");
   expect(outcome->causes_unknown == 0, number(outcome->causes_unknown) + " commands name a cause that was never sampled");
@@ -101,6 +108,8 @@ void Judge(ScenarioOutcome* outcome) {
   expect(fleet.totals.agents.samples_refused == 0,
          number(fleet.totals.agents.samples_refused) + " samples were refused by their agents");
 }
+
+namespace {
 
 // What is counted from time 0 on.
 TrafficCounters Since(const TrafficCounters& before, TrafficCounters now) {
@@ -141,9 +150,12 @@ ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const On
   Traffic traffic(city, traffic_config);
   const TrafficCounters before = traffic.counters();
   VirtualFleet fleet(FleetIn(scenario, {city.south_west(), city.north_east()}), cloud::ShardConfig(), kOrigin, &traffic);
-  if (record != nullptr && record->wants_outputs()) {
-    fleet.SetWatch([record](const cloud::ShardOutputs& outputs, SimTime time) { record->Add(outputs, time); });
-  }
+  const cloud::ShardConfig shard_config;
+  OpposedCommands opposed(shard_config.planner, shard_config.heatmap.advice_lease);
+  fleet.SetWatch([&opposed, record](const cloud::ShardOutputs& outputs, SimTime time) {
+    opposed.Add(outputs, time);
+    if (record != nullptr && record->wants_outputs()) record->Add(outputs, time);
+  });
   EncounterWatch watch(traffic, scenario.fleet.threads > 1, record);
   fleet.Connect();
 
@@ -202,6 +214,11 @@ ScenarioOutcome RunScenario(const Scenario& scenario, const City& city, const On
   outcome.acted = all.handed_over;
   outcome.acted_late = fleet.book().acted_late();
   outcome.acted_twice = fleet.book().acted_twice();
+  for (std::size_t kind = 0; kind < outcome.opposed.size(); ++kind) {
+    outcome.opposed[kind] = opposed.count(static_cast<Opposition>(kind));
+  }
+  outcome.opposed_looks = opposed.looked_at();
+  outcome.first_opposed = opposed.first();
   outcome.causes_unknown = fleet.book().causes_unknown();
   outcome.digest = fleet.Digest();
   Judge(&outcome);

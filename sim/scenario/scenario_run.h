@@ -11,6 +11,7 @@
 #include "common/status.h"
 #include "sim/city/city.h"
 #include "sim/fleet/fleet_snapshot.h"
+#include "sim/scenario/opposed_commands.h"
 #include "sim/scenario/scenario.h"
 #include "sim/scenario/scenario_record.h"
 #include "sim/traffic/mistake.h"
@@ -58,12 +59,19 @@ struct ScenarioOutcome {
   std::uint64_t acted = 0;
   std::uint64_t acted_late = 0;
   std::uint64_t acted_twice = 0;
+  // Of live commands that worked against each other, by kOppositionNames; and pairs of them looked at.
+  std::array<std::uint64_t, kOppositionNames.size()> opposed{};
+  std::uint64_t opposed_looks = 0;
+  std::string first_opposed;                // for people
   std::uint64_t causes_unknown = 0;
   std::uint64_t digest = 0;
 
   // What must not be, for people; empty: the run is good.
   std::vector<std::string> failures;
 };
+
+// Adds what must not be to outcome->failures: RunScenario's last step.
+void Judge(ScenarioOutcome* outcome);
 
 inline constexpr double kJammedS = 300;
 
