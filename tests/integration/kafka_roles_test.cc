@@ -184,6 +184,36 @@ TEST_F(KafkaFleet, RegionMovesToTheNodeThatAnOperatorNames) {
   EXPECT_THAT(Read("output.log"), testing::ContainsRegex("0 +b "));
 }
 
+TEST_F(KafkaFleet, OneSwitchStopsCommandsEverywhereAndHoldsUnderTheNextOwner) {
+  if (HasFailure()) return;
+  const auto commands = [this](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {Program("starling"), "commands"});
+    arguments.insert(arguments.end(), {"--bootstrap", broker_, "--prefix", prefix_});
+    return Outcome(arguments).value_or(-1);
+  };
+  Drive(60);
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Stat("dispatch", "received").value_or(0) > 0; }));
+  ASSERT_EQ(commands({"stop", "--by", "ana", "--reason", "an exercise"}), 0) << Read("output.log");
+  EXPECT_THAT(Read("output.log"), testing::HasSubstr("region 0 acts by it since"));
+  // The audit trail has said that the shard acts by it: from there on nothing is on its way.
+  const std::optional<double> before = Stat("dispatch", "received");
+  ASSERT_TRUE(Eventually(kPatience, [&] { return StatOf(a_, "commands", "stopped").value_or(0) > 0; }));
+  ASSERT_TRUE(simulator_->Running());
+  a_.process->Signal(SIGKILL);
+  ASSERT_EQ(a_.process->Wait(std::chrono::seconds(5)), 128 + SIGKILL);
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Owns(b_); }));
+  const double at_takeover = StatOf(b_, "commands", "stopped").value_or(0);
+  EXPECT_GT(at_takeover, 0) << "a standby decides, too";
+  ASSERT_TRUE(Eventually(kPatience, [&] { return StatOf(b_, "commands", "stopped").value_or(0) > at_takeover; }));
+  EXPECT_EQ(Stat("dispatch", "received"), before);
+  EXPECT_EQ(commands({"status"}), 0);
+  EXPECT_THAT(Read("output.log"), testing::HasSubstr("stopped    every command  (by ana"));
+  ASSERT_TRUE(simulator_->Wait(std::chrono::seconds(120)).has_value());
+  EXPECT_EQ(Outcome({Program("starling"), "audit", "verify", "--bootstrap", broker_, "--prefix", prefix_}), 0)
+      << Read("output.log");
+  EXPECT_EQ(StatOf(b_, "checkpoint", "digest_mismatches"), 0.0);
+}
+
 // Three regions have owners; at first all of the world is region 0.
 class KafkaRegions : public KafkaFleet {
  protected:

@@ -17,6 +17,7 @@
 #include "cloud/log/embedded_log.h"
 #include "cloud/log/stored_log.h"
 #include "cloud/shard/audit_chain.h"
+#include "cloud/shard/command_settings.h"
 #include "schemas/log/commands_generated.h"
 #include "tests/cloud/store/key_file.h"
 
@@ -58,6 +59,21 @@ class Trail {
     const wire::CommandStatus status(id, 1, 3, 1, 1, 0, outcome, reason);
     const auto body = log::CreateCommandClosed(builder, name, 7, &status);
     Finish(&builder, vehicle, log::AuditBody::CommandClosed, body.Union());
+  }
+  void Withhold(std::uint64_t id, const std::string& vehicle, log::CommandMode mode) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto name = builder.CreateString(vehicle);
+    wire::CommandBuilder command(builder);
+    command.add_command_id(id);
+    command.add_kind(wire::CommandKind::SpeedAdvice);
+    const auto body = log::CreateCommandWithheld(builder, name, command.Finish(), mode, 5);
+    Finish(&builder, vehicle, log::AuditBody::CommandWithheld, body.Union());
+  }
+  void Take(const CommandSettings& settings) {
+    flatbuffers::FlatBufferBuilder builder;
+    const auto packed = PackCommandSettings(settings, &builder);
+    Finish(&builder, "*", log::AuditBody::CommandSettingsTaken,
+           log::CreateCommandSettingsTaken(builder, packed, 1).Union());
   }
   void Restart() { chain_ = {}; }
 
@@ -295,6 +311,29 @@ TEST_F(Audit, ShowsWhatAVehicleWasCommandedAndHowItEnded) {
   EXPECT_THAT(table.value(), HasSubstr("open"));
   EXPECT_THAT(table.value(), HasSubstr("Rejected (StaleEpoch)"));
   EXPECT_THAT(table.value(), HasSubstr("1 statuses of commands that are no longer retained"));
+}
+
+TEST_F(Audit, ShowsWhatWasNotSentAndWhoSaidSo) {
+  CommandSettings settings;
+  settings.version = 5;
+  settings.by = "ana@ops";
+  settings.reason = "false brakes";
+  settings.rules.push_back(CommandRule());
+  trail_.Take(settings);
+  trail_.Withhold(31, "veh-00001", log::CommandMode::Stop);
+  trail_.Withhold(32, "veh-00001", log::CommandMode::Shadow);
+  trail_.Withhold(33, "veh-00002", log::CommandMode::Shadow);
+  const std::string folder = Write(trail_.records);
+  EXPECT_TRUE(Verify(folder).value().whole());
+  const Result<std::string> table = AuditTable(
+      [&](const auto& visit) { return ReadStoredLog(folder, Topic::kCommands, Partition{0}, {}, visit); },
+      VehicleId::Parse("veh-00001").value());
+  ASSERT_TRUE(table.ok());
+  EXPECT_THAT(table.value(), HasSubstr("stopped: every command"));
+  EXPECT_THAT(table.value(), HasSubstr("ana@ops: false brakes"));
+  EXPECT_THAT(table.value(), HasSubstr("not sent: stopped"));
+  EXPECT_THAT(table.value(), HasSubstr("not sent: shadow"));
+  EXPECT_THAT(table.value(), HasSubstr("10 commands to veh-00001\n2 more were decided and not sent"));
 }
 
 TEST(AuditHeads, AreSixtyFourDigitsAndPerhapsAnIndex) {
