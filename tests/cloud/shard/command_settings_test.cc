@@ -228,8 +228,8 @@ TEST_F(CommandSwitch, SettingsThatMakeNoSenseAreRefusedAndCounted) {
 }
 
 TEST_F(CommandSwitch, EveryFlippedBitOfASettingsRecordIsRefusedOrMakesSense) {
-  const std::vector<std::byte> whole =
-      CommandSettingsRecord(Settings(3, {Rule(CommandMode::Stop, Area({{-3, 4}, 5, 6})), Rule(CommandMode::Shadow)}), kRegion);
+  const std::vector<CommandRule> rules = {Rule(CommandMode::Stop, Area({{-3, 4}, 5, 6})), Rule(CommandMode::Shadow)};
+  const std::vector<std::byte> whole = CommandSettingsRecord(Settings(3, rules), kRegion);
   for (std::size_t bit = 0; bit < whole.size() * 8; ++bit) {
     std::vector<std::byte> flipped = whole;
     flipped[bit / 8] ^= static_cast<std::byte>(1u << bit % 8);
