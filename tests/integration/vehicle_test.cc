@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/json/object.hpp>
@@ -216,8 +217,16 @@ TEST_P(Vehicle, StaysWithinTheFlashThatItMayTake) {
   EXPECT_LE(std::filesystem::file_size(ProgramFile()), kProgramBytesMax);
 }
 
-INSTANTIATE_TEST_SUITE_P(Processors, Vehicle,
-                         testing::Values(Processor{"arm64", "qemu-aarch64"}, Processor{"armhf", "qemu-arm"}),
+// Those that this build is set up for.
+std::vector<Processor> Wanted() {
+  std::vector<Processor> wanted;
+  for (const Processor& each : {Processor{"arm64", "qemu-aarch64"}, Processor{"armhf", "qemu-arm"}}) {
+    if (std::string_view(STARLING_VEHICLE_TESTS).find(each.architecture) != std::string_view::npos) wanted.push_back(each);
+  }
+  return wanted;
+}
+
+INSTANTIATE_TEST_SUITE_P(Processors, Vehicle, testing::ValuesIn(Wanted()),
                          [](const auto& each) { return std::string(each.param.architecture); });
 
 }  // namespace
