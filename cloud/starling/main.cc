@@ -28,6 +28,7 @@ Examples:
   starling topics acl --gateway gw --shard shard --analyst ana --bootstrap 10.0.0.1:9092 --apply
   starling regions move --region 3 --to shard-b --bootstrap 10.0.0.1:9092
   starling streets city.net.xml.gz              what a city's network has, and what of it is not supported
+  starling plan check brakes.toml               whether vehicles can be asked for that
 
 Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.)";
 
@@ -57,6 +58,7 @@ int main(int argc, char** argv) {
   starling::cloud::AddRegionsCommands(&program, &commands);
   starling::cloud::AddSwitchCommands(&program, &commands);
   starling::cloud::AddStreetsCommand(&program, &commands);
+  starling::cloud::AddPlanCommands(&program, &commands);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -38,6 +38,7 @@ enum class FrameType : std::uint8_t {
   kCommandReport = 4,
   kClockProbe = 5,
   kClockReport = 6,
+  kPlanReport = 7,
   // Cloud to vehicle.
   kWelcome = 65,
   kClockReply = 66,
@@ -45,6 +46,7 @@ enum class FrameType : std::uint8_t {
   kStatusAck = 68,
   kCommand = 69,
   kNotice = 70,
+  kPlan = 71,
 };
 
 // "hello", "live", ...; "unknown" for a value that has no name.
@@ -56,12 +58,14 @@ constexpr std::string_view FrameTypeName(FrameType type) {
     case FrameType::kCommandReport: return "command_report";
     case FrameType::kClockProbe: return "clock_probe";
     case FrameType::kClockReport: return "clock_report";
+    case FrameType::kPlanReport: return "plan_report";
     case FrameType::kWelcome: return "welcome";
     case FrameType::kClockReply: return "clock_reply";
     case FrameType::kHistoryAck: return "history_ack";
     case FrameType::kStatusAck: return "status_ack";
     case FrameType::kCommand: return "command";
     case FrameType::kNotice: return "notice";
+    case FrameType::kPlan: return "plan";
   }
   return "unknown";
 }
