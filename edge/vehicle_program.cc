@@ -191,6 +191,7 @@ void VehicleProgram::OnTick() {
   }
   TellOfSpool();
   service_.Alive(BootNow());
+  TellOfPlan();
   Uplink& uplink = shell_.uplink();
   const std::uint64_t failures = uplink.counters().failures;
   const bool news = failures != failures_ || uplink.connected() != connected_;
@@ -211,6 +212,16 @@ void VehicleProgram::TellOfSpool() {
   spool_failure_ = spool_->failure();
   Complain(spool_failure_.empty() ? "{\"event\":\"spool_works\"}"
                                   : "{\"event\":\"spool_failed\",\"why\":" + Quoted(spool_failure_) + "}");
+}
+
+void VehicleProgram::TellOfPlan() {
+  const AgentPlan plan = shell_.agent().plan();
+  if (std::exchange(plan_replies_, plan.replies) == plan.replies) return;
+  std::string line = "{\"event\":\"plan\",\"verdict\":" + Quoted(NameOf(plan.reply.verdict)) +
+                     ",\"version\":" + std::to_string(plan.reply.version) + ",\"hash\":" + Quoted(ToHex(plan.reply.hash));
+  if (!plan.reply.detail.empty()) line += ",\"why\":" + Quoted(plan.reply.detail);
+  line += ",\"in_force\":" + (plan.name.empty() ? std::string("null") : Quoted(plan.name));
+  Complain(line + ",\"in_force_version\":" + std::to_string(plan.version) + "}");
 }
 
 void VehicleProgram::Finish(const char* why) {

@@ -51,6 +51,7 @@ class VehicleProgram {
   void OnAction(const ControlAction& action, BootTime now);
   void OnTick();
   void TellOfSpool();
+  void TellOfPlan();
   void Finish(const char* why);
   Status Report();
   std::uint64_t samples() const;       // that the source has handed over
@@ -75,6 +76,7 @@ class VehicleProgram {
   bool connected_ = false;
   std::uint64_t failures_ = 0;
   std::uint64_t notices_ = 0;
+  std::uint64_t plan_replies_ = 0;
   std::string spool_failure_;
 };
 

@@ -229,6 +229,18 @@ std::string ToHex(PlanHash hash) {
   return text.data();
 }
 
+std::string_view NameOf(wire::PlanVerdict verdict) {
+  switch (verdict) {
+    case wire::PlanVerdict::None: break;
+    case wire::PlanVerdict::Applied: return "applied";
+    case wire::PlanVerdict::Waiting: return "waiting";
+    case wire::PlanVerdict::Ended: return "ended";
+    case wire::PlanVerdict::RefusedNotNewer: return "refused_not_newer";
+    case wire::PlanVerdict::RefusedInvalid: return "refused_invalid";
+  }
+  return "none";
+}
+
 const std::vector<PlanSignalInfo>& PlanSignals() {
   static const std::vector<PlanSignalInfo> signals = {
       {PlanSignal::Position, "position", false, true},

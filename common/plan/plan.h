@@ -11,6 +11,7 @@
 
 #include "common/time.h"
 #include "schemas/cloud_to_edge/plan_generated.h"
+#include "schemas/edge_to_cloud/uplink_generated.h"
 
 namespace starling {
 
@@ -19,6 +20,9 @@ enum class PlanHash : std::uint64_t {};
 
 // 16 hexadecimal digits, as `sha256sum` begins with.
 std::string ToHex(PlanHash hash);
+
+// "applied", "refused_not_newer", ...; "none" for a value that has no name.
+std::string_view NameOf(wire::PlanVerdict verdict);
 
 // All limits of a plan, with their consequences.
 struct PlanLimits {

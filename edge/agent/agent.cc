@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/geo/trigonometry.h"
 #include "common/frame/frame_reader.h"
 #include "common/frame/frame_writer.h"
 #include "common/prefetch.h"
@@ -14,7 +15,10 @@
 #include "edge/agent/clock_filter.h"
 #include "edge/agent/history_lane.h"
 #include "edge/agent/live_lane.h"
+#include "edge/agent/wrapped_history.h"
 #include "edge/inbox/inbox.h"
+#include "edge/plan/plan_keeper.h"
+#include "edge/plan/signal_rules.h"
 
 namespace starling::edge {
 namespace {
@@ -57,6 +61,21 @@ flatbuffers::FlatBufferBuilder& ScratchBuilder() {
   return builder;
 }
 
+LiveLimits LimitsOf(const AgentConfig& config) {
+  return {config.position_error_max_m, config.heading_error_max_rad, config.speed_error_max_mps,
+          config.path_departure_max_m, config.silence_max, config.raw};
+}
+
+// Those of a plan go before those of the configuration.
+LiveLimits LimitsOf(const AgentConfig& config, const Plan& plan) {
+  LiveLimits limits = LimitsOf(config);
+  if (plan.position_error_m) limits.position_error_m = limits.path_departure_m = *plan.position_error_m;
+  if (plan.heading_error_deg) limits.heading_error_rad = *plan.heading_error_deg * (kPi / 180);
+  if (plan.speed_error_mps) limits.speed_error_mps = *plan.speed_error_mps;
+  if (plan.heartbeat) limits.silence_max = *plan.heartbeat;
+  return limits;
+}
+
 // One line without control characters, for a person.
 std::string NoticeText(const wire::Notice& notice) {
   std::string text = wire::EnumNameNoticeCode(notice.code());
@@ -78,8 +97,7 @@ struct Agent::State {
       : config(agent_config),
         boot(boot_id),
         codec(payload_codec),
-        live({config.position_error_max_m, config.heading_error_max_rad, config.speed_error_max_mps,
-              config.path_departure_max_m, config.silence_max, config.raw}),
+        live(LimitsOf(config)),
         history({config.batch_samples_max, config.batch_age_max, config.batches_in_flight_max,
                  config.commit_interval},
                 boot, std::move(spool)),
@@ -90,16 +108,18 @@ struct Agent::State {
   bool OnWelcome(const wire::Welcome& welcome, BootTime now);
   void TakeReconnectSpread(std::uint32_t ms) { reconnect_spread = std::min(milliseconds(ms), kReconnectSpreadMax); }
   void OnNotice(const wire::Notice& notice, BootTime now);
+  Status ChangePlan();
 
   template <typename Table>
   void Emit(FrameType type, flatbuffers::FlatBufferBuilder* builder, flatbuffers::Offset<Table> root,
             std::vector<std::byte>* stream);
   void EmitHello(BootTime now, std::vector<std::byte>* stream);
   void EmitReport(std::vector<std::byte>* stream);
+  void EmitPlanReport(std::vector<std::byte>* stream);
   void EmitClockReport(BootTime now, std::vector<std::byte>* stream);
   void EmitClockProbe(BootTime now, std::vector<std::byte>* stream);
   void EmitLive(std::vector<std::byte>* stream);
-  void EmitHistory(const SpooledBatch& batch, std::vector<std::byte>* stream);
+  void EmitHistory(const SpooledBatch& batch, BootTime now, std::vector<std::byte>* stream);
 
   const AgentConfig config;
   const BootId boot;
@@ -108,6 +128,11 @@ struct Agent::State {
   HistoryLane history;
   Inbox inbox;
   ClockFilter clock;
+  PlanKeeper plans;
+  std::unique_ptr<SignalRules> rules;  // Of the plan in force, if it has any.
+  std::uint64_t values_decimated = 0;
+  bool plan_report_due = false;
+  BootTime history_resume;             // The plan's share of the link is used up until then.
 
   std::uint32_t sequence = 0;  // Of the last sample.
   BootTime sample_time = BootTime(nanoseconds(-1));
@@ -149,10 +174,31 @@ Status Agent::OnSample(const Sample& sample, BootTime now) {
     ++s.counters.samples_refused;
     return valid;
   }
+  Status changed;
+  if (s.plans.pending()) {
+    std::optional<CloudTime> cloud_now;
+    if (const auto offset = clock_offset()) cloud_now = CloudTime(now.time_since_epoch() + *offset);
+    if (s.plans.Advance(cloud_now)) changed = s.ChangePlan();
+  }
   s.sample_time = sample.time;
-  const wire::Fix fix = ToWire(sample, ++s.sequence);
+  wire::Fix fix = ToWire(sample, ++s.sequence);
   s.live.OnSample(sample, fix);
-  return s.history.Take(fix, now);
+  if (s.rules) s.values_decimated += s.rules->Thin(&fix);
+  Status taken = s.history.Take(fix, now);
+  return changed.ok() ? taken : changed;
+}
+
+// Between two samples.  Errors: those of HistoryLane::Seal; the plan is changed all the same.
+Status Agent::State::ChangePlan() {
+  Status sealed = history.Seal();
+  const CompiledPlan* const applied = plans.applied();
+  live.SetLimits(applied == nullptr ? LimitsOf(config) : LimitsOf(config, applied->plan));
+  history.SetPlan(applied == nullptr ? PlanHash{} : applied->hash);
+  rules = applied == nullptr || applied->plan.signals.empty() ? nullptr
+                                                              : std::make_unique<SignalRules>(applied->plan.signals);
+  history_resume = BootTime();
+  plan_report_due = true;
+  return sealed;
 }
 
 void Agent::OnConnected(BootTime now) {
@@ -248,6 +294,11 @@ bool Agent::State::TakePayload(FrameType type, std::span<const std::byte> payloa
       if (notice != nullptr) OnNotice(*notice, now);
       return notice != nullptr;
     }
+    case FrameType::kPlan: {
+      plans.Take(payload);
+      plan_report_due = true;
+      return plans.reply()->verdict != wire::PlanVerdict::RefusedInvalid;
+    }
     default: return false;
   }
 }
@@ -261,6 +312,7 @@ bool Agent::State::OnWelcome(const wire::Welcome& welcome, BootTime now) {
   // Said again on one connection it moves the frame, and changes no schedule.
   if (!welcomed) clock.Restart(now);
   welcomed = true;
+  plan_report_due = plans.reply().has_value();
   TakeReconnectSpread(welcome.reconnect_spread_ms());
   live.Start(origin);
   history.AcknowledgeThrough(BootId{welcome.acked_boot_id()}, welcome.acked_through_sequence());
@@ -287,6 +339,10 @@ bool Agent::NextFrame(BootTime now, std::vector<std::byte>* stream) {
     s.EmitReport(stream);
     return true;
   }
+  if (s.plan_report_due) {
+    s.EmitPlanReport(stream);
+    return true;
+  }
   if (s.clock.report_due(now)) {
     s.EmitClockReport(now, stream);
     return true;
@@ -300,8 +356,9 @@ bool Agent::NextFrame(BootTime now, std::vector<std::byte>* stream) {
     s.EmitLive(stream);
     return true;
   }
+  if (now < s.history_resume) return false;
   if (const SpooledBatch* batch = s.history.Next(now)) {
-    s.EmitHistory(*batch, stream);
+    s.EmitHistory(*batch, now, stream);
     return true;
   }
   return false;
@@ -321,7 +378,8 @@ void Agent::State::EmitHello(BootTime now, std::vector<std::byte>* stream) {
   flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
   const auto hello = wire::CreateHelloDirect(builder, ToNumber(boot), ToNs(now), kAgentVersion,
                                              cm(config.length_m), cm(config.width_m), sequence,
-                                             history.oldest_spooled_sequence());
+                                             history.oldest_spooled_sequence(), plans.taken_version(),
+                                             ToNumber(plans.taken_hash()));
   Emit(FrameType::kHello, &builder, hello, stream);
   hello_due = false;
 }
@@ -331,6 +389,18 @@ void Agent::State::EmitReport(std::vector<std::byte>* stream) {
   flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
   const auto report = wire::CreateCommandReportDirect(builder, ToNumber(boot), &statuses);
   Emit(FrameType::kCommandReport, &builder, report, stream);
+}
+
+void Agent::State::EmitPlanReport(std::vector<std::byte>* stream) {
+  const PlanReply& reply = *plans.reply();
+  const CompiledPlan* const applied = plans.applied();
+  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+  const auto report = wire::CreatePlanReportDirect(
+      builder, ToNumber(boot), reply.version, ToNumber(reply.hash), reply.verdict,
+      reply.detail.empty() ? nullptr : reply.detail.c_str(), applied == nullptr ? 0 : applied->plan.version,
+      applied == nullptr ? 0 : ToNumber(applied->hash));
+  Emit(FrameType::kPlanReport, &builder, report, stream);
+  plan_report_due = false;
 }
 
 void Agent::State::EmitClockReport(BootTime now, std::vector<std::byte>* stream) {
@@ -358,15 +428,25 @@ void Agent::State::EmitLive(std::vector<std::byte>* stream) {
   ++counters.live_frames;
 }
 
-void Agent::State::EmitHistory(const SpooledBatch& batch, std::vector<std::byte>* stream) {
-  flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
-  const auto columns = builder.CreateVector(
-      reinterpret_cast<const std::uint8_t*>(batch.columns.data()), batch.columns.size());
-  const auto frame = wire::CreateHistory(builder, ToNumber(batch.boot), batch.first_sequence,
-                                         batch.count, columns);
-  Emit(FrameType::kHistory, &builder, frame, stream);
+void Agent::State::EmitHistory(const SpooledBatch& batch, BootTime now, std::vector<std::byte>* stream) {
+  const std::size_t before = stream->size();
+  if (const auto payload = WrappedHistory(batch.columns); !payload.empty()) {
+    STARLING_CHECK(AppendFrame(FrameType::kHistory, payload, codec, stream).ok());
+  } else {
+    flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
+    const auto columns = builder.CreateVector(
+        reinterpret_cast<const std::uint8_t*>(batch.columns.data()), batch.columns.size());
+    const auto frame = wire::CreateHistory(builder, ToNumber(batch.boot), batch.first_sequence,
+                                           batch.count, columns);
+    Emit(FrameType::kHistory, &builder, frame, stream);
+  }
   history.Sent();
   ++counters.history_frames;
+  if (const CompiledPlan* const applied = plans.applied(); applied != nullptr && applied->plan.link_share_percent < 100) {
+    const double rate = kPlanLinkBytesPerSecond * applied->plan.link_share_percent / 100;
+    history_resume = now + nanoseconds(static_cast<std::int64_t>(
+                               static_cast<double>(stream->size() - before) / rate * 1e9));
+  }
 }
 
 void Agent::OnTimer(BootTime now) {
@@ -386,6 +466,7 @@ BootTime Agent::next_timer() const {
   const auto later = [&](BootTime time) { return time > s.timer_now ? time : BootTime::max(); };
   next = std::min({next, later(s.clock.next_probe()), later(s.clock.next_report()),
                    s.live.next_resume(s.timer_now), s.history.next_resume(s.timer_now)});
+  if (s.history.has_unsent()) next = std::min(next, later(s.history_resume));
   return next;
 }
 
@@ -422,6 +503,7 @@ std::optional<nanoseconds> Agent::clock_offset() const {
 AgentLedger Agent::ledger() const {
   AgentLedger ledger;
   state_->history.AddTo(&ledger);
+  ledger.values_decimated = state_->values_decimated;
   return ledger;
 }
 
@@ -437,6 +519,19 @@ const AgentCounters& Agent::counters() const {
   counters.expired = inbox.expired;
   counters.rejected = inbox.rejected;
   return counters;
+}
+
+AgentPlan Agent::plan() const {
+  const PlanKeeper& plans = state_->plans;
+  AgentPlan plan;
+  plan.replies = plans.replies();
+  if (plans.reply()) plan.reply = *plans.reply();
+  if (const CompiledPlan* const applied = plans.applied()) {
+    plan.name = applied->plan.name;
+    plan.version = applied->plan.version;
+    plan.hash = applied->hash;
+  }
+  return plan;
 }
 
 const std::string& Agent::last_notice() const { return state_->last_notice; }

@@ -16,6 +16,7 @@
 #include "common/time.h"
 #include "edge/inbox/control_action.h"
 #include "edge/inbox/inbox.h"
+#include "edge/plan/plan_keeper.h"
 #include "edge/spool/spool.h"
 
 namespace starling::edge {
@@ -61,6 +62,9 @@ struct AgentLedger {
   std::uint64_t dropped_io = 0;               // the spool's medium refused them
   std::uint64_t dropped_too_old = 0;          // the spool keeps nothing for so long
   std::uint64_t dropped_unreadable = 0;       // the spool's medium did not give them back
+  // Values, not samples: those of samples above that a plan did not want kept
+  // (docs/formats/plan.md).
+  std::uint64_t values_decimated = 0;
 
   friend constexpr bool operator==(const AgentLedger&, const AgentLedger&) = default;
 };
@@ -82,13 +86,22 @@ struct AgentCounters {
   std::uint64_t commands_ignored = 0;         // no room for their status; the cloud resends
 };
 
+// The collection plan: what the cloud was told last, and what is in force.
+struct AgentPlan {
+  std::uint64_t replies = 0;                  // it was told something so often
+  PlanReply reply;                            // the newest, if any
+  std::string name;                           // of the plan in force; empty: none
+  std::uint64_t version = 0;
+  PlanHash hash{};
+};
+
 // The light agent of one vehicle, as a pure state machine: it is handed samples,
 // bytes and the time, and hands back bytes and actions.  It has no clock, no
 // socket, no file and no thread; the shell around it has them.
 //
 // Link protocol: OnConnected; then NextFrame gives a Hello, and nothing but Hello
-// until Welcome arrives; then by priority command reports, clock frames, the live
-// fix, history.  What is not written yet is conflated: only the newest fix waits.
+// until Welcome arrives; then by priority command reports, a reply to a plan, clock
+// frames, the live fix, history.  What is not written yet is conflated: only the newest fix waits.
 //
 // Threading: thread-compatible; one shell owns an agent.
 class Agent {
@@ -157,6 +170,7 @@ class Agent {
   std::optional<nanoseconds> clock_offset() const;
   AgentLedger ledger() const;
   const AgentCounters& counters() const;
+  AgentPlan plan() const;
   // The newest notice of the cloud, for a person to read; empty if none.
   const std::string& last_notice() const;
 

@@ -8,20 +8,9 @@
 #include "common/check.h"
 #include "common/telemetry/history_writer.h"
 #include "edge/agent/agent.h"
+#include "edge/agent/wrapped_history.h"
 
 namespace starling::edge {
-namespace {
-
-SpooledBatch BatchOf(BootId boot, std::span<const wire::Fix> fixes) {
-  SpooledBatch batch;
-  batch.boot = boot;
-  batch.first_sequence = fixes.front().sequence();
-  batch.count = static_cast<std::uint16_t>(fixes.size());
-  WriteHistoryColumns(fixes, &batch.columns);
-  return batch;
-}
-
-}  // namespace
 
 HistoryLane::HistoryLane(const HistoryLimits& limits, BootId boot, std::unique_ptr<Spool> spool)
     : limits_(limits),
@@ -32,6 +21,21 @@ HistoryLane::HistoryLane(const HistoryLimits& limits, BootId boot, std::unique_p
       too_old_before_(spool_->too_old_samples()),
       unreadable_before_(spool_->unreadable_samples()) {
   sampled_ = spool_->samples();
+}
+
+SpooledBatch HistoryLane::BatchOf(std::span<const wire::Fix> fixes) const {
+  SpooledBatch batch;
+  batch.boot = boot_;
+  batch.first_sequence = fixes.front().sequence();
+  batch.count = static_cast<std::uint16_t>(fixes.size());
+  WriteHistoryColumns(fixes, &batch.columns);
+  if (plan_ != PlanHash{}) batch.columns = WrapHistory(batch, {plan_});
+  return batch;
+}
+
+void HistoryLane::SetPlan(PlanHash plan) {
+  STARLING_CHECK(open_.empty());
+  plan_ = plan;
 }
 
 Status HistoryLane::Take(const wire::Fix& fix, BootTime now) {
@@ -49,7 +53,7 @@ Status HistoryLane::Take(const wire::Fix& fix, BootTime now) {
 
 Status HistoryLane::Seal() {
   if (open_.empty()) return Status();
-  SpooledBatch batch = BatchOf(boot_, open_);
+  SpooledBatch batch = BatchOf(open_);
   open_.clear();
   committed_ = 0;
   seal_at_ = limits_.batch_samples_max;
@@ -77,7 +81,7 @@ void HistoryLane::Commit(BootTime now) {
   moment.taken = taken_;
   moment.due = uncommitted_since_ != BootTime::max() && now >= uncommitted_since_ + limits_.commit_interval;
   if (moment.due) {
-    if (committed_ < open_.size()) moment.open = BatchOf(boot_, std::span(open_).subspan(committed_));
+    if (committed_ < open_.size()) moment.open = BatchOf(std::span(open_).subspan(committed_));
     committed_ = open_.size();
     uncommitted_since_ = BootTime::max();
   }

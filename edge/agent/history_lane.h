@@ -3,9 +3,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "common/ids.h"
+#include "common/plan/plan.h"
 #include "common/status.h"
 #include "common/telemetry/sample.h"
 #include "common/time.h"
@@ -35,6 +37,10 @@ class HistoryLane {
 
   // Errors: kIoError if the spool refused the batch that this sample completed.
   Status Take(const wire::Fix& fix, BootTime now);
+  // The plan of the samples that are taken from now on.
+  // REQUIRES: no batch is open
+  void SetPlan(PlanHash plan);
+
   // Seals the open batch if it has one sample or more.
   Status Seal();
   // When the open batch has to be sealed; BootTime::max() if it is empty.
@@ -60,6 +66,8 @@ class HistoryLane {
   // The next batch to send, null if there is none now.  Mark it with Sent.
   const SpooledBatch* Next(BootTime now);
   void Sent();
+  // Batches are held that were not sent on this connection.
+  bool has_unsent() const { return spool_->batches() > in_flight_; }
 
   // The cloud's word.  False if it does not fit what is held or was sent.
   bool Acknowledge(BootId boot, std::uint64_t first_sequence, std::uint64_t through_sequence,
@@ -72,10 +80,12 @@ class HistoryLane {
 
  private:
   void Forget(std::size_t batches_before);
+  SpooledBatch BatchOf(std::span<const wire::Fix> fixes) const;
 
   const HistoryLimits limits_;
   const BootId boot_;
   const std::unique_ptr<Spool> spool_;
+  PlanHash plan_{};                      // Of open_.
   std::vector<wire::Fix> open_;
   BootTime open_since_;
   std::size_t seal_at_;                  // Samples; of this batch.

@@ -28,6 +28,9 @@ class LiveLane {
  public:
   explicit LiveLane(const LiveLimits& limits) : limits_(limits) {}
 
+  // From the next sample on.
+  void SetLimits(const LiveLimits& limits) { limits_ = limits; }
+
   // The cloud knows nothing of this connection yet: the newest sample is due.
   void Start(FrameOrigin origin);
   void Stop();
@@ -73,7 +76,7 @@ class LiveLane {
   bool TooFarOff(const Error& error) const;
   bool PathDeparts(const Sample& sample, const Pose& predicted, Vec2 off, double driven_m) const;
 
-  const LiveLimits limits_;
+  LiveLimits limits_;
   std::optional<LocalFrame> frame_;
   std::optional<Taken> last_;
   std::optional<Sent> sent_;

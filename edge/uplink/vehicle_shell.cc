@@ -130,7 +130,8 @@ std::string VehicleReportJson(const Agent& agent, const Uplink& uplink) {
                 {"dropped_io", ledger.dropped_io},
                 {"dropped_too_old", ledger.dropped_too_old},
                 {"dropped_unreadable", ledger.dropped_unreadable},
-                {"in_flight", ledger.in_flight}},
+                {"in_flight", ledger.in_flight},
+                {"values_decimated", ledger.values_decimated}},
                &json);
   const AgentCounters& counted = agent.counters();
   AppendObject("agent",

@@ -215,7 +215,7 @@ TEST_F(AgentLink, APayloadWithAFlippedBitNeverCrashes) {
 
 TEST_F(AgentLink, UnknownTypesAndVersionsAreCountedAndSkipped) {
   Connect();
-  for (const int type : {0, 1, 2, 6, 7, 64, 71, 200, 255}) {
+  for (const int type : {0, 1, 2, 6, 7, 64, 72, 200, 255}) {
     std::vector<std::byte> frame;
     const std::byte payload[4] = {};
     ASSERT_TRUE(AppendFrame(static_cast<FrameType>(type), payload, &SharedCodec(), &frame).ok());
@@ -229,12 +229,12 @@ TEST_F(AgentLink, UnknownTypesAndVersionsAreCountedAndSkipped) {
 TEST_F(AgentLink, EmptyPayloadsAreMalformed) {
   agent_->OnConnected(now_);
   Next();
-  for (int type = 65; type <= 70; ++type) {
+  for (int type = 65; type <= 71; ++type) {
     std::vector<std::byte> frame;
     ASSERT_TRUE(AppendFrame(static_cast<FrameType>(type), {}, &SharedCodec(), &frame).ok());
     Feed(frame);
   }
-  EXPECT_EQ(agent_->counters().frames_malformed, 6u);
+  EXPECT_EQ(agent_->counters().frames_malformed, 7u);
   EXPECT_FALSE(agent_->welcomed());
 }
 

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "common/plan/plan_codec.h"
+#include "common/time.h"
+#include "schemas/edge_to_cloud/uplink_generated.h"
+
+namespace starling::edge {
+
+// What became of the plan that came last, or changed last.
+struct PlanReply {
+  std::uint64_t version = 0;
+  PlanHash hash{};
+  wire::PlanVerdict verdict = wire::PlanVerdict::None;
+  std::string detail;
+};
+
+// Which plan is in force: takes those that come, refuses those that are not newer than what
+// was taken before, has each begin and end at its time.
+//
+// In memory alone: what was taken is forgotten with the process, and the cloud, which keeps
+// plans, sends again.
+//
+// Threading: thread-compatible.
+class PlanKeeper {
+ public:
+  // A plan as it came; verified here.
+  void Take(std::span<const std::byte> bytes);
+
+  // Something may change at the next sample: call Advance before it.
+  bool pending() const { return next_.has_value() || (applied_ && applied_->plan.end); }
+
+  // Has the plan of a sample that is taken at `now` be in force; nothing: the cloud's clock
+  // is not known, so no start and no end has come.  True if another one is, or none any more.
+  bool Advance(std::optional<CloudTime> now);
+
+  // Null: none is in force.
+  const CompiledPlan* applied() const { return applied_ ? &*applied_ : nullptr; }
+
+  // The newest that was taken in this boot, in force or not; 0 and {}: none.
+  std::uint64_t taken_version() const { return taken_version_; }
+  PlanHash taken_hash() const { return taken_hash_; }
+
+  // The newest reply; nothing before the first plan came.
+  const std::optional<PlanReply>& reply() const { return reply_; }
+  std::uint64_t replies() const { return replies_; }    // made so far
+
+ private:
+  void Reply(std::uint64_t version, PlanHash hash, wire::PlanVerdict verdict, std::string detail = "");
+
+  std::optional<CompiledPlan> applied_;
+  std::optional<CompiledPlan> next_;   // taken, not begun
+  std::uint64_t taken_version_ = 0;
+  PlanHash taken_hash_{};
+  std::optional<PlanReply> reply_;
+  std::uint64_t replies_ = 0;
+};
+
+}  // namespace starling::edge
