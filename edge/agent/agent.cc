@@ -17,6 +17,7 @@
 #include "edge/agent/live_lane.h"
 #include "edge/agent/wrapped_history.h"
 #include "edge/inbox/inbox.h"
+#include "edge/plan/plan_collector.h"
 #include "edge/plan/plan_keeper.h"
 #include "edge/plan/signal_rules.h"
 
@@ -109,6 +110,8 @@ struct Agent::State {
   void TakeReconnectSpread(std::uint32_t ms) { reconnect_spread = std::min(milliseconds(ms), kReconnectSpreadMax); }
   void OnNotice(const wire::Notice& notice, BootTime now);
   Status ChangePlan();
+  Status TakeSample(const wire::Fix& raw, BootTime now);
+  void FinishCollecting();
 
   template <typename Table>
   void Emit(FrameType type, flatbuffers::FlatBufferBuilder* builder, flatbuffers::Offset<Table> root,
@@ -130,6 +133,11 @@ struct Agent::State {
   ClockFilter clock;
   PlanKeeper plans;
   std::unique_ptr<SignalRules> rules;  // Of the plan in force, if it has any.
+  Plan collecting_plan;
+  std::unique_ptr<PlanCollector> collector;  // The same.
+  PlanHash collecting{};               // The collector's plan.
+  CollectorCounters collected;         // By collectors that are gone.
+  std::uint64_t results_dropped = 0;
   std::uint64_t values_decimated = 0;
   bool plan_report_due = false;
   BootTime history_resume;             // The plan's share of the link is used up until then.
@@ -181,17 +189,53 @@ Status Agent::OnSample(const Sample& sample, BootTime now) {
     if (s.plans.Advance(cloud_now)) changed = s.ChangePlan();
   }
   s.sample_time = sample.time;
-  wire::Fix fix = ToWire(sample, ++s.sequence);
+  const wire::Fix fix = ToWire(sample, ++s.sequence);
   s.live.OnSample(sample, fix);
-  if (s.rules) s.values_decimated += s.rules->Thin(&fix);
-  Status taken = s.history.Take(fix, now);
+  Status taken = s.TakeSample(fix, now);
   return changed.ok() ? taken : changed;
+}
+
+Status Agent::State::TakeSample(const wire::Fix& raw, BootTime now) {
+  wire::Fix fix = raw;
+  if (rules) values_decimated += rules->Thin(&fix);
+  if (!collector) return history.Take(fix, now);
+  // What the plan before left goes with this sample, and this plan's with later ones.
+  Status former;
+  const bool alone = history.has_former_results();
+  if (alone) former = history.Take(fix, now);
+  collector->OnSample(raw);
+  const bool urgent = !collector->captures().empty() && plans.applied()->plan.priority == wire::PlanPriority::Urgent;
+  history.AddResults(collecting, &collector->windows(), &collector->captures());
+  if (alone) return former;
+  Status taken = history.Take(fix, now);
+  if (!urgent) return taken;
+  Status sealed = history.Seal();
+  return taken.ok() ? sealed : taken;
+}
+
+void Agent::State::FinishCollecting() {
+  if (!collector) return;
+  collector->Finish();
+  history.AddResults(collecting, &collector->windows(), &collector->captures());
 }
 
 // Between two samples.  Errors: those of HistoryLane::Seal; the plan is changed all the same.
 Status Agent::State::ChangePlan() {
+  FinishCollecting();
   Status sealed = history.Seal();
+  if (collector) {
+    const CollectorCounters& counted = collector->counters();
+    collected.windows += counted.windows;
+    collected.captures += counted.captures;
+    collected.not_captured += counted.not_captured;
+    collector.reset();
+  }
   const CompiledPlan* const applied = plans.applied();
+  if (applied != nullptr && !(applied->plan.windows.empty() && applied->plan.triggers.empty())) {
+    collecting_plan = applied->plan;
+    collecting = applied->hash;
+    collector = std::make_unique<PlanCollector>(&collecting_plan);
+  }
   live.SetLimits(applied == nullptr ? LimitsOf(config) : LimitsOf(config, applied->plan));
   history.SetPlan(applied == nullptr ? PlanHash{} : applied->hash);
   rules = applied == nullptr || applied->plan.signals.empty() ? nullptr
@@ -287,6 +331,7 @@ bool Agent::State::TakePayload(FrameType type, std::span<const std::byte> payloa
     case FrameType::kCommand: {
       const auto* command = Verified<wire::Command>(payload);
       if (command != nullptr) inbox.Accept(*command, now);
+      if (command != nullptr && collector) collector->OnCommand();
       return command != nullptr;
     }
     case FrameType::kNotice: {
@@ -486,7 +531,14 @@ DesiredState Agent::desired(BootTime now) const {
 
 bool Agent::avoids(BootTime now) const { return state_->inbox.Avoids(now); }
 
-Status Agent::Flush() { return state_->history.Seal(); }
+Status Agent::Flush() {
+  State& s = *state_;
+  s.FinishCollecting();
+  Status sealed = s.history.Seal();
+  // The batch before this was sealed with the last sample: there is none to go with.
+  s.results_dropped += s.history.GiveUpResults();
+  return sealed;
+}
 
 bool Agent::drained() const { return state_->history.empty() && state_->inbox.idle(); }
 
@@ -518,6 +570,11 @@ const AgentCounters& Agent::counters() const {
   counters.superseded = inbox.superseded;
   counters.expired = inbox.expired;
   counters.rejected = inbox.rejected;
+  const CollectorCounters now = state_->collector ? state_->collector->counters() : CollectorCounters();
+  counters.plan_windows = state_->collected.windows + now.windows;
+  counters.plan_captures = state_->collected.captures + now.captures;
+  counters.plan_not_captured = state_->collected.not_captured + now.not_captured;
+  counters.plan_results_dropped = state_->results_dropped;
   return counters;
 }
 

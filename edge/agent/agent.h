@@ -84,6 +84,12 @@ struct AgentCounters {
   std::uint64_t frames_unknown = 0;           // of a type or version this agent does not know
   std::uint64_t frames_malformed = 0;         // skipped: checksums right, contents not
   std::uint64_t commands_ignored = 0;         // no room for their status; the cloud resends
+
+  // What came of plans (docs/formats/plan.md).
+  std::uint64_t plan_windows = 0;
+  std::uint64_t plan_captures = 0;
+  std::uint64_t plan_not_captured = 0;        // triggers that fired during or soon after a capture of theirs
+  std::uint64_t plan_results_dropped = 0;     // the agent ended right after a batch: none went with them
 };
 
 // The collection plan: what the cloud was told last, and what is in force.

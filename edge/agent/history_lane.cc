@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "common/check.h"
+#include "common/frame/frame_format.h"
 #include "common/telemetry/history_writer.h"
 #include "edge/agent/agent.h"
 #include "edge/agent/wrapped_history.h"
@@ -23,19 +24,65 @@ HistoryLane::HistoryLane(const HistoryLimits& limits, BootId boot, std::unique_p
   sampled_ = spool_->samples();
 }
 
-SpooledBatch HistoryLane::BatchOf(std::span<const wire::Fix> fixes) const {
+static_assert(PlanCollector::kCaptureSamplesMax * kHistorySampleBytesMax + 16 <= HistoryLane::kCapturesBytesMax);
+// All of it at its largest: a batch, the windows that are just not too many, those of one sample, captures.
+static_assert(kHistoryBytesMax + (HistoryLane::kWindowsMax + PlanLimits::kWindowsMax) * sizeof(wire::WindowValue) +
+                  HistoryLane::kCapturesBytesMax + 1024 < kFramePayloadBytesMax);
+
+SpooledBatch HistoryLane::BatchOf(std::span<const wire::Fix> fixes, std::size_t windows, std::size_t captures) const {
   SpooledBatch batch;
   batch.boot = boot_;
   batch.first_sequence = fixes.front().sequence();
   batch.count = static_cast<std::uint16_t>(fixes.size());
   WriteHistoryColumns(fixes, &batch.columns);
-  if (plan_ != PlanHash{}) batch.columns = WrapHistory(batch, {plan_});
+  if (plan_ != PlanHash{} || has_results()) {
+    batch.columns = WrapHistory(batch, {plan_, results_plan_, std::span(windows_).subspan(windows),
+                                        std::span(captures_).first(FittingCaptures()).subspan(captures)});
+  }
   return batch;
 }
 
 void HistoryLane::SetPlan(PlanHash plan) {
   STARLING_CHECK(open_.empty());
   plan_ = plan;
+}
+
+void HistoryLane::AddResults(PlanHash plan, std::vector<wire::WindowValue>* windows,
+                             std::vector<CapturedSamples>* captures) {
+  if (windows->empty() && captures->empty()) return;
+  STARLING_CHECK(!has_results() || results_plan_ == plan);
+  results_plan_ = plan;
+  windows_.insert(windows_.end(), windows->begin(), windows->end());
+  windows->clear();
+  for (const CapturedSamples& each : *captures) {
+    EncodedCapture& capture = captures_.emplace_back();
+    capture.trigger = each.trigger;
+    capture.cut = each.cut;
+    capture.count = static_cast<std::uint16_t>(each.fixes.size());
+    capture.fired_sequence = each.fired_sequence;
+    capture.first_sequence = each.fixes.front().sequence();
+    WriteHistoryColumns(each.fixes, &capture.columns);
+    captures_bytes_ += capture.columns.size();
+  }
+  captures->clear();
+}
+
+std::size_t HistoryLane::FittingCaptures() const {
+  std::size_t count = 0;
+  std::size_t bytes = 0;
+  while (count < captures_.size() && count < kCapturesMax &&
+         bytes + captures_[count].columns.size() <= kCapturesBytesMax) {
+    bytes += captures_[count++].columns.size();
+  }
+  return count;
+}
+
+std::uint64_t HistoryLane::GiveUpResults() {
+  const std::uint64_t count = windows_.size() + captures_.size();
+  windows_.clear();
+  captures_.clear();
+  captures_bytes_ = 0;
+  return count;
 }
 
 Status HistoryLane::Take(const wire::Fix& fix, BootTime now) {
@@ -47,14 +94,22 @@ Status HistoryLane::Take(const wire::Fix& fix, BootTime now) {
   ++sampled_;
   uncommitted_since_ = std::min(uncommitted_since_, now);
   taken_ = fix.sequence();
-  if (open_.size() >= seal_at_ || now >= seal_time()) return Seal();
+  const bool much = windows_.size() >= kWindowsMax || captures_.size() >= kCapturesMax ||
+                    captures_bytes_ >= kCapturesBytesMax / 2 || has_former_results();
+  if (open_.size() >= seal_at_ || now >= seal_time() || much) return Seal();
   return Status();
 }
 
 Status HistoryLane::Seal() {
   if (open_.empty()) return Status();
-  SpooledBatch batch = BatchOf(open_);
+  SpooledBatch batch = BatchOf(open_, 0, 0);
   open_.clear();
+  // The batch has them.
+  windows_.clear();
+  const std::size_t captures = FittingCaptures();
+  for (std::size_t i = 0; i < captures; ++i) captures_bytes_ -= captures_[i].columns.size();
+  captures_.erase(captures_.begin(), captures_.begin() + static_cast<std::ptrdiff_t>(captures));
+  windows_committed_ = captures_committed_ = 0;
   committed_ = 0;
   seal_at_ = limits_.batch_samples_max;
 
@@ -81,7 +136,11 @@ void HistoryLane::Commit(BootTime now) {
   moment.taken = taken_;
   moment.due = uncommitted_since_ != BootTime::max() && now >= uncommitted_since_ + limits_.commit_interval;
   if (moment.due) {
-    if (committed_ < open_.size()) moment.open = BatchOf(std::span(open_).subspan(committed_));
+    if (committed_ < open_.size()) {
+      moment.open = BatchOf(std::span(open_).subspan(committed_), windows_committed_, captures_committed_);
+      windows_committed_ = windows_.size();
+      captures_committed_ = FittingCaptures();
+    }
     committed_ = open_.size();
     uncommitted_since_ = BootTime::max();
   }

@@ -11,6 +11,8 @@
 #include "common/status.h"
 #include "common/telemetry/sample.h"
 #include "common/time.h"
+#include "edge/agent/wrapped_history.h"
+#include "edge/plan/plan_collector.h"
 #include "edge/spool/spool.h"
 
 namespace starling::edge {
@@ -33,6 +35,12 @@ struct HistoryLimits {
 // Threading: thread-compatible.
 class HistoryLane {
  public:
+  // With so many windows, or a capture's worth of bytes, a batch is sealed; of captures it has
+  // as many as fit, one at least, and the next batch the others.  All has to fit a frame.
+  static constexpr std::size_t kWindowsMax = 128;
+  static constexpr std::size_t kCapturesMax = 8;
+  static constexpr std::size_t kCapturesBytesMax = 11 << 10;
+
   HistoryLane(const HistoryLimits& limits, BootId boot, std::unique_ptr<Spool> spool);
 
   // Errors: kIoError if the spool refused the batch that this sample completed.
@@ -40,6 +48,15 @@ class HistoryLane {
   // The plan of the samples that are taken from now on.
   // REQUIRES: no batch is open
   void SetPlan(PlanHash plan);
+
+  // What came of the plan of `results`: goes with the next batch that is sealed, which is
+  // when the next sample is taken if there is much of it.
+  void AddResults(PlanHash plan, std::vector<wire::WindowValue>* windows, std::vector<CapturedSamples>* captures);
+  // Some are waiting that are not of the plan of the samples now.
+  bool has_former_results() const { return has_results() && results_plan_ != plan_; }
+  bool has_results() const { return !windows_.empty() || !captures_.empty(); }
+  // No sample will come that they could go with: they are given up, and how many they were.
+  std::uint64_t GiveUpResults();
 
   // Seals the open batch if it has one sample or more.
   Status Seal();
@@ -80,13 +97,22 @@ class HistoryLane {
 
  private:
   void Forget(std::size_t batches_before);
-  SpooledBatch BatchOf(std::span<const wire::Fix> fixes) const;
+  // With the results from these on.
+  SpooledBatch BatchOf(std::span<const wire::Fix> fixes, std::size_t windows, std::size_t captures) const;
+  // How many captures, from the first one on, fit one batch.
+  std::size_t FittingCaptures() const;
 
   const HistoryLimits limits_;
   const BootId boot_;
   const std::unique_ptr<Spool> spool_;
   PlanHash plan_{};                      // Of open_.
   std::vector<wire::Fix> open_;
+  PlanHash results_plan_{};              // Of windows_ and captures_.
+  std::vector<wire::WindowValue> windows_;
+  std::vector<EncodedCapture> captures_;
+  std::size_t captures_bytes_ = 0;
+  std::size_t windows_committed_ = 0;    // With the open ones; so the next.
+  std::size_t captures_committed_ = 0;
   BootTime open_since_;
   std::size_t seal_at_;                  // Samples; of this batch.
   std::size_t committed_ = 0;            // Of the open ones.

@@ -9,12 +9,26 @@
 
 #include "common/plan/plan.h"
 #include "edge/spool/spool.h"
+#include "schemas/edge_to_cloud/uplink_generated.h"
 
 namespace starling::edge {
 
+// A capture with its samples as columns.
+struct EncodedCapture {
+  std::uint8_t trigger = 0;
+  bool cut = false;
+  std::uint16_t count = 0;
+  std::uint64_t fired_sequence = 0;
+  std::uint64_t first_sequence = 0;
+  std::vector<std::byte> columns;
+};
+
 // What a plan adds to a batch.
 struct HistoryExtras {
-  PlanHash plan{};
+  PlanHash plan{};                       // of the samples
+  PlanHash results_plan{};               // of what follows
+  std::span<const wire::WindowValue> windows;
+  std::span<const EncodedCapture> captures;
 };
 
 // `batch`, whose columns are plain, with `extras`, as a spool keeps it.

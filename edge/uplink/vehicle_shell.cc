@@ -146,7 +146,11 @@ std::string VehicleReportJson(const Agent& agent, const Uplink& uplink) {
                 {"expired", counted.expired},
                 {"rejected", counted.rejected},
                 {"notices", counted.notices},
-                {"frames_unknown", counted.frames_unknown}},
+                {"frames_unknown", counted.frames_unknown},
+                {"plan_windows", counted.plan_windows},
+                {"plan_captures", counted.plan_captures},
+                {"plan_not_captured", counted.plan_not_captured},
+                {"plan_results_dropped", counted.plan_results_dropped}},
                &json);
   const UplinkCounters& link = uplink.counters();
   AppendObject("uplink",

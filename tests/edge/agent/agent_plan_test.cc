@@ -263,6 +263,140 @@ TEST_F(AgentPlans, ANewConnectionIsToldWhichOneIsThere) {
   EXPECT_EQ(VerdictOf(Answer()), PlanVerdict::Applied);
 }
 
+// A plan with a window of a second and a trigger that fires whenever a command comes.
+Plan CollectingPlan(std::uint64_t version, wire::PlanPriority priority) {
+  Plan plan;
+  plan.name = "collecting";
+  plan.version = version;
+  plan.priority = priority;
+  plan.windows = {{wire::PlanSignal::Accel, milliseconds(1000), static_cast<std::uint8_t>(wire::PlanAggregate::ANY), 0}};
+  plan.triggers = {{"told", {{wire::PlanOpCode::CommandReceived, 0, 0}}, {}, milliseconds(300), milliseconds(200), {}}};
+  plan.signals = {{wire::PlanSignal::Accel, wire::PlanLane::Windows, 1}};
+  return plan;
+}
+
+TEST_F(AgentPlans, WindowsAndCapturesGoWithTheBatchInWhichTheyWereComplete) {
+  Connect();
+  Push(CollectingPlan(1, wire::PlanPriority::Normal));
+  Drive(12);
+  Feed(CommandFrame({}));
+  Drive(13);
+  ASSERT_TRUE(agent_->Flush().ok());
+  std::size_t windows = 0;
+  std::vector<wire::Fix> captured;
+  std::uint64_t fired = 0;
+  for (const SentFrame& frame : Sent(FrameType::kHistory)) {
+    const auto& history = frame.As<wire::History>();
+    EXPECT_EQ(history.plan_hash(), ToNumber(agent_->plan().hash));
+    EXPECT_EQ(history.results_plan_hash(), 0u);
+    // Raw values are only in the capture.
+    for (const wire::Fix& fix : FixesOf(history)) EXPECT_EQ(fix.accel_cmps2(), 1);
+    if (history.windows() != nullptr) windows += history.windows()->size();
+    if (history.captures() == nullptr) continue;
+    ASSERT_EQ(history.captures()->size(), 1u);
+    const wire::Capture* capture = history.captures()->Get(0);
+    fired = capture->fired_sequence();
+    const auto columns = std::as_bytes(std::span(capture->columns()->data(), capture->columns()->size()));
+    ASSERT_TRUE(ReadHistoryColumns(columns, capture->first_sequence(), capture->count(), &captured).ok());
+  }
+  EXPECT_EQ(windows, 3u);  // Of 0 to 1 s, 1 to 2 s, and what was open of the third.
+  EXPECT_EQ(fired, 13u);
+  ASSERT_EQ(captured.size(), 6u);  // 10 to 15.
+  for (const wire::Fix& fix : captured) EXPECT_EQ(fix.accel_cmps2(), static_cast<int>(fix.sequence()));
+  EXPECT_EQ(agent_->counters().plan_windows, 3u);
+  EXPECT_EQ(agent_->counters().plan_captures, 1u);
+  EXPECT_EQ(agent_->counters().plan_results_dropped, 0u);
+  ExpectBalanced();
+}
+
+TEST_F(AgentPlans, AnUrgentPlanSealsABatchForACapture) {
+  for (const auto priority : {wire::PlanPriority::Normal, wire::PlanPriority::Urgent}) {
+    Make();
+    now_ = AtMs(0);
+    Connect();
+    DrainWithClock();
+    Push(CollectingPlan(1, priority));
+    Drive(5);
+    Feed(CommandFrame({}));
+    Drive(4);
+    bool there = false;
+    for (const SentFrame& frame : Sent(FrameType::kHistory)) there |= frame.As<wire::History>().captures() != nullptr;
+    EXPECT_EQ(there, priority == wire::PlanPriority::Urgent);
+  }
+}
+
+// The open window of a plan that ends goes with its last batch; if that was just sealed, with
+// the first sample of the next plan, and says whose it is.
+TEST_F(AgentPlans, WhatAPlanLeavesIsDeliveredUnderItsHash) {
+  for (int extra = 0; extra < 120; ++extra) {
+    Make();
+    now_ = AtMs(0);
+    Connect();
+    const PlanHash first = Push(CollectingPlan(1, wire::PlanPriority::Normal));
+    Drive(5 + extra);  // Whatever there is left in the open batch.
+    Push(CollectingPlan(2, wire::PlanPriority::Normal));
+    Drive(5);
+    ASSERT_TRUE(agent_->Flush().ok());
+    std::uint64_t samples = 0;
+    for (const SentFrame& frame : Sent(FrameType::kHistory)) {
+      const auto& history = frame.As<wire::History>();
+      if (history.windows() == nullptr) continue;
+      const std::uint64_t hash = history.results_plan_hash() != 0 ? history.results_plan_hash() : history.plan_hash();
+      if (hash != ToNumber(first)) continue;
+      for (const wire::WindowValue* window : *history.windows()) samples += window->count();
+    }
+    ASSERT_EQ(samples, static_cast<std::uint64_t>(5 + extra));
+    EXPECT_EQ(agent_->counters().plan_results_dropped, 0u);
+    ExpectBalanced();
+  }
+}
+
+// Eight triggers that all fire at once, on samples that nothing can predict: more than fits
+// one frame.
+TEST_F(AgentPlans, WhatDoesNotFitABatchGoesWithTheNext) {
+  Plan plan = APlan();
+  for (int i = 0; i < 8; ++i) {
+    plan.triggers.push_back({"t" + std::to_string(i), {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
+                             milliseconds(10'000), milliseconds(10'000), {}});
+  }
+  AgentConfig config;
+  config.batch_samples_max = 1000;
+  config.batches_in_flight_max = 64;
+  config.batch_age_max = milliseconds(200'000);
+  Make(config);
+  Connect();
+  Push(plan);
+  std::uint64_t noise = 1;
+  const auto wild = [&](double most) {
+    noise = MixHash(noise, 7);
+    return most * (static_cast<double>(noise >> 11) / 9007199254740992.0 * 2 - 1);
+  };
+  for (int i = 0; i < 900; ++i) {
+    Sample sample;
+    sample.time = now_ + milliseconds(100) + nanoseconds(std::llround(wild(4e6)));
+    sample.position = {wild(84), wild(179)};
+    sample.heading_rad = wild(3);
+    sample.speed_mps = wild(100);
+    sample.accel_mps2 = wild(50);
+    sample.yaw_rate_radps = wild(3);
+    sample.accuracy_m = 12 + wild(12);
+    Take(sample);
+    if (i == 600) Feed(CommandFrame({}));
+  }
+  ASSERT_TRUE(agent_->Flush().ok());
+  std::size_t captures = 0;
+  std::size_t batches = 0;
+  for (const SentFrame& frame : Sent(FrameType::kHistory)) {
+    const auto& history = frame.As<wire::History>();
+    if (history.captures() == nullptr) continue;
+    ++batches;
+    captures += history.captures()->size();
+  }
+  EXPECT_EQ(captures, 8u);
+  EXPECT_GT(batches, 1u);
+  ExpectBalanced();
+}
+
 TEST_F(AgentPlans, WithoutOneNothingIsSaidOfPlans) {
   Connect();
   Drive(150);
@@ -281,7 +415,7 @@ TEST_F(AgentPlans, TheHashCostsFewBytesOfABatch) {
   SpooledBatch batch{kBoot, 1, 100, {}};
   WriteHistoryColumns(fixes, &batch.columns);
   const auto bytes_with = [&](PlanHash hash) {
-    const std::vector<std::byte> wrapped = WrapHistory(batch, {hash});
+    const std::vector<std::byte> wrapped = WrapHistory(batch, {hash, hash, {}, {}});
     std::vector<std::byte> stream;
     EXPECT_TRUE(AppendFrame(FrameType::kHistory, WrappedHistory(wrapped), &SharedCodec(), &stream).ok());
     return stream.size();
