@@ -149,6 +149,7 @@ void ReadGateway(Section* section, GatewayConfig* config) {
   section->Read("jump_base_m", &config->jump_base_m);
   section->Read("jump_speed_mps", &config->jump_speed_mps);
   section->Read("clock_step_max", &config->clock_step_max);
+  section->Read("plans", &config->plans);
 }
 
 void ReadLog(Section* section, EmbeddedLogConfig* config) {

@@ -166,6 +166,7 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
   if (!map.ok()) return map.status();
   CloudOptions with_map = options;
   with_map.gateway.region_map = std::move(map).value();
+  if (with_map.gateway.plans.empty()) with_map.gateway.plans = options.data + "/plans";
   if (Status status = orchestrator->OpenRoles(with_map, hooks); !status.ok()) return status;
   if (Status status = orchestrator->StartRoles(with_map, sockets, began); !status.ok()) return status;
   return orchestrator;

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "cloud/console/figures.h"
+#include "cloud/gateway/plan_book.h"
 #include "cloud/shard/shard.h"
 #include "common/ids.h"
 #include "common/status.h"
@@ -30,6 +32,8 @@ struct VehicleReport {
   std::uint64_t held_samples = 0;          // in the history topic
   BootId held_boot{};                      // the latest boot of which samples are held
   std::uint64_t held_through_sequence = 0; // every sample of that boot up to here
+  std::shared_ptr<const CompiledPlan> wanted_plan;  // null: none is wanted on it
+  std::optional<ReportedPlan> plan;        // what it said last; none: nothing since this process began
 };
 
 // The last record of the commands' audit trail, to be noted elsewhere: `starling audit

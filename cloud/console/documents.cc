@@ -41,6 +41,35 @@ json::object Describe(const VehicleView& view, CloudTime at) {
   return vehicle;
 }
 
+// Versions and hashes as text, for the same reason as an episode.
+json::object Describe(const CompiledPlan* wanted, const std::optional<ReportedPlan>& said) {
+  json::object document;
+  document["wanted"] = nullptr;
+  document["said"] = nullptr;
+  document["in_force"] = nullptr;
+  if (wanted != nullptr) {
+    json::object plan;
+    plan["name"] = wanted->plan.name;
+    plan["version"] = std::to_string(wanted->plan.version);
+    plan["hash"] = ToHex(wanted->hash);
+    document["wanted"] = std::move(plan);
+  }
+  if (!said) return document;
+  json::object reply;
+  reply["verdict"] = Text(starling::NameOf(said->verdict));
+  reply["version"] = std::to_string(said->version);
+  reply["hash"] = ToHex(said->hash);
+  reply["detail"] = said->detail;
+  reply["at_ns"] = ToNs(said->at);
+  document["said"] = std::move(reply);
+  if (said->applied_version == 0) return document;
+  json::object applied;
+  applied["version"] = std::to_string(said->applied_version);
+  applied["hash"] = ToHex(said->applied_hash);
+  document["in_force"] = std::move(applied);
+  return document;
+}
+
 }  // namespace
 
 std::string StatsDocument(const std::vector<Figure>& figures) {
@@ -143,6 +172,7 @@ std::string VehicleDocument(const VehicleId& vehicle, const VehicleReport& repor
   } else {
     document["history"] = nullptr;
   }
+  document["plan"] = Describe(report.wanted_plan.get(), report.plan);
   return json::serialize(document);
 }
 

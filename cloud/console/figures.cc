@@ -42,6 +42,7 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("commands_fenced", counters.commands_fenced, "Commands of a region's former owner, dropped");
   add("ghosts", counters.ghosts, "Copies of fixes for other regions than the vehicle's");
   add("ghosts_shed", counters.ghosts_shed, "Such copies that the log had no room for");
+  add("plans_sent", counters.plans_sent, "Collection plans sent to vehicles");
   add("sessions_shed", counters.sessions_shed,
       "Connects and disconnects that the log had no room for");
   for (std::size_t i = 0; i < counters.verdicts.size(); ++i) {

@@ -47,6 +47,12 @@ std::span<const std::byte> DownlinkBuilder::Notice(wire::NoticeCode code, std::u
   return Frame(FrameType::kNotice, wire::CreateNotice(builder_, code, retry_after_ms, text));
 }
 
+std::span<const std::byte> DownlinkBuilder::Plan(std::span<const std::byte> compiled) {
+  frame_.clear();
+  STARLING_CHECK(AppendFrame(FrameType::kPlan, compiled, codec_, &frame_).ok());
+  return frame_;
+}
+
 std::span<const std::byte> DownlinkBuilder::Command(std::span<const std::byte> wire_command) {
   frame_.clear();
   if (!AppendFrame(FrameType::kCommand, wire_command, codec_, &frame_).ok()) frame_.clear();

@@ -34,6 +34,9 @@ class DownlinkBuilder {
   std::span<const std::byte> StatusAck(BootId boot, std::uint32_t through_report);
   std::span<const std::byte> Notice(wire::NoticeCode code, std::uint32_t retry_after_ms, std::string_view detail);
 
+  // A compiled plan: no longer than a frame.
+  std::span<const std::byte> Plan(std::span<const std::byte> compiled);
+
   // A finished wire::Command.  Empty if it is too long for a frame.
   std::span<const std::byte> Command(std::span<const std::byte> wire_command);
 

@@ -16,6 +16,7 @@
 
 #include "cloud/gateway/gateway_thread.h"
 #include "cloud/gateway/payload_check.h"
+#include "cloud/gateway/plan_watch.h"
 #include "cloud/gateway/vehicle_connection.h"
 #include "cloud/supervisor/listening.h"
 #include "common/frame/frame_format.h"
@@ -121,6 +122,8 @@ struct Gateway::State {
 
   // One acceptor, whose thread is the first one: a second process on the port is
   // then noticed, which SO_REUSEPORT would hide, and vehicles spread evenly.
+  std::optional<PlanWatch> plan_watch;
+
   std::optional<tcp::acceptor> acceptor;
   std::optional<boost::asio::steady_timer> accept_timer;
   std::size_t next_thread = 0;
@@ -150,6 +153,7 @@ Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::S
   STARLING_CHECK(s.threads.empty());
   if (Status status = s.shared.config.Validate(); !status.ok()) return status;
   if (!say) say = [](const std::string& line) { std::fprintf(stderr, "starling-cloud: %s\n", line.c_str()); };
+  const CertificateWatch::Say plan_say = say;
   s.shared.certificates.emplace(certificates, std::move(say));
   const auto cut_revoked = [&s] {
     for (const auto& thread : s.threads) {
@@ -177,6 +181,14 @@ Status Gateway::Start(const CertificateFolder& certificates, CertificateWatch::S
   for (const auto& thread : s.threads) threads.push_back(thread.get());
   s.relay->Set(std::move(threads));
   s.Accept();
+  if (!s.shared.config.plans.empty()) {
+    s.plan_watch.emplace(s.shared.config.plans, &s.shared.plans, plan_say);
+    s.plan_watch->Start([&s] {
+      for (const auto& thread : s.threads) {
+        boost::asio::post(thread->context(), [each = thread.get()] { each->PushPlans(); });
+      }
+    });
+  }
   for (const auto& thread : s.threads) thread->Run();
   return Status();
 }
@@ -249,6 +261,7 @@ void Gateway::State::StopAccepting() {
 void Gateway::State::StopThreads() {
   relay->Set({});
   if (shared.certificates) shared.certificates->Stop();  // It posts to the threads.
+  if (plan_watch) plan_watch->Stop();                    // So does this.
   for (const auto& thread : threads) thread->Stop();
   acceptor.reset();
   accept_timer.reset();
@@ -316,6 +329,16 @@ void Gateway::Drain(milliseconds timeout) {
   while (!idle() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(kDrainPoll);
   s.StopThreads();
 }
+
+std::shared_ptr<const CompiledPlan> Gateway::WantedPlan(const VehicleId& vehicle) const {
+  return state_->shared.plans.WantedFor(vehicle);
+}
+
+std::optional<ReportedPlan> Gateway::PlanOf(const VehicleId& vehicle) const {
+  return state_->shared.plans.Reported(vehicle);
+}
+
+PlanFigures Gateway::plans() const { return state_->shared.plans.figures(); }
 
 bool Gateway::Connected(const VehicleId& vehicle) const {
   return !state_->shared.directory.Find(vehicle).connection.expired();

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "cloud/gateway/admission.h"
+#include "cloud/gateway/plan_book.h"
 #include "cloud/log/log.h"
 #include "cloud/regions/region_map.h"
 #include "cloud/shard/shard.h"
@@ -80,6 +81,7 @@ struct GatewayConfig {
   milliseconds clock_step_max{100};       // between two clock reports of one boot, beyond their uncertainty
 
   RegionId region{};                      // partition of history and dead letters
+  std::string plans;                      // folder of collection plans, watched; empty: none are pushed
   std::optional<RegionMap> region_map;    // none: all of the world is `region`
   FrameOrigin origin;
 
@@ -110,6 +112,7 @@ struct GatewayCounters {
   std::uint64_t commands_sent = 0;
   std::uint64_t commands_unroutable = 0;  // vehicle not connected; its outbox keeps them
   std::uint64_t commands_fenced = 0;      // of a former owner of their region: dropped
+  std::uint64_t plans_sent = 0;
   std::uint64_t sessions_shed = 0;        // connects and disconnects that the log had no room for
   std::uint64_t ghosts = 0;               // copies of fixes for other regions than the owner's
   std::uint64_t ghosts_shed = 0;          // that the log had no room for; the next fix makes up for it
@@ -152,6 +155,11 @@ class Gateway {
   // Stops accepting, tells vehicles (Notice Draining), waits for acknowledgements
   // that are due, at most `timeout`, then closes.
   void Drain(milliseconds timeout);
+
+  // Of collection plans: which is wanted, null if none is, and what the vehicle said last.
+  std::shared_ptr<const CompiledPlan> WantedPlan(const VehicleId& vehicle) const;
+  std::optional<ReportedPlan> PlanOf(const VehicleId& vehicle) const;
+  PlanFigures plans() const;
 
   // Whether the vehicle has a connection here.
   bool Connected(const VehicleId& vehicle) const;

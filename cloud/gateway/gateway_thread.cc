@@ -31,6 +31,7 @@ constexpr std::size_t kTicketsPerSweep = 20;
 
 // Connections looked at in one turn of the loop: about a millisecond.
 constexpr std::size_t kRevocationsPerTurn = 500;
+constexpr std::size_t kPlansPerTurn = 16;  // compressed anew for each: some 10 µs
 
 }  // namespace
 
@@ -53,6 +54,7 @@ void ThreadCounters::AddTo(GatewayCounters* sum) const {
   sum->bytes_out += get(bytes_out);
   sum->commands_sent += get(commands_sent);
   sum->commands_unroutable += get(commands_unroutable);
+  sum->plans_sent += get(plans_sent);
   sum->sessions_shed += get(sessions_shed);
   sum->ghosts += get(ghosts);
   sum->ghosts_shed += get(ghosts_shed);
@@ -226,6 +228,22 @@ void GatewayThread::CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<Veh
   }
   if (end == connections->size() || stopping_) return;
   boost::asio::post(context_, [this, rest = std::move(connections), end] { CutRevokedFrom(rest, end); });
+}
+
+void GatewayThread::PushPlans() {
+  auto connections = std::make_shared<std::vector<std::weak_ptr<VehicleConnection>>>(connections_.begin(),
+                                                                                     connections_.end());
+  PushPlansFrom(std::move(connections), 0);
+}
+
+void GatewayThread::PushPlansFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections,
+                                  std::size_t first) {
+  const std::size_t end = std::min(connections->size(), first + kPlansPerTurn);
+  for (std::size_t i = first; i < end; ++i) {
+    if (const auto connection = (*connections)[i].lock()) connection->PushPlan();
+  }
+  if (end == connections->size() || stopping_) return;
+  boost::asio::post(context_, [this, rest = std::move(connections), end] { PushPlansFrom(rest, end); });
 }
 
 void GatewayThread::Drain() {

@@ -26,6 +26,7 @@
 #include "cloud/gateway/gateway.h"
 #include "cloud/gateway/gateway_regions.h"
 #include "cloud/gateway/history_ledger.h"
+#include "cloud/gateway/plan_book.h"
 #include "cloud/gateway/record_builder.h"
 #include "cloud/gateway/vehicle_directory.h"
 #include "cloud/log/log.h"
@@ -69,6 +70,7 @@ struct GatewayShared {
   Admission admission{config.admission};
   HandshakePace handshakes{config.handshakes_per_second};
   VehicleDirectory directory{config};
+  PlanBook plans;
   std::optional<CertificateWatch> certificates;  // set before the threads run
   GatewayRegions regions;
   std::atomic<std::size_t> connected{0};  // vehicles; any thread, in no order
@@ -88,7 +90,7 @@ struct ThreadCounters {
   Counter revoked_refused{0}, revoked_cut{0}, half_open_cut{0}, handshakes_parked{0}, refused_twins{0};
   std::array<Counter, kFrameClasses> turned_away{};
   Counter replaced_connections{0}, frames_in{0}, bytes_in{0}, frames_out{0}, bytes_out{0};
-  Counter commands_sent{0}, commands_unroutable{0}, sessions_shed{0}, ghosts{0}, ghosts_shed{0};
+  Counter commands_sent{0}, commands_unroutable{0}, plans_sent{0}, sessions_shed{0}, ghosts{0}, ghosts_shed{0};
   std::array<Counter, kVerdictCount> verdicts{};
 
   // REQUIRES: called by the counters' thread.
@@ -122,6 +124,10 @@ class GatewayThread {
   // Looks at every connection that is there now, some in each turn, and cuts those whose
   // certificate is revoked.
   void CutRevoked();
+
+  // Looks at every connection that is there now, some in each turn, and sends its plan to
+  // who does not have it yet.
+  void PushPlans();
 
   // Says Notice Draining to all, and reads no more.
   void Drain();
@@ -175,6 +181,7 @@ class GatewayThread {
   void StartHandshakes();
   void ParkStalled();
   void ArmPace();
+  void PushPlansFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections, std::size_t first);
   void CutRevokedFrom(std::shared_ptr<std::vector<std::weak_ptr<VehicleConnection>>> connections, std::size_t first);
 
   std::shared_ptr<const RegionMap> map_;  // as of map_generation_

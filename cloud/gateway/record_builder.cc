@@ -47,9 +47,25 @@ std::span<const std::byte> RecordBuilder::History(const VehicleId& vehicle, cons
   builder_.Clear();
   const auto name = Name(vehicle);
   const auto columns = builder_.CreateVector(history.columns()->data(), history.columns()->size());
+  flatbuffers::Offset<flatbuffers::Vector<const wire::WindowValue*>> windows;
+  if (history.windows() != nullptr) {
+    windows = builder_.CreateVectorOfStructs(reinterpret_cast<const wire::WindowValue*>(history.windows()->Data()),
+                                             history.windows()->size());
+  }
+  flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<wire::Capture>>> captures;
+  if (history.captures() != nullptr) {
+    std::vector<flatbuffers::Offset<wire::Capture>> all;
+    for (const wire::Capture* each : *history.captures()) {
+      const auto samples = builder_.CreateVector(each->columns()->data(), each->columns()->size());
+      all.push_back(wire::CreateCapture(builder_, each->trigger(), each->fired_sequence(), each->first_sequence(),
+                                        each->count(), samples, each->cut()));
+    }
+    captures = builder_.CreateVector(all);
+  }
   log::FinishHistoryBatchBuffer(
       builder_, log::CreateHistoryBatch(builder_, name, history.boot_id(), history.first_sequence(),
-                                        history.count(), columns, clock_offset.count(), ToNs(received)));
+                                        history.count(), columns, clock_offset.count(), ToNs(received),
+                                        history.plan_hash(), windows, captures, history.results_plan_hash()));
   return Finished();
 }
 

@@ -224,7 +224,7 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
     return Refuse(Verdict::UnknownVersion, NoticeCode::UnknownVersion,
                   "frame version " + std::to_string(frame.version));
   }
-  if (frame.type < FrameType::kHello || frame.type > FrameType::kClockReport) {
+  if (frame.type < FrameType::kHello || frame.type > FrameType::kPlanReport) {
     return Refuse(Verdict::UnknownType, NoticeCode::UnknownType,
                   "frame type " + std::to_string(static_cast<int>(frame.type)));
   }
@@ -245,6 +245,7 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
     case FrameType::kHistory: return OnHistory(payload.value());
     case FrameType::kCommandReport: return OnReport(payload.value());
     case FrameType::kClockProbe: return OnProbe(payload.value());
+    case FrameType::kPlanReport: return OnPlanReport(payload.value());
     default: return OnClock(payload.value());
   }
 }
@@ -282,6 +283,7 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
   vehicle_.boot = BootId{hello->boot_id()};
   vehicle_.length_cm = hello->length_cm();
   vehicle_.width_cm = hello->width_cm();
+  plan_version_ = hello->plan_version();
   {
     MutexLock lock(record_->mutex);
     record_->gate.OnHello(vehicle_.boot);
@@ -306,6 +308,28 @@ Judgement VehicleConnection::OnHello(std::span<const std::byte> payload) {
                                  vehicle_.boot, through, shared.ReconnectSpread()),
        Priority::kUrgent);
   stage_ = Stage::kWelcomed;
+  PushPlan();
+  return {};
+}
+
+void VehicleConnection::PushPlan() {
+  if (closed() || stage_ != Stage::kWelcomed) return;
+  const std::shared_ptr<const CompiledPlan> wanted = thread_->shared->plans.WantedFor(vehicle_.id);
+  if (wanted == nullptr || wanted->plan.version <= plan_version_) return;
+  plan_version_ = wanted->plan.version;
+  Send(thread_->downlink.Plan(wanted->bytes), Priority::kNormal);
+  Tally::Add(&thread_->tally().plans_sent);
+}
+
+Judgement VehicleConnection::OnPlanReport(std::span<const std::byte> payload) {
+  const auto* report = ReadPayload<wire::PlanReport>(payload);
+  if (report == nullptr) return Undecodable("not a plan report");
+  if (Judgement judgement = CheckPlanReport(*report); !judgement.accepted()) return judgement;
+  std::string detail = report->detail() == nullptr ? std::string() : report->detail()->str();
+  std::replace_if(detail.begin(), detail.end(), [](char c) { return c < 0x20 || c == 0x7F; }, '?');  // Not ASCII: < 0.
+  thread_->shared->plans.Note(vehicle_.id, {received_, report->version(), PlanHash{report->hash()}, report->verdict(),
+                                            std::move(detail), report->applied_version(),
+                                            PlanHash{report->applied_hash()}});
   return {};
 }
 

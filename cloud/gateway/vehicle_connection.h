@@ -46,6 +46,9 @@ class VehicleConnection final : public TlsConnection {
   bool SendTicketIfDue();
   void CheckTimeouts(std::chrono::steady_clock::time_point now);
 
+  // Sends the plan that is wanted on the vehicle, if that is newer than what it has.
+  void PushPlan();
+
   // Closes if the vehicle's certificate is revoked.
   void CutIfRevoked(const ServerTls& tls);
 
@@ -76,6 +79,7 @@ class VehicleConnection final : public TlsConnection {
   Judgement OnLive(std::span<const std::byte> payload);
   Judgement OnHistory(std::span<const std::byte> payload);
   Judgement OnReport(std::span<const std::byte> payload);
+  Judgement OnPlanReport(std::span<const std::byte> payload);
   Judgement OnProbe(std::span<const std::byte> payload);
   Judgement OnClock(std::span<const std::byte> payload);
 
@@ -100,6 +104,7 @@ class VehicleConnection final : public TlsConnection {
   std::uint64_t acked_through_ = 0;         // as Welcome said
   bool ticket_due_ = false;                 // its session was resumed with the last one
   bool session_pending_ = false;            // its first fix tells which regions to tell
+  std::uint64_t plan_version_ = 0;          // the newest that it has, or was sent here
   CloudTime commanded_{};                   // when the last command was sent
   std::vector<std::byte> carry_;            // an incomplete frame
   std::chrono::steady_clock::time_point carry_since_;  // its first bytes came

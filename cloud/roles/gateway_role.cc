@@ -143,6 +143,14 @@ void GatewayRole::AppendFigures(std::vector<Figure>* figures) const {
   add("ledger", "stored", keeper.writes, "Times that the ledger was stored");
   add("ledger", "stored_entries", keeper.entries, "Vehicles' entries stored");
   add("ledger", "store_failures", keeper.write_failures, "Times that the ledger could not be stored");
+  const PlanFigures plans = gateway_.plans();
+  const auto gauge = [figures](std::string_view name, std::uint64_t value, std::string_view help) {
+    figures->push_back({"plans", name, help, FigureKind::kGauge, static_cast<double>(value)});
+  };
+  gauge("wanted", plans.wanted, "Collection plans that are wanted on all vehicles or on one");
+  gauge("in_force", plans.in_force, "Vehicles that said last that one is in force");
+  add("plans", "reports", plans.reports, "What vehicles said of plans");
+  add("plans", "refusals", plans.refusals, "Plans that vehicles refused");
   if (!engine_->is_kafka() || !listening()) return;
   std::uint64_t received = 0;
   std::uint64_t refused = 0;
@@ -157,6 +165,8 @@ void GatewayRole::AppendFigures(std::vector<Figure>* figures) const {
 
 void GatewayRole::Describe(const VehicleId& vehicle, VehicleReport* report) const {
   report->connected = listening() && gateway_.Connected(vehicle);
+  report->wanted_plan = gateway_.WantedPlan(vehicle);
+  report->plan = gateway_.PlanOf(vehicle);
   if (const std::optional<HeldHistory> held = ledger_.Find(vehicle)) {
     report->has_history = true;
     report->held_samples = held->samples;

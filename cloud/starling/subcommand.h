@@ -27,7 +27,7 @@ struct Subcommand {
 void AddFleetCommands(CLI::App* program, std::vector<Subcommand>* commands);   // init, request, sign
 void AddKeyCommands(CLI::App* program, std::vector<Subcommand>* commands);     // keys init, rotate, show, drop
 void AddAuditCommands(CLI::App* program, std::vector<Subcommand>* commands);       // audit verify, audit show
-void AddPlanCommands(CLI::App* program, std::vector<Subcommand>* commands);    // plan check
+void AddPlanCommands(CLI::App* program, std::vector<Subcommand>* commands);    // plan check, push, results
 void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands);     // regions show, move, rebalance
 void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
 void AddSwitchCommands(CLI::App* program, std::vector<Subcommand>* commands);      // commands stop, shadow, start, status
