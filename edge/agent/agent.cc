@@ -133,9 +133,8 @@ struct Agent::State {
   ClockFilter clock;
   PlanKeeper plans;
   std::unique_ptr<SignalRules> rules;  // Of the plan in force, if it has any.
-  Plan collecting_plan;
-  std::unique_ptr<PlanCollector> collector;  // The same.
-  PlanHash collecting{};               // The collector's plan.
+  std::shared_ptr<const CompiledPlan> collecting;  // The collector's plan.
+  std::unique_ptr<PlanCollector> collector;        // Of the plan in force, if there is anything to collect.
   CollectorCounters collected;         // By collectors that are gone.
   std::uint64_t results_dropped = 0;
   std::uint64_t values_decimated = 0;
@@ -205,7 +204,7 @@ Status Agent::State::TakeSample(const wire::Fix& raw, BootTime now) {
   if (alone) former = history.Take(fix, now);
   collector->OnSample(raw);
   const bool urgent = !collector->captures().empty() && plans.applied()->plan.priority == wire::PlanPriority::Urgent;
-  history.AddResults(collecting, &collector->windows(), &collector->captures());
+  results_dropped += history.AddResults(collecting->hash, &collector->windows(), &collector->captures());
   if (alone) return former;
   Status taken = history.Take(fix, now);
   if (!urgent) return taken;
@@ -216,7 +215,7 @@ Status Agent::State::TakeSample(const wire::Fix& raw, BootTime now) {
 void Agent::State::FinishCollecting() {
   if (!collector) return;
   collector->Finish();
-  history.AddResults(collecting, &collector->windows(), &collector->captures());
+  results_dropped += history.AddResults(collecting->hash, &collector->windows(), &collector->captures());
 }
 
 // Between two samples.  Errors: those of HistoryLane::Seal; the plan is changed all the same.
@@ -230,11 +229,10 @@ Status Agent::State::ChangePlan() {
     collected.not_captured += counted.not_captured;
     collector.reset();
   }
-  const CompiledPlan* const applied = plans.applied();
+  const std::shared_ptr<const CompiledPlan>& applied = plans.applied();
   if (applied != nullptr && !(applied->plan.windows.empty() && applied->plan.triggers.empty())) {
-    collecting_plan = applied->plan;
-    collecting = applied->hash;
-    collector = std::make_unique<PlanCollector>(&collecting_plan);
+    collecting = applied;
+    collector = std::make_unique<PlanCollector>(&collecting->plan);
   }
   live.SetLimits(applied == nullptr ? LimitsOf(config) : LimitsOf(config, applied->plan));
   history.SetPlan(applied == nullptr ? PlanHash{} : applied->hash);
@@ -438,7 +436,7 @@ void Agent::State::EmitReport(std::vector<std::byte>* stream) {
 
 void Agent::State::EmitPlanReport(std::vector<std::byte>* stream) {
   const PlanReply& reply = *plans.reply();
-  const CompiledPlan* const applied = plans.applied();
+  const std::shared_ptr<const CompiledPlan>& applied = plans.applied();
   flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
   const auto report = wire::CreatePlanReportDirect(
       builder, ToNumber(boot), reply.version, ToNumber(reply.hash), reply.verdict,
@@ -487,7 +485,7 @@ void Agent::State::EmitHistory(const SpooledBatch& batch, BootTime now, std::vec
   }
   history.Sent();
   ++counters.history_frames;
-  if (const CompiledPlan* const applied = plans.applied(); applied != nullptr && applied->plan.link_share_percent < 100) {
+  if (const auto& applied = plans.applied(); applied != nullptr && applied->plan.link_share_percent < 100) {
     const double rate = kPlanLinkBytesPerSecond * applied->plan.link_share_percent / 100;
     history_resume = now + nanoseconds(static_cast<std::int64_t>(
                                static_cast<double>(stream->size() - before) / rate * 1e9));
@@ -583,7 +581,7 @@ AgentPlan Agent::plan() const {
   AgentPlan plan;
   plan.replies = plans.replies();
   if (plans.reply()) plan.reply = *plans.reply();
-  if (const CompiledPlan* const applied = plans.applied()) {
+  if (const auto& applied = plans.applied()) {
     plan.name = applied->plan.name;
     plan.version = applied->plan.version;
     plan.hash = applied->hash;

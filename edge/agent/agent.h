@@ -89,7 +89,8 @@ struct AgentCounters {
   std::uint64_t plan_windows = 0;
   std::uint64_t plan_captures = 0;
   std::uint64_t plan_not_captured = 0;        // triggers that fired during or soon after a capture of theirs
-  std::uint64_t plan_results_dropped = 0;     // the agent ended right after a batch: none went with them
+  std::uint64_t plan_results_dropped = 0;     // the agent ended right after a batch, or plans changed too
+                                              // fast: none went with them
 };
 
 // The collection plan: what the cloud was told last, and what is in force.

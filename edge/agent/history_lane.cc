@@ -47,10 +47,10 @@ void HistoryLane::SetPlan(PlanHash plan) {
   plan_ = plan;
 }
 
-void HistoryLane::AddResults(PlanHash plan, std::vector<wire::WindowValue>* windows,
-                             std::vector<CapturedSamples>* captures) {
-  if (windows->empty() && captures->empty()) return;
-  STARLING_CHECK(!has_results() || results_plan_ == plan);
+std::uint64_t HistoryLane::AddResults(PlanHash plan, std::vector<wire::WindowValue>* windows,
+                                      std::vector<CapturedSamples>* captures) {
+  if (windows->empty() && captures->empty()) return 0;
+  const std::uint64_t given_up = results_plan_ == plan ? 0 : GiveUpResults();
   results_plan_ = plan;
   windows_.insert(windows_.end(), windows->begin(), windows->end());
   windows->clear();
@@ -65,6 +65,7 @@ void HistoryLane::AddResults(PlanHash plan, std::vector<wire::WindowValue>* wind
     captures_bytes_ += capture.columns.size();
   }
   captures->clear();
+  return given_up;
 }
 
 std::size_t HistoryLane::FittingCaptures() const {
@@ -81,7 +82,7 @@ std::uint64_t HistoryLane::GiveUpResults() {
   const std::uint64_t count = windows_.size() + captures_.size();
   windows_.clear();
   captures_.clear();
-  captures_bytes_ = 0;
+  captures_bytes_ = windows_committed_ = captures_committed_ = 0;
   return count;
 }
 

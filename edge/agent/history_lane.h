@@ -51,7 +51,10 @@ class HistoryLane {
 
   // What came of the plan of `results`: goes with the next batch that is sealed, which is
   // when the next sample is taken if there is much of it.
-  void AddResults(PlanHash plan, std::vector<wire::WindowValue>* windows, std::vector<CapturedSamples>* captures);
+  // Those of an earlier plan that are still waiting, for they did not fit, are given up:
+  // returns how many.
+  std::uint64_t AddResults(PlanHash plan, std::vector<wire::WindowValue>* windows,
+                           std::vector<CapturedSamples>* captures);
   // Some are waiting that are not of the plan of the samples now.
   bool has_former_results() const { return has_results() && results_plan_ != plan_; }
   bool has_results() const { return !windows_.empty() || !captures_.empty(); }

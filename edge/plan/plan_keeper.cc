@@ -25,14 +25,14 @@ void PlanKeeper::Take(std::span<const std::byte> bytes) {
   taken_hash_ = plan.hash;
   plan.bytes = {};  // Nobody asks for them here.
   Reply(version, plan.hash, wire::PlanVerdict::Waiting);
-  next_ = std::move(plan);
+  next_ = std::make_shared<const CompiledPlan>(std::move(plan));
 }
 
 bool PlanKeeper::Advance(std::optional<CloudTime> now) {
   bool changed = false;
   const auto has_come = [now](const std::optional<seconds>& time) { return now && now->time_since_epoch() >= *time; };
   if (next_ && (!next_->plan.start || has_come(next_->plan.start))) {
-    applied_ = std::exchange(next_, std::nullopt);
+    applied_ = std::exchange(next_, nullptr);
     changed = true;
   }
   if (applied_ && applied_->plan.end && has_come(applied_->plan.end)) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,14 +34,14 @@ class PlanKeeper {
   void Take(std::span<const std::byte> bytes);
 
   // Something may change at the next sample: call Advance before it.
-  bool pending() const { return next_.has_value() || (applied_ && applied_->plan.end); }
+  bool pending() const { return next_ != nullptr || (applied_ != nullptr && applied_->plan.end); }
 
   // Has the plan of a sample that is taken at `now` be in force; nothing: the cloud's clock
   // is not known, so no start and no end has come.  True if another one is, or none any more.
   bool Advance(std::optional<CloudTime> now);
 
   // Null: none is in force.
-  const CompiledPlan* applied() const { return applied_ ? &*applied_ : nullptr; }
+  const std::shared_ptr<const CompiledPlan>& applied() const { return applied_; }
 
   // The newest that was taken in this boot, in force or not; 0 and {}: none.
   std::uint64_t taken_version() const { return taken_version_; }
@@ -53,8 +54,8 @@ class PlanKeeper {
  private:
   void Reply(std::uint64_t version, PlanHash hash, wire::PlanVerdict verdict, std::string detail = "");
 
-  std::optional<CompiledPlan> applied_;
-  std::optional<CompiledPlan> next_;   // taken, not begun
+  std::shared_ptr<const CompiledPlan> applied_;
+  std::shared_ptr<const CompiledPlan> next_;   // taken, not begun
   std::uint64_t taken_version_ = 0;
   PlanHash taken_hash_{};
   std::optional<PlanReply> reply_;

@@ -353,36 +353,50 @@ TEST_F(AgentPlans, WhatAPlanLeavesIsDeliveredUnderItsHash) {
 
 // Eight triggers that all fire at once, on samples that nothing can predict: more than fits
 // one frame.
-TEST_F(AgentPlans, WhatDoesNotFitABatchGoesWithTheNext) {
-  Plan plan = APlan();
-  for (int i = 0; i < 8; ++i) {
-    plan.triggers.push_back({"t" + std::to_string(i), {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
-                             milliseconds(10'000), milliseconds(10'000), {}});
+class AgentPlansOfMuch : public AgentPlans {
+ protected:
+  void SetUp() override {
+    AgentConfig config;
+    config.batch_samples_max = 1000;
+    config.batches_in_flight_max = 64;
+    config.batch_age_max = milliseconds(200'000);
+    Make(config);
+    Connect();
+    Push(Much(1));
   }
-  AgentConfig config;
-  config.batch_samples_max = 1000;
-  config.batches_in_flight_max = 64;
-  config.batch_age_max = milliseconds(200'000);
-  Make(config);
-  Connect();
-  Push(plan);
-  std::uint64_t noise = 1;
-  const auto wild = [&](double most) {
-    noise = MixHash(noise, 7);
-    return most * (static_cast<double>(noise >> 11) / 9007199254740992.0 * 2 - 1);
-  };
-  for (int i = 0; i < 900; ++i) {
-    Sample sample;
-    sample.time = now_ + milliseconds(100) + nanoseconds(std::llround(wild(4e6)));
-    sample.position = {wild(84), wild(179)};
-    sample.heading_rad = wild(3);
-    sample.speed_mps = wild(100);
-    sample.accel_mps2 = wild(50);
-    sample.yaw_rate_radps = wild(3);
-    sample.accuracy_m = 12 + wild(12);
-    Take(sample);
-    if (i == 600) Feed(CommandFrame({}));
+  static Plan Much(std::uint64_t version) {
+    Plan plan = APlan(version);
+    for (int i = 0; i < 8; ++i) {
+      plan.triggers.push_back({"t" + std::to_string(i), {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
+                               milliseconds(10'000), milliseconds(10'000), {}});
+    }
+    return plan;
   }
+  double Wild(double most) {
+    noise_ = MixHash(noise_, 7);
+    return most * (static_cast<double>(noise_ >> 11) / 9007199254740992.0 * 2 - 1);
+  }
+  void DriveWildly(int samples) {
+    for (int i = 0; i < samples; ++i) {
+      Sample sample;
+      sample.time = now_ + milliseconds(100) + nanoseconds(std::llround(Wild(4e6)));
+      sample.position = {Wild(84), Wild(179)};
+      sample.heading_rad = Wild(3);
+      sample.speed_mps = Wild(100);
+      sample.accel_mps2 = Wild(50);
+      sample.yaw_rate_radps = Wild(3);
+      sample.accuracy_m = 12 + Wild(12);
+      Take(sample);
+    }
+  }
+
+  std::uint64_t noise_ = 1;
+};
+
+TEST_F(AgentPlansOfMuch, WhatDoesNotFitABatchGoesWithTheNext) {
+  DriveWildly(600);
+  Feed(CommandFrame({}));
+  DriveWildly(300);
   ASSERT_TRUE(agent_->Flush().ok());
   std::size_t captures = 0;
   std::size_t batches = 0;
@@ -394,6 +408,36 @@ TEST_F(AgentPlans, WhatDoesNotFitABatchGoesWithTheNext) {
   }
   EXPECT_EQ(captures, 8u);
   EXPECT_GT(batches, 1u);
+  EXPECT_EQ(agent_->counters().plan_results_dropped, 0u);
+  ExpectBalanced();
+}
+
+TEST_F(AgentPlansOfMuch, WhatNeverFoundABatchIsCounted) {
+  // A capture begins with a plan's first sample and ends with the plan.
+  const auto always = [](std::uint64_t version) {
+    Plan plan = Much(version);
+    for (PlanTrigger& trigger : plan.triggers) {
+      trigger.condition = {{wire::PlanOpCode::Greater, static_cast<std::uint8_t>(wire::PlanSignal::Speed), -1000}};
+    }
+    return plan;
+  };
+  DriveWildly(150);
+  Feed(CommandFrame({}));
+  DriveWildly(60);  // Eight captures of 160 samples, of which a batch takes two or so.
+  for (std::uint64_t version = 2; version < 6; ++version) {
+    Push(always(version));
+    DriveWildly(1);
+  }
+  DriveWildly(20);  // What waits finds its batch.
+  ASSERT_TRUE(agent_->Flush().ok());
+  std::size_t captures = 0;
+  for (const SentFrame& frame : Sent(FrameType::kHistory)) {
+    const auto& history = frame.As<wire::History>();
+    if (history.captures() != nullptr) captures += history.captures()->size();
+  }
+  const AgentCounters& counters = agent_->counters();
+  EXPECT_GT(counters.plan_results_dropped, 0u);
+  EXPECT_EQ(captures + counters.plan_results_dropped, counters.plan_captures);
   ExpectBalanced();
 }
 
