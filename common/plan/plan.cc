@@ -164,6 +164,9 @@ void CheckCondition(const Plan& plan, const PlanTrigger& trigger, Checker* check
                 std::to_string(trigger.condition.size()) + " steps in the condition, must be 1 to " +
                     std::to_string(Limits::kStepsMax));
   for (const PlanStep& step : trigger.condition) {
+    // A number that is not looked at may be none, which equals nothing.
+    check->Demand(step.code <= PlanOpCode::LessEqual || step.value == 0, "when",
+                  "a step that compares nothing has a number");
     switch (step.code) {
       case PlanOpCode::Greater:
       case PlanOpCode::GreaterEqual:
