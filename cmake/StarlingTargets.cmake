@@ -74,8 +74,8 @@ function(starling_benchmark name)
   endif()
 endfunction()
 
-# A libFuzzer target with its corpus in tests/corpus/NAME; a short run of it is a
-# test labelled fuzz_smoke.  Built only with STARLING_FUZZ, by clang.
+# A libFuzzer target with its corpus in tests/corpus/NAME; a short run of it, from the same
+# seed each time, is a test labelled fuzz_smoke; `./run fuzz` takes others.  Built only with STARLING_FUZZ, by clang.
 function(starling_fuzzer name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPS")
   if(NOT STARLING_FUZZ)
@@ -85,7 +85,7 @@ function(starling_fuzzer name)
   target_link_libraries(${name} PRIVATE starling_flags ${arg_DEPS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)
   set(corpus "${PROJECT_SOURCE_DIR}/tests/corpus/${name}")
-  add_test(NAME ${name}_smoke COMMAND ${name} -max_total_time=10 -max_len=4096 -rss_limit_mb=1024
+  add_test(NAME ${name}_smoke COMMAND ${name} -seed=1 -max_total_time=10 -max_len=4096 -rss_limit_mb=1024
     "${PROJECT_BINARY_DIR}/corpus/${name}" "${corpus}")
   file(MAKE_DIRECTORY "${PROJECT_BINARY_DIR}/corpus/${name}")
   set_tests_properties(${name}_smoke PROPERTIES LABELS fuzz_smoke TIMEOUT 120)

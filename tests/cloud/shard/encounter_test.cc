@@ -98,6 +98,26 @@ TEST(Meeting, OppositeLaneAndNextLaneNeverMeet) {
   EXPECT_FALSE(MeetOf(MakeCar("a", 0, 0, 0, 15), MakeCar("b", 3.2, 10, 0, 5)));
 }
 
+TEST(Meeting, IsImprobableWhereFixesAreOffByMoreThanBoxesAreWide) {
+  const auto met = [](const Car& other, std::uint8_t accuracy_dm) {
+    VehicleState a = StateOf(MakeCar("a", 0, 0, 0, 15));
+    VehicleState b = StateOf(other);
+    a.accuracy_dm = b.accuracy_dm = accuracy_dm;
+    return Meet(Mover(a, kStartNs, std::nullopt), Mover(b, kStartNs, std::nullopt), {0, 5}, 0).value();
+  };
+  const Car ahead = MakeCar("b", 0, 40, 0, 0);
+  EXPECT_GT(met(ahead, 1).probability, 0.9);
+  EXPECT_GT(met(ahead, 10).probability, 0.6);
+  EXPECT_LT(met(ahead, 30).probability, 0.4);
+  EXPECT_LT(met(ahead, 100).probability, 0.2);
+  EXPECT_LT(met(MakeCar("b", 1.2, 40, 0, 0), 10).probability, met(ahead, 10).probability);
+  // Of those who drive at each other more has to be known.
+  EXPECT_LT(met(MakeCar("b", 0, 90, 180, 15), 10).probability, 0.6);
+  EXPECT_GT(met(MakeCar("b", 0, 90, 180, 15), 1).probability, 0.9);
+  // And only what is needed over the gap and one sigma of it is demanded.
+  EXPECT_NEAR(met(ahead, 20).required_mps2, 0.5 * 225 / (35.4 + 2), 0.05);
+}
+
 TEST(Meeting, APlannedTurnIsFollowedNotTheTangent) {
   Car turning = MakeCar("a", 0, 0, 0, 10);
   const Car standing = MakeCar("b", 0, 40, 0, 0);
