@@ -152,8 +152,10 @@ Planner::Plan Planner::MakePlan(const Pair& pair, int yields, std::int64_t now_n
 }
 
 bool Planner::Disregards(const Pair& pair, std::int64_t now_ns) const {
-  if (pair.asked_ns == 0 || now_ns - pair.asked_ns < kObeyedWithinNs) return false;
   const auto side = static_cast<std::size_t>(pair.yields);
+  if (pair.told[side].command == CommandId{} || pair.asked_ns == 0 || now_ns - pair.asked_ns < kObeyedWithinNs) {
+    return false;
+  }
   const SpeedProfile& told = pair.told[side].profile;
   const Slot slot = pair.slots[side];
   // Silence says the same: whoever brakes would have told.

@@ -412,7 +412,10 @@ void Shard::State::DecideAnew(const CommandSettings& before) {
     const auto mode_of = [&](const CommandSettings& by) {
       return ModeOf(by, pair.slots[0], wire::CommandKind::Avoidance, pair.episode);
     };
-    if (mode_of(before) != CommandMode::Send && mode_of(settings) == CommandMode::Send) pair.told = {};
+    if (mode_of(before) != CommandMode::Send && mode_of(settings) == CommandMode::Send) {
+      pair.told = {};
+      pair.asked_ns = 0;
+    }
   }
 }
 
