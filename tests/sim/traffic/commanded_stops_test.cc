@@ -111,5 +111,49 @@ TEST(CommandedStops, LawfulDriversWhoAreStoppedInJunctionsTouchNobody) {
   EXPECT_EQ(traffic.StandingVehicles(300), 0u);
 }
 
+// Contacts of two who had stood in each other's way for a minute are scrapes, and no others are.
+TEST(CommandedStops, OnlyWhatEndsADeadlockIsAScrape) {
+  const City city = SmallCity();
+  TrafficConfig config;
+  config.vehicles = 900;
+  config.places = 32;
+  config.faults.inattentive_share = 0.8;
+  config.faults.forcing_share = 0.5;
+  Traffic traffic(city, config);
+  Random random(3);
+  std::vector<double> moved_s(traffic.size(), 0);
+  std::uint64_t scrapes = 0;
+  for (int step = 1; step <= 12'000; ++step) {
+    if (step % 50 == 0) {
+      for (VehicleIndex vehicle = 0; vehicle < traffic.size(); ++vehicle) {
+        const bool stops = traffic.LaneOf(vehicle) == kNoLane && random.Chance(0.2);
+        traffic.SetLimit(vehicle, stops ? std::optional<double>(0) : std::nullopt, 7);
+      }
+    }
+    traffic.AdvanceTo(SimTime(step * Traffic::kStep));
+    const double now_s = SecondsOf(traffic.time());
+    for (VehicleIndex vehicle = 0; vehicle < traffic.size(); ++vehicle) {
+      if (traffic.Truth(vehicle, traffic.time()).speed_mps > 0.5) moved_s[vehicle] = now_s;
+    }
+    if (traffic.counters().scrapes == scrapes) continue;
+    scrapes = traffic.counters().scrapes;
+    std::uint64_t found = 0;
+    for (VehicleIndex a = 0; a < traffic.size(); ++a) {
+      for (VehicleIndex b = a + 1; b < traffic.size(); ++b) {
+        if (!traffic.Scraped(a, b, traffic.time()) || traffic.Scraped(a, b, traffic.time() - 2 * Traffic::kStep)) continue;
+        ++found;
+        EXPECT_GT(now_s - moved_s[a], 50) << a;
+        EXPECT_GT(now_s - moved_s[b], 50) << b;
+        EXPECT_FALSE(traffic.Scraped(a, b, traffic.time() + seconds(31)));
+      }
+    }
+    EXPECT_GE(found, 1u);
+  }
+  std::printf("%llu contacts, %llu scrapes\n", static_cast<unsigned long long>(traffic.counters().collisions),
+              static_cast<unsigned long long>(scrapes));
+  EXPECT_GE(scrapes, 1u);
+  EXPECT_GT(traffic.counters().collisions, scrapes);
+}
+
 }  // namespace
 }  // namespace starling::sim
