@@ -28,9 +28,13 @@ struct PlannedFigure {
   double (*value)(const ScenarioOutcome& outcome);
 };
 
-constexpr std::array<PlannedFigure, 8> kFigures = {{
+constexpr std::array<PlannedFigure, 9> kFigures = {{
     {"collisions", "", Better::kLower, true,
      [](const ScenarioOutcome& outcome) { return static_cast<double>(outcome.collisions.size()); }},
+    {"collisions with one who obeys", "", Better::kLower, true,
+     [](const ScenarioOutcome& outcome) {
+       return static_cast<double>(outcome.collisions.size() - outcome.of_rule_breakers);
+     }},
     {"deadlocks that ended in a scrape", "", Better::kLower, true,
      [](const ScenarioOutcome& outcome) { return static_cast<double>(outcome.scrapes); }},
     {"near misses", "", Better::kLower, true,

@@ -65,6 +65,7 @@ json::object DescribeTruth(const ScenarioOutcome& outcome) {
                           {"angle_rad", Rounded(each.angle_rad)}});
   }
   return {{"collisions", outcome.collisions.size()},
+          {"of_rule_breakers", outcome.of_rule_breakers},
           {"scrapes", outcome.scrapes},
           {"near_misses", outcome.near_misses.size()},
           {"near_miss_ttc_s", kNearMissTtcS},

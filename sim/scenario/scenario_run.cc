@@ -58,6 +58,7 @@ class EncounterWatch {
         continue;
       }
       outcome->collisions.push_back(each);
+      outcome->of_rule_breakers += traffic_.BreaksRules(each.first) && traffic_.BreaksRules(each.second) ? 1 : 0;
       if (record_ != nullptr) record_->Add(each, traffic_);
     }
     for (const Encounter& each : encounters_.TakeEncounters()) {

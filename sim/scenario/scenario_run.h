@@ -36,6 +36,7 @@ struct ScenarioOutcome {
 
   // From the true trajectories (sim/truth), not from what the traffic counts.
   std::vector<Collision> collisions;        // but scrapes, and those who touch at time 0
+  std::uint64_t of_rule_breakers = 0;       // of these, between two who ignore commands
   std::uint64_t scrapes = 0;                // contacts at the end of a deadlock: Traffic::Scraped
   std::vector<Vec2> near_misses;            // where TTC was least
   std::uint64_t encounters = 0;
