@@ -139,8 +139,8 @@ TEST_F(AccuracyTest, ReportTableAndPageSayTheSame) {
 }
 
 TEST_F(AccuracyTest, IdsAreTextAndNotMarkup) {
-  // Creeps up to one that stands: a touch that needs no 3 m/s², so it is drawn as a miss.
-  const Accuracy accuracy = Measure({{"<b>&", {0, 0}, 90, 1.2, 0, 12}, {"still", {6.5 + 5, 0}, 90, 0, 0, 12}});
+  // Rolls up to one that stands, slower than what counts as driving: a touch that nobody is warned of, drawn as a miss.
+  const Accuracy accuracy = Measure({{"<b>&", {0, 0}, 90, 0.45, 0, 12}, {"still", {3 + 5, 0}, 90, 0, 0, 12}});
   ASSERT_EQ(accuracy.base().scores[0].encounters.size(), 1u);
   EXPECT_EQ(accuracy.base().scores[0].encounters[0].outcome, EncounterOutcome::kMissed);
   const std::string page = AccuracyPage(accuracy);
