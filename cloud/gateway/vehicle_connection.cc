@@ -317,8 +317,8 @@ void VehicleConnection::PushPlan() {
   const std::shared_ptr<const CompiledPlan> wanted = thread_->shared->plans.WantedFor(vehicle_.id);
   if (wanted == nullptr || wanted->plan.version <= plan_version_) return;
   plan_version_ = wanted->plan.version;
-  Send(thread_->downlink.Plan(wanted->bytes), Priority::kNormal);
   Tally::Add(&thread_->tally().plans_sent);
+  Send(thread_->downlink.Plan(wanted->bytes), Priority::kNormal);
 }
 
 Judgement VehicleConnection::OnPlanReport(std::span<const std::byte> payload) {
@@ -526,9 +526,9 @@ void VehicleConnection::SendCommand(std::span<const std::byte> wire_command) {
     Tally::Add(&thread_->tally().commands_unroutable);
     return;
   }
+  Tally::Add(&thread_->tally().commands_sent);
   Send(frame, Priority::kUrgent);
   commanded_ = CloudNow();
-  Tally::Add(&thread_->tally().commands_sent);
 }
 
 void VehicleConnection::SendAck(const GatewayThread::Ack& ack) {
@@ -544,6 +544,7 @@ void VehicleConnection::SendDraining() {
 
 void VehicleConnection::Send(std::span<const std::byte> frame, Priority priority) {
   if (closed()) return;
+  // Counted first, here and by the callers: what a vehicle has got, the figures know of.
   Tally::Add(&thread_->tally().frames_out);
   Tally::Add(&thread_->tally().bytes_out, frame.size());
   Write(frame, priority);

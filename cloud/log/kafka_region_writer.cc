@@ -64,29 +64,13 @@ KafkaRegionWriter::KafkaRegionWriter(const KafkaConfig& config, Partition region
 KafkaRegionWriter::~KafkaRegionWriter() { (void)Close(); }
 
 Status KafkaRegionWriter::OpenClient() {
-  for (KafkaTopicHandle& topic : topics_) topic.reset();
-  if (client_ != nullptr) Discard(client_.get());
-  client_.reset();
-  auto client = OpenKafka(config_, KafkaUse::kRegionProducer, name_, this);
+  KafkaOutputClient::LetGo(&client_);
+  auto client = KafkaOutputClient::Open(config_, name_, this);
   if (!client.ok()) return client.status();
   client_ = std::move(client).value();
-  for (std::size_t i = 0; i < kTopicCount; ++i) {
-    const auto topic = static_cast<Topic>(i);
-    if (!IsTransactional(topic) && topic != Topic::kOwnership) continue;
-    // Asks for the topic's metadata ahead of the first record.
-    topics_[i].reset(rd_kafka_topic_new(client_.get(), config_.TopicNameOf(topic).c_str(), nullptr));
-  }
   fresh_ = true;
   in_transaction_ = false;
   return {};
-}
-
-void KafkaRegionWriter::OnDelivery(const rd_kafka_message_t& message) {
-  if (message.err == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    last_offset_ = message.offset;
-  } else if (record_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    record_error_ = message.err;
-  }
 }
 
 void KafkaRegionWriter::OnBrokerError(rd_kafka_resp_err_t, std::string_view) {
@@ -135,7 +119,7 @@ Result<Epoch> KafkaRegionWriter::Claim(std::string_view owner) {
 Status KafkaRegionWriter::InitTransactions(const KafkaDeadline& deadline) {
   if (!config_.transactions) return {};
   for (;;) {
-    const KafkaError error(rd_kafka_init_transactions(client_.get(), deadline.Left()));
+    const KafkaError error(rd_kafka_init_transactions(client_->handle(), deadline.Left()));
     if (error == nullptr) return {};
     const Outcome outcome = Judge(error);
     if (outcome == Outcome::kFenced) return {ErrorCode::kFenced, name_ + ": another one claims it at this moment"};
@@ -153,17 +137,16 @@ Result<Offset> KafkaRegionWriter::WriteClaim(std::string_view owner, const Kafka
     stopping_ = true;  // So that Write gives up at the deadline.
     stop_at_ = steady_clock::now() + milliseconds(deadline.Left(seconds(600)));
   }
-  last_offset_ = -1;
   const Outcome outcome = Write(claim);
   std::lock_guard lock(mutex_);
   stopping_ = false;
   if (outcome == Outcome::kFenced) return Status(ErrorCode::kFenced, name_ + ": another one has claimed it meanwhile");
   if (outcome == Outcome::kFailed) return failure_;
-  if (outcome != Outcome::kDone || last_offset_ < 0) {
+  if (outcome != Outcome::kDone || client_->last_offset() < 0) {
     // An acknowledgement without an offset: the broker has taken it for a repetition.
     return Status(ErrorCode::kUnavailable, name_ + ": the claim was not acknowledged in time");
   }
-  return Offset{static_cast<std::uint64_t>(last_offset_)};
+  return Offset{static_cast<std::uint64_t>(client_->last_offset())};
 }
 
 Result<Offset> KafkaRegionWriter::QueryCommitted(const KafkaDeadline& deadline) {
@@ -290,7 +273,7 @@ bool KafkaRegionWriter::TakeBatch() {
       // Serves what the client has to say, errors of brokers for one.
       (void)changed_.wait_for(lock, seconds(1));
       lock.unlock();
-      (void)rd_kafka_poll(client_.get(), 0);
+      (void)rd_kafka_poll(client_->handle(), 0);
       lock.lock();
     }
   }
@@ -328,7 +311,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::Judge(const KafkaError& error) con
   rd_kafka_resp_err_t code = rd_kafka_error_code(error.get());
   if (IsFenced(code)) return Outcome::kFenced;
   if (rd_kafka_error_is_fatal(error.get()) != 0) {
-    code = rd_kafka_fatal_error(client_.get(), nullptr, 0);
+    code = rd_kafka_fatal_error(client_->handle(), nullptr, 0);
     return IsFenced(code) ? Outcome::kFenced : Outcome::kSpent;
   }
   if (rd_kafka_error_txn_requires_abort(error.get()) != 0) return Outcome::kAbort;
@@ -353,13 +336,13 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::JudgeRecords(rd_kafka_resp_err_t e
 KafkaRegionWriter::Outcome KafkaRegionWriter::Write(const Batch& batch) {
   for (milliseconds patience = config_.transaction_patience;;) {
     if (!in_transaction_) give_up_at_ = steady_clock::now() + patience;
-    record_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;
+    client_->ForgetErrors();
     Outcome outcome = config_.transactions ? TryTransaction(batch) : TryPlain(batch);
     if (outcome == Outcome::kAbort) {
-      outcome = JudgeRecords(record_error_);
+      outcome = JudgeRecords(client_->record_error());
       if (outcome == Outcome::kFailed) {
         std::lock_guard lock(mutex_);
-        failure_ = KafkaFailure(ErrorCode::kIoError, name_ + ": an output was refused", record_error_);
+        failure_ = KafkaFailure(ErrorCode::kIoError, name_ + ": an output was refused", client_->record_error());
         return outcome;
       }
       outcome = config_.transactions ? Outcome::kSpent : Outcome::kRetry;
@@ -370,7 +353,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::Write(const Batch& batch) {
       if (steady_clock::now() >= give_up_at_) patience = std::min(2 * patience, kPatienceMax);
       outcome = Renew(batch);
       if (outcome == Outcome::kDone) return outcome;  // It had been committed.
-    } else if (outcome == Outcome::kDone && !in_transaction_ && record_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) {
+    } else if (outcome == Outcome::kDone && !in_transaction_ && client_->record_error() == RD_KAFKA_RESP_ERR_NO_ERROR) {
       return outcome;
     }
     if (outcome == Outcome::kFenced || outcome == Outcome::kStopped || outcome == Outcome::kFailed) return outcome;
@@ -381,7 +364,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::Write(const Batch& batch) {
 
 KafkaRegionWriter::Outcome KafkaRegionWriter::TryTransaction(const Batch& batch) {
   if (!in_transaction_) {
-    const KafkaError error(rd_kafka_begin_transaction(client_.get()));
+    const KafkaError error(rd_kafka_begin_transaction(client_->handle()));
     const Outcome begun = Judge(error);
     if (begun != Outcome::kDone) return begun;
     in_transaction_ = true;
@@ -394,21 +377,12 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::TryTransaction(const Batch& batch)
 }
 
 rd_kafka_resp_err_t KafkaRegionWriter::Produce(const Output& output) {
-  KafkaTopicHandle& handle = topics_[static_cast<std::size_t>(output.topic)];
-  if (handle == nullptr) {
-    handle.reset(rd_kafka_topic_new(client_.get(), config_.TopicNameOf(output.topic).c_str(), nullptr));
-    if (handle == nullptr) return rd_kafka_last_error();
-  }
   // Ownership has one partition, whatever the region.
   const Partition partition = output.topic == Topic::kOwnership ? Partition{0} : region_;
-  const bool erases = output.value.empty() && output.topic == Topic::kVehicleState;
-  void* payload = erases ? nullptr : const_cast<char*>(output.value.data());  // It only copies.
-  if (rd_kafka_produce(handle.get(), static_cast<std::int32_t>(partition), RD_KAFKA_MSG_F_COPY, payload,
-                       output.value.size(), output.key.empty() ? nullptr : output.key.data(), output.key.size(),
-                       nullptr) == 0) {
-    return RD_KAFKA_RESP_ERR_NO_ERROR;
+  if (output.value.empty() && output.topic == Topic::kVehicleState) {
+    return client_->Produce(output.topic, partition, output.key, std::nullopt);
   }
-  return rd_kafka_last_error();
+  return client_->Produce(output.topic, partition, output.key, output.value);
 }
 
 KafkaRegionWriter::Outcome KafkaRegionWriter::ProduceAll(const Batch& batch) {
@@ -416,33 +390,26 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::ProduceAll(const Batch& batch) {
     rd_kafka_resp_err_t error = Produce(output);
     while (error == RD_KAFKA_RESP_ERR__QUEUE_FULL) {
       if (const auto outcome = Waited()) return *outcome;
-      (void)rd_kafka_poll(client_.get(), 10);
+      (void)rd_kafka_poll(client_->handle(), 10);
       error = Produce(output);
     }
     if (error == RD_KAFKA_RESP_ERR_NO_ERROR) continue;
     if (IsFenced(error)) return Outcome::kFenced;
-    if (const auto fatal = rd_kafka_fatal_error(client_.get(), nullptr, 0); fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    if (const auto fatal = rd_kafka_fatal_error(client_->handle(), nullptr, 0); fatal != RD_KAFKA_RESP_ERR_NO_ERROR) {
       return IsFenced(fatal) ? Outcome::kFenced : Outcome::kSpent;
     }
-    if (record_error_ == RD_KAFKA_RESP_ERR_NO_ERROR) record_error_ = error;
+    client_->SetRecordError(error);
     return Outcome::kAbort;
   }
   return Outcome::kDone;
 }
 
 KafkaRegionWriter::Outcome KafkaRegionWriter::SendOffset(Offset next) {
-  // The same objects for each attempt: librdkafka wants the arguments of a repeated call
-  // to be identical.
-  const KafkaPartitions offsets(rd_kafka_topic_partition_list_new(1));
-  rd_kafka_topic_partition_list_add(offsets.get(), config_.TopicNameOf(Topic::kTelemetry).c_str(),
-                                    static_cast<std::int32_t>(region_))
-      ->offset = static_cast<std::int64_t>(next);
-  const std::unique_ptr<rd_kafka_consumer_group_metadata_t, KafkaDestroy<rd_kafka_consumer_group_metadata_destroy>>
-      group(rd_kafka_consumer_group_metadata_new(name_.c_str()));
   for (;;) {
-    const KafkaError error(rd_kafka_send_offsets_to_transaction(client_.get(), offsets.get(), group.get(),
-                                                                static_cast<int>(kCallMax.count())));
-    const Outcome outcome = Judge(error);
+    const auto error = KafkaOutputClient::SendOffset(client_, region_, next, kCallMax,
+                                                     [this] { return Waited().has_value(); });
+    if (!error.has_value()) return Waited().value_or(Outcome::kSpent);
+    const Outcome outcome = Judge(*error);
     if (outcome != Outcome::kRetry) return outcome;
     if (const auto waited = Waited()) return *waited;
     std::this_thread::sleep_for(kBackOff);
@@ -451,7 +418,7 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::SendOffset(Offset next) {
 
 KafkaRegionWriter::Outcome KafkaRegionWriter::CommitTransaction() {
   for (;;) {
-    const KafkaError error(rd_kafka_commit_transaction(client_.get(), static_cast<int>(kCallMax.count())));
+    const KafkaError error(rd_kafka_commit_transaction(client_->handle(), static_cast<int>(kCallMax.count())));
     const Outcome outcome = Judge(error);
     if (outcome == Outcome::kDone) in_transaction_ = false;
     if (outcome != Outcome::kRetry) return outcome;
@@ -461,12 +428,12 @@ KafkaRegionWriter::Outcome KafkaRegionWriter::CommitTransaction() {
 
 KafkaRegionWriter::Outcome KafkaRegionWriter::TryPlain(const Batch& batch) {
   if (const Outcome outcome = ProduceAll(batch); outcome != Outcome::kDone) return outcome;
-  while (rd_kafka_outq_len(client_.get()) > 0) {
+  while (rd_kafka_outq_len(client_->handle()) > 0) {
     if (Cancelled()) return Outcome::kStopped;
-    (void)rd_kafka_poll(client_.get(), 10);
-    if (rd_kafka_fatal_error(client_.get(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) return Outcome::kSpent;
+    (void)rd_kafka_poll(client_->handle(), 10);
+    if (rd_kafka_fatal_error(client_->handle(), nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) return Outcome::kSpent;
   }
-  if (record_error_ != RD_KAFKA_RESP_ERR_NO_ERROR) return Outcome::kAbort;
+  if (client_->record_error() != RD_KAFKA_RESP_ERR_NO_ERROR) return Outcome::kAbort;
   if (!batch.next.has_value()) return Outcome::kDone;
   const KafkaPartitions offsets(rd_kafka_topic_partition_list_new(1));
   rd_kafka_topic_partition_list_add(offsets.get(), config_.TopicNameOf(Topic::kTelemetry).c_str(),
@@ -558,11 +525,7 @@ void KafkaRegionWriter::StopThread(milliseconds patience) {
 Status KafkaRegionWriter::Close() {
   const bool ran = thread_.joinable();
   StopThread(config_.close_timeout);
-  for (KafkaTopicHandle& topic : topics_) topic.reset();
-  if (client_ != nullptr) {
-    Discard(client_.get());
-    client_.reset();
-  }
+  KafkaOutputClient::LetGo(&client_);
   offsets_client_.reset();
   std::lock_guard lock(mutex_);
   claimed_ = false;
@@ -582,7 +545,7 @@ KafkaRegionCounters KafkaRegionWriter::counters() const {
 }
 
 void KafkaRegionWriter::FailClientForTest() {
-  (void)rd_kafka_test_fatal_error(client_.get(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "raised by a test");
+  (void)rd_kafka_test_fatal_error(client_->handle(), RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "raised by a test");
 }
 
 }  // namespace starling::cloud

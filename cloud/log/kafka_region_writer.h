@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -16,6 +15,7 @@
 
 #include "cloud/log/kafka_client.h"
 #include "cloud/log/kafka_config.h"
+#include "cloud/log/kafka_output_client.h"
 #include "cloud/log/region_writer.h"
 #include "common/status.h"
 
@@ -107,7 +107,6 @@ class KafkaRegionWriter final : public RegionWriter, private KafkaEvents {
 
   KafkaRegionWriter(const KafkaConfig& config, Partition region, KafkaReport report);
 
-  void OnDelivery(const rd_kafka_message_t& message) override;
   void OnBrokerError(rd_kafka_resp_err_t error, std::string_view reason) override;
   void OnLine(std::string_view line) override { report_(line); }
 
@@ -140,13 +139,10 @@ class KafkaRegionWriter final : public RegionWriter, private KafkaEvents {
   const KafkaReport report_;
 
   // The writing thread's while it runs; Claim's otherwise.
-  KafkaHandle client_;
-  std::array<KafkaTopicHandle, kTopicCount> topics_;
+  std::shared_ptr<KafkaOutputClient> client_;
   KafkaHandle offsets_client_;
   bool fresh_ = true;                     // client_ was not used yet.
   bool in_transaction_ = false;
-  rd_kafka_resp_err_t record_error_ = RD_KAFKA_RESP_ERR_NO_ERROR;  // First one since it was cleared.
-  std::int64_t last_offset_ = -1;         // Of the last record acknowledged.
   Offset claim_{};
   Batch batch_;                           // Being written.
   std::chrono::steady_clock::time_point give_up_at_{};  // The present attempt to.
