@@ -17,8 +17,8 @@
 
 namespace starling::sim {
 
-// Moves the traffic on a thread of its own: steps each vehicle at its instant and hands
-// over what it would say of itself, in the order of the schedule.  So agents and links do
+// Moves the traffic on a thread of its own: steps each vehicle a little before its instant and
+// hands over what it will say of itself, in the order of the schedule.  So agents and links do
 // not make a vehicle late, nor steps an agent.  Knows the truth, so it judges the shard's
 // predictions, too.
 //
@@ -48,7 +48,7 @@ class TrafficThread {
   // Ends it, perhaps before the last turn, and judges what can be.  Idempotent.
   void Stop();
 
-  // Steps that can be taken.
+  // Steps that can be taken, also such as are not due yet.
   std::size_t ready() const { return steps_.read_available(); }
   // The truth of the next turn's vehicle at its instant.
   // REQUIRES: ready() > 0
