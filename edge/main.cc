@@ -356,7 +356,10 @@ int Main(int argc, char** argv) {
     // Not the flag's variable: it is not set where an option before it cannot be used.
     return Diagnose(configuration, config, json_flag->count() > 0);
   }
-  if (!configuration.ok()) return Fail(kExitUsage, configuration.message());
+  if (!configuration.ok()) {
+    // What cannot be read may be readable soon: whoever supervises it tries again.
+    return Fail(configuration.code() == ErrorCode::kIoError ? kExitRuntime : kExitUsage, configuration.message());
+  }
 
   // A controller that went away is reported, not died of.
   std::signal(SIGPIPE, SIG_IGN);

@@ -91,7 +91,7 @@ void OwnershipBook::TakeSettings(const log::CommandSettings& record) {
   {
     MutexLock lock(mutex_);
     if (settings_ && settings.value().version <= settings_->version) return;
-    settings_ = settings.value();
+    replaced_settings_ = std::exchange(settings_, settings.value());
   }
   if (settings_observer_) settings_observer_(settings.value());
 }
@@ -99,6 +99,11 @@ void OwnershipBook::TakeSettings(const log::CommandSettings& record) {
 std::optional<CommandSettings> OwnershipBook::command_settings() const {
   MutexLock lock(mutex_);
   return settings_;
+}
+
+std::optional<CommandSettings> OwnershipBook::replaced_command_settings() const {
+  MutexLock lock(mutex_);
+  return replaced_settings_;
 }
 
 std::map<RegionId, RegionOwnership> OwnershipBook::regions() const {

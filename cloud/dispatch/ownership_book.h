@@ -70,6 +70,8 @@ class OwnershipBook final : public LogConsumer {
   std::optional<RegionMap> map() const;
   // None: all commands are sent.
   std::optional<CommandSettings> command_settings() const;
+  // Which were in force until these came.
+  std::optional<CommandSettings> replaced_command_settings() const;
 
  private:
   void Take(const LogRecord& record);
@@ -83,6 +85,7 @@ class OwnershipBook final : public LogConsumer {
   std::map<RegionId, RegionOwnership> regions_ STARLING_GUARDED_BY(mutex_);
   std::optional<RegionMap> map_ STARLING_GUARDED_BY(mutex_);
   std::optional<CommandSettings> settings_ STARLING_GUARDED_BY(mutex_);
+  std::optional<CommandSettings> replaced_settings_ STARLING_GUARDED_BY(mutex_);
 };
 
 // An operator's wish, as a record for Topic::kOwnership, partition 0.

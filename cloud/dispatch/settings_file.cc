@@ -94,10 +94,9 @@ Result<CommandSettings> ChangeCommandSettings(const std::string& path, const Com
   while (::flock(lock.number(), LOCK_EX) != 0) {
     if (errno != EINTR) return SystemError(lock_path);
   }
-  Result<std::optional<CommandSettings>> before = ReadCommandSettings(path);
-  // Whoever stops commands must not be kept from it by a file that is damaged.
+  const Result<std::optional<CommandSettings>> before = ReadCommandSettings(path);
   if (!before.ok() && before.status().code() != ErrorCode::kCorruption) return before.status();
-  Result<CommandSettings> after = change(before.ok() ? before.value() : std::nullopt);
+  Result<CommandSettings> after = change(before);
   if (!after.ok()) return after.status();
   if (Status status = after.value().Validate(); !status.ok()) return status;
   flatbuffers::FlatBufferBuilder builder;

@@ -21,9 +21,11 @@ Result<std::optional<CommandSettings>> ReadCommandSettings(const std::string& pa
 // Replaces what is there by what `change` makes of it, as one step: who changes it at the
 // same time waits.  When it returns, the file survives a loss of power.
 //
-// Errors: kIoError; those of ReadCommandSettings and of `change`.  The file is then as it
-//         was.
-using CommandSettingsChange = std::function<Result<CommandSettings>(const std::optional<CommandSettings>&)>;
+// `change` is given what ReadCommandSettings says, kCorruption too: whoever stops everything
+// must not be kept from it by a file that is damaged, whoever lifts something must.
+//
+// Errors: kIoError; those of `change`.  The file is then as it was.
+using CommandSettingsChange = std::function<Result<CommandSettings>(const Result<std::optional<CommandSettings>>&)>;
 Result<CommandSettings> ChangeCommandSettings(const std::string& path, const CommandSettingsChange& change);
 
 }  // namespace starling::cloud

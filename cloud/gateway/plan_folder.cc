@@ -42,7 +42,11 @@ Status WritePlanFile(const fs::path& path, const CompiledPlan& plan) {
   const Status failure = written ? Status() : IoError(draft);
   ::close(file);
   if (!written) return failure;
-  return ::rename(draft.c_str(), path.c_str()) == 0 ? Status() : IoError(path);
+  if (::rename(draft.c_str(), path.c_str()) != 0) return IoError(path);
+  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const Status kept = folder >= 0 && ::fsync(folder) == 0 ? Status() : IoError(path.parent_path());
+  if (folder >= 0) ::close(folder);
+  return kept;
 }
 
 // One push at a time: two would each find what is there older.
@@ -52,9 +56,7 @@ class FolderLock {
     locked_ = folder_ >= 0 && ::flock(folder_, LOCK_EX) == 0;
   }
   ~FolderLock() {
-    if (folder_ < 0) return;
-    (void)::fsync(folder_);
-    ::close(folder_);
+    if (folder_ >= 0) ::close(folder_);
   }
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;

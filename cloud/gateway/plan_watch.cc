@@ -56,8 +56,10 @@ void PlanWatch::Loop() {
   std::unique_lock<std::mutex> lock(mutex_);
   while (!stopping_.wait_for(lock, kInterval, [this] { return stop_; })) {
     const Times now = Look();
-    const auto fresh_since = fs::file_time_type::clock::now() - kSettled;
-    if (now == read_ && now.first < fresh_since && now.second < fresh_since) continue;
+    const auto clock = fs::file_time_type::clock::now();
+    // A time that is far ahead is a clock's fault and not a change.
+    const auto fresh = [clock](fs::file_time_type time) { return time > clock - kSettled && time < clock + kSettled; };
+    if (now == read_ && !fresh(now.first) && !fresh(now.second)) continue;
     read_ = now;
     Read();
     on_change_();

@@ -14,7 +14,7 @@
 
 namespace starling::cloud {
 
-// Keeps a book's wanted plans as the folder has them: looks once a second whether that has
+// Keeps a book's wanted plans as the folder has them: looks twice a second whether that has
 // changed.
 //
 // Threading: Start and Stop from one thread.

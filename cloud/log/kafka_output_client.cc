@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <future>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -91,7 +92,12 @@ std::optional<KafkaError> KafkaOutputClient::SendOffset(const std::shared_ptr<Ka
                                                            static_cast<int>(timeout.count())));
   });
   std::future<KafkaError> answer = call.get_future();
-  std::thread thread(std::move(call));
+  std::thread thread;
+  try {
+    thread = std::thread(std::move(call));
+  } catch (const std::system_error& error) {
+    return KafkaError(rd_kafka_error_new(RD_KAFKA_RESP_ERR__TIMED_OUT_QUEUE, "no thread: %s", error.what()));
+  }
   (void)pthread_setname_np(thread.native_handle(), "kafka-offset");
   while (answer.wait_for(milliseconds(100)) != std::future_status::ready) {
     if (!give_up()) continue;

@@ -36,7 +36,7 @@ Status ReadStoredLog(const std::string& directory, Topic topic, Partition partit
 }
 
 bool StoredLogIsInUse(const std::string& directory) {
-  const int fd = ::open((directory + "/LOCK").c_str(), O_RDWR | O_CLOEXEC);
+  const int fd = ::open((directory + "/LOCK").c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return false;
   struct flock lock = {};
   lock.l_type = F_WRLCK;

@@ -122,8 +122,10 @@ void CommandSwitch::Work(const std::stop_token& stop) {
 void CommandSwitch::AppendFigures(std::vector<Figure>* figures) const {
   std::size_t rules = 0;
   bool waiting = false;
+  std::uint64_t held_back = 0;
   {
     const std::lock_guard lock(mutex_);
+    if (gate_ != nullptr) held_back = gate_->held_back();
     rules = newest_ ? newest_->rules.size() : 0;
     waiting = newest_ && newest_->version > announced_;
   }
@@ -133,7 +135,7 @@ void CommandSwitch::AppendFigures(std::vector<Figure>* figures) const {
   gauge("rules", static_cast<double>(rules), "Rules by which commands are stopped, or in shadow");
   gauge("unannounced", waiting ? 1 : 0, "1: the log has had no room yet for the newest of them");
   figures->push_back({"commands", "held_back", "Commands that the gate held back before the shard knew",
-                      FigureKind::kCounter, gate_ == nullptr ? 0 : static_cast<double>(gate_->held_back())});
+                      FigureKind::kCounter, static_cast<double>(held_back)});
 }
 
 }  // namespace starling::cloud

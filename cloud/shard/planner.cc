@@ -76,6 +76,7 @@ std::optional<SpeedProfile> Planner::Constraint(Slot slot, EpisodeId except,
     for (std::size_t side = 0; side < 2; ++side) {
       const Instruction& told = pair.told[side];
       if (pair.slots[side] != slot || told.command == CommandId{} || told.expires_ns <= now_ns) continue;
+      if (issuer_.Withholds(pair)) continue;
       const SpeedProfile& profile = told.profile;
       if (!strictest || profile.ceiling_mps < strictest->ceiling_mps ||
           (profile.ceiling_mps == strictest->ceiling_mps && profile.decel_mps2 > strictest->decel_mps2)) {

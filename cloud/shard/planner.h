@@ -38,6 +38,8 @@ class CommandIssuer {
   virtual ~CommandIssuer() = default;
   // The new command's id; 0 if the vehicle's outbox has no room: nothing was issued.
   virtual CommandId Issue(const CommandRequest& request) = 0;
+  // What it issues for this pair is recorded and not sent: nobody can be taken to do it.
+  virtual bool Withholds(const Pair& pair) const = 0;
 };
 
 // Decides who gives way, and how hard.

@@ -436,6 +436,13 @@ CommandMode Shard::State::ModeOf(const CommandSettings& by, Slot target, wire::C
   return mode;
 }
 
+bool Shard::State::Withholds(const Pair& pair) const {
+  if (settings.rules.empty() || pair.foreign) return false;
+  return std::any_of(pair.slots.begin(), pair.slots.end(), [this](Slot slot) {
+    return ModeOf(settings, slot, wire::CommandKind::Avoidance) != CommandMode::Send;
+  });
+}
+
 CommandMode Shard::State::ModeOf(const CommandRequest& request) const {
   return ModeOf(settings, request.target, request.kind, request.episode);
 }

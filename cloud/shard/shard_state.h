@@ -78,6 +78,7 @@ struct Shard::State final : CommandIssuer {
   void Advise(Slot slot, const Cause& cause);
   void WriteWindow();
   CommandId Issue(const CommandRequest& request) override;
+  bool Withholds(const Pair& pair) const override;
 
   Status RestoreVehicles(StateParts* parts);
   Status RestorePairs(StateParts* parts);

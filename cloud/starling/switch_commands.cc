@@ -124,8 +124,20 @@ std::uint64_t NextVersion(const std::optional<CommandSettings>& before) {
   return before ? std::max(before->version + 1, now) : now;
 }
 
+// `start` lifts the stricter of what is there by that scope: a shadow outlasts the stop that came on top of it.
+std::size_t Lift(const CommandScope& scope, std::vector<CommandRule>* rules) {
+  CommandMode strictest = CommandMode::Send;
+  for (const CommandRule& rule : *rules) {
+    if (rule.scope == scope) strictest = std::max(strictest, rule.mode);
+  }
+  return std::erase_if(*rules, [&](const CommandRule& rule) { return rule.scope == scope && rule.mode == strictest; });
+}
+
 Result<CommandSettings> Changed(const Arguments& arguments, Verb verb, const CommandScope& scope,
-                                const std::optional<CommandSettings>& before) {
+                                const Result<std::optional<CommandSettings>>& known) {
+  const bool stops_all = verb == Verb::kStop && scope == CommandScope();
+  if (!known.ok() && !stops_all) return known.status();
+  const std::optional<CommandSettings> before = known.ok() ? known.value() : std::nullopt;
   CommandSettings settings;
   if (before) settings.rules = before->rules;
   settings.version = NextVersion(before);
@@ -134,9 +146,9 @@ Result<CommandSettings> Changed(const Arguments& arguments, Verb verb, const Com
   settings.set_ns = ToNs(CloudNow());
   const CommandMode mode = verb == Verb::kStop ? CommandMode::Stop : CommandMode::Shadow;
   if (verb == Verb::kStart) {
-    const std::size_t lifted = std::erase_if(
-        settings.rules, [&](const CommandRule& rule) { return arguments.all || rule.scope == scope; });
-    if (lifted == 0 && !arguments.all) {
+    if (arguments.all) {
+      settings.rules.clear();
+    } else if (Lift(scope, &settings.rules) == 0) {
       return Status(ErrorCode::kInvalidArgument, scope.ToText() + ": nothing is stopped or in shadow by that; "
                                                                   "`starling commands status` shows what is");
     }
@@ -144,6 +156,14 @@ Result<CommandSettings> Changed(const Arguments& arguments, Verb verb, const Com
     std::erase_if(settings.rules,
                   [&](const CommandRule& rule) { return rule.scope == scope && rule.mode == mode; });
     settings.rules.push_back({mode, scope, settings.by, settings.reason, settings.set_ns});
+    const bool all_stopped = std::any_of(settings.rules.begin(), settings.rules.end(), [](const CommandRule& rule) {
+      return rule.mode == CommandMode::Stop && rule.scope == CommandScope();
+    });
+    if (settings.rules.size() >= CommandSettings::kRulesMax && !all_stopped) {
+      return Status(ErrorCode::kInvalidArgument,
+                    "there are " + std::to_string(CommandSettings::kRulesMax - 1) +
+                        " rules, and one more is kept free for stopping everything; lift some with `starling commands start`");
+    }
   }
   if (Status status = settings.Validate(); !status.ok()) return status;
   return settings;
@@ -220,18 +240,23 @@ class KafkaFleet final : public Fleet {
   // The topic's order decides between two that change it at once; who comes second sees
   // that, and changes what the first one made.
   Result<CommandSettings> Change(const CommandSettingsChange& change) override {
+    Result<std::optional<CommandSettings>> before = Read();
     for (int tries = 0; tries < kTriesMax; ++tries) {
-      const Result<std::optional<CommandSettings>> before = Read();
       if (!before.ok()) return before.status();
-      Result<CommandSettings> after = change(before.value());
+      Result<CommandSettings> after = change(before);
       if (!after.ok()) return after.status();
       const WishRecord wish = MakeCommandSettingsWish(after.value());
       const auto ticket = log_->Append(Topic::kOwnership, Partition{0}, std::as_bytes(std::span(wish.key)), wish.value);
       if (!ticket.ok()) return ticket.status();
       if (Status status = log_->AwaitDurable(ticket.value(), patience_); !status.ok()) return status;
-      const Result<std::optional<CommandSettings>> now = Read();
-      if (!now.ok()) return now.status();
-      if (now.value() == after.value()) return after;
+      OwnershipBook book(nullptr);
+      if (Status status = book.ReadAll(*log_); !status.ok()) return status;
+      const bool taken = book.command_settings() == after.value();
+      if (taken && book.replaced_command_settings() == before.value()) return after;
+      std::optional<CommandSettings> others = taken ? book.replaced_command_settings() : book.command_settings();
+      // Newer than what is in force, which lacks what the other one did.
+      if (others && taken) others->version = after.value().version;
+      before = std::move(others);
     }
     return Status(ErrorCode::kUnavailable,
                   "others change the settings all the time; look at `starling commands status`");
@@ -348,7 +373,7 @@ int Run(const Arguments& arguments, Verb verb) {
     if (!now.ok()) return Fail(now.status());
     settings = now.value();
   } else {
-    const Result<CommandSettings> now = of->Change([&](const std::optional<CommandSettings>& before) {
+    const Result<CommandSettings> now = of->Change([&](const Result<std::optional<CommandSettings>>& before) {
       return Changed(arguments, verb, scope.value(), before);
     });
     if (!now.ok()) {
@@ -405,7 +430,7 @@ void AddSwitchCommands(CLI::App* program, std::vector<Subcommand>* commands) {
   };
   add("stop", "Send nothing more; without a scope no command at all", Verb::kStop);
   add("shadow", "Decide and record, send nothing", Verb::kShadow);
-  add("start", "Lift what was stopped, or in shadow, by the very same scope", Verb::kStart);
+  add("start", "Lift what was stopped by the very same scope; where nothing is, what is in shadow", Verb::kStart);
   add("status", "Print what is not sent, who said so, and which regions act by it", Verb::kStatus);
 }
 

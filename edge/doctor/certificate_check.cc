@@ -38,7 +38,7 @@ std::string Date(const ASN1_TIME* time) {
 Finding Unreadable(const Status& status) {
   const bool missing_rights = status.message().find("Permission denied") != std::string_view::npos;
   return Failed(kStep, std::string(status.message()),
-                missing_rights ? "let the agent's user read it: chown root:starling-edge FILE, chmod 640 FILE"
+                missing_rights ? "let the agent's user read it: chown starling-edge FILE, chmod 600 FILE"
                                : "put the file there, or name the right one: ca, cert and key");
 }
 
@@ -68,7 +68,7 @@ Finding ExamineCertificate(const DoctorConfig& config, CloudTime now) {
     char mode[8];
     std::snprintf(mode, sizeof(mode), "%04o", static_cast<unsigned>(about.st_mode & 07777));
     return Failed(kStep, config.key + " has mode " + mode + ": others can read or change this vehicle's key",
-                  "chmod 640 " + config.key + "; if others may have read it, revoke the certificate");
+                  "chmod 600 " + config.key + "; if others may have read it, revoke the certificate");
   }
 
   X509* const certificate = credentials.value().certificate.get();

@@ -17,7 +17,9 @@
 #include <boost/json/object.hpp>
 #include <boost/json/parse.hpp>
 
+#include "cloud/dispatch/settings_file.h"
 #include "cloud/log/stored_log.h"
+#include "cloud/shard/command_settings.h"
 #include "schemas/log/commands_generated.h"
 #include "tests/integration/scene.h"
 
@@ -190,6 +192,43 @@ TEST_F(Switch, ThrownBeforeAStartItHoldsFromTheFirstRecordAndADamagedFileIsNoSta
   std::ofstream(Path("data/commands.settings"), std::ios::binary | std::ios::app) << "x";
   EXPECT_EQ(Outcome(CloudCommand(0, 0)), 1);
   EXPECT_THAT(Read("output.log"), HasSubstr("commands.settings is damaged"));
+}
+
+TEST_F(Switch, AStopIsLiftedBeforeTheShadowBeneathIt) {
+  std::filesystem::create_directory(Path("data"));
+  ASSERT_EQ(Commands({"shadow"}), 0) << Read("output.log");
+  ASSERT_EQ(Commands({"stop"}), 0) << Read("output.log");
+  const auto rules = [this] {
+    return cloud::ReadCommandSettings(cloud::CommandSettingsFile(Path("data"))).value()->rules;
+  };
+  ASSERT_EQ(Commands({"start"}), 0) << Read("output.log");
+  ASSERT_EQ(rules().size(), 1u);
+  EXPECT_EQ(rules()[0].mode, cloud::CommandMode::Shadow);
+  ASSERT_EQ(Commands({"start"}), 0) << Read("output.log");
+  EXPECT_TRUE(rules().empty());
+}
+
+TEST_F(Switch, OneRuleIsKeptFreeForStoppingEverything) {
+  std::filesystem::create_directory(Path("data"));
+  for (std::size_t i = 1; i < cloud::CommandSettings::kRulesMax; ++i) {
+    ASSERT_EQ(Commands({"shadow", "--region", std::to_string(i)}), 0) << Read("output.log");
+  }
+  EXPECT_EQ(Commands({"shadow", "--region", "0"}), 2);
+  EXPECT_THAT(Read("output.log"), HasSubstr("kept free for stopping everything"));
+  EXPECT_EQ(Commands({"stop"}), 0) << Read("output.log");
+  EXPECT_THAT(Read("output.log"), HasSubstr("stopped    every command"));
+}
+
+TEST_F(Switch, ADamagedFileIsWrittenAnewByWhoStopsEverythingAlone) {
+  std::filesystem::create_directory(Path("data"));
+  ASSERT_EQ(Commands({"stop"}), 0) << Read("output.log");
+  std::ofstream(Path("data/commands.settings"), std::ios::binary | std::ios::app) << "x";
+  EXPECT_EQ(Commands({"shadow", "--fleet", "x-"}), 1);
+  EXPECT_EQ(Commands({"start", "--all"}), 1);
+  EXPECT_THAT(Read("output.log"), HasSubstr("is damaged"));
+  EXPECT_EQ(Commands({"stop"}), 0) << Read("output.log");
+  EXPECT_EQ(Commands({"status"}), 0) << Read("output.log");
+  EXPECT_THAT(Read("output.log"), HasSubstr("stopped    every command"));
 }
 
 TEST_F(Switch, WhatCannotBeMeantIsWrongUsage) {

@@ -199,6 +199,7 @@ TEST_P(Vehicle, ItsConfigurationFileHasNoOptionThatTheProgramDoesNotKnow) {
   std::ofstream everything(Path("edge.toml"));
   int options = 0;
   for (std::string line; std::getline(shipped, line);) {
+    if (line.empty()) continue;
     const std::size_t equals = line.find(" = ");
     const std::string key = line.substr(line.front() == '#' ? 1 : 0, equals - (line.front() == '#' ? 1 : 0));
     if (equals == std::string::npos || key.find(' ') != std::string::npos) continue;

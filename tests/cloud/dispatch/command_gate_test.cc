@@ -115,7 +115,7 @@ class SettingsFile : public ::testing::Test {
   std::string Path() const { return CommandSettingsFile(folder_); }
   Status Put(const CommandSettings& settings) {
     const auto changed = ChangeCommandSettings(
-        Path(), [&](const std::optional<CommandSettings>&) { return Result<CommandSettings>(settings); });
+        Path(), [&](const Result<std::optional<CommandSettings>>&) { return Result<CommandSettings>(settings); });
     return changed.ok() ? Status() : changed.status();
   }
   std::string Text() const {
@@ -159,6 +159,10 @@ TEST_F(SettingsFile, EveryFlippedBitAndEveryCutIsSeen) {
     SetText(whole.substr(0, length));
     EXPECT_FALSE(ReadCommandSettings(Path()).ok()) << length;
   }
+  const auto refused = ChangeCommandSettings(Path(), [](const Result<std::optional<CommandSettings>>& before) {
+    return Result<CommandSettings>(before.status());
+  });
+  EXPECT_EQ(refused.status().code(), ErrorCode::kCorruption);
   // Whoever stops commands is not kept from it.
   EXPECT_TRUE(Put(Settings(10, {{}})).ok());
   EXPECT_TRUE(ReadCommandSettings(Path()).ok());
@@ -168,8 +172,8 @@ TEST_F(SettingsFile, TwoThatChangeItAtOnceBothTakePart) {
   constexpr int kChanges = 15;
   const auto add = [this](std::uint32_t first) {
     for (std::uint32_t i = 0; i < kChanges; ++i) {
-      const auto changed = ChangeCommandSettings(Path(), [&](const std::optional<CommandSettings>& before) {
-        CommandSettings settings = before.value_or(CommandSettings());
+      const auto changed = ChangeCommandSettings(Path(), [&](const Result<std::optional<CommandSettings>>& before) {
+        CommandSettings settings = before.value().value_or(CommandSettings());
         ++settings.version;
         CommandScope scope;
         scope.region = RegionId{first};
@@ -205,6 +209,7 @@ TEST(SettingsInTopicOwnership, TheHighestVersionCountsAndIsToldOnce) {
   feed(3, Settings(6, {}));
   EXPECT_EQ(told, (std::vector<std::uint64_t>{5, 6}));
   EXPECT_TRUE(book.command_settings()->rules.empty());
+  EXPECT_EQ(book.replaced_command_settings()->version, 5u) << "not what was never in force";
 }
 
 }  // namespace

@@ -58,7 +58,7 @@ class CommandSwitch : public testing::Test {
   void Collide(double at_s = 0) { Collide(&driver_, at_s); }
   static void Collide(ShardDriver* driver, double at_s = 0) {
     driver->Fix(MakeCar("east", -21, 0, 90, 15), at_s);
-    driver->Fix(MakeCar("north", 0, -21, 0, 15), at_s);
+    driver->Fix(MakeCar("north", 0, -20, 0, 15), at_s);
   }
   std::size_t Sent() { return driver_.outputs().commands.size(); }
   std::size_t Recorded(log::AuditBody type) {
@@ -176,6 +176,32 @@ TEST_F(CommandSwitch, APairIsCommandedWholeOrNotAtAll) {
     EXPECT_EQ(driver.outputs().commands.size(), 0u) << scope.ToText();
     EXPECT_EQ(driver.shard().counters().commands_shadowed, 2u) << scope.ToText();
   }
+}
+
+// "east" is about to meet "north", whom it was told nothing of in shadow; "late" drives into east's back.
+double BrakeOfLate(const std::vector<CommandRule>& rules, bool with_north) {
+  ShardDriver driver{ShardConfig{}};
+  if (!rules.empty()) driver.Apply(CommandSettingsRecord(Settings(1, rules), kRegion), 0);
+  for (int step = 0; step < 4; ++step) {
+    const double at_s = step * 0.1;
+    if (with_north) driver.Fix(MakeCar("north", 0, -20 + 15 * at_s, 0, 15), at_s);
+    driver.Fix(MakeCar("east", -22 + 15 * at_s, 0, 90, 15), at_s);
+    if (step > 1) driver.Fix(MakeCar("late", -42 + 24 * at_s, 0, 90, 24), at_s);
+  }
+  double decel = 0;
+  for (const auto& command : driver.outputs().commands) {
+    const auto* sent = flatbuffers::GetRoot<wire::Command>(command.wire_command.data());
+    if (command.vehicle != VehicleId::Parse("late").value() || sent->kind() != wire::CommandKind::Avoidance) continue;
+    decel = std::max(decel, sent->decel_cmps2() * 0.01);
+  }
+  return decel;
+}
+
+TEST_F(CommandSwitch, WhatWasWithheldIsNotTakenToBeDone) {
+  const double alone = BrakeOfLate({}, false);
+  EXPECT_GT(alone, 0);
+  EXPECT_GT(BrakeOfLate({}, true), alone) << "east brakes for north here, so that late has to brake harder";
+  EXPECT_EQ(BrakeOfLate({Rule(CommandMode::Shadow, Fleet("north"))}, true), alone);
 }
 
 TEST_F(CommandSwitch, TheStricterOfTwoRulesCounts) {

@@ -397,7 +397,7 @@ TEST_F(Doctor, AKeyThatEverybodyCanReadFailsAndOneOfAGroupDoesNot) {
   for (const mode_t mode : {0644u, 0660u, 0602u}) {
     ASSERT_EQ(::chmod(config_.key.c_str(), mode), 0);
     Examined();
-    ExpectFailed("certificate", "has mode 0", "chmod 640 " + config_.key);
+    ExpectFailed("certificate", "has mode 0", "chmod 600 " + config_.key);
   }
 }
 
