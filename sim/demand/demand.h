@@ -76,9 +76,13 @@ struct Ends {
   double arrival_m = 0;                    // negative: from the edge's end
 };
 
-// Ends when both are over: `duration_s` after it began, and the time `until_s`.
+// Ends when both are over: `duration_s` after it began, and the time `until_s`.  Of a flow's later
+// vehicles that time is as much later.
 struct Stop {
   cloud::LaneIndex lane = cloud::kNone;
+  cloud::EdgeIndex edge = cloud::kNone;    // of the lane,
+  std::uint32_t lane_number = 0;           // which one of it
+  double lane_m = 1;                       // and its length
   double from_m = 0;                       // along the lane, at most `to_m`
   double to_m = 0;
   double duration_s = 0;

@@ -167,7 +167,11 @@ class SumoRoutesReader {
   void ReadPlace(pugi::xml_node node, Stop* stop) {
     stop->lane = FindLane(node, Attribute(node, "lane"));
     if (stop->lane == kNone) return;
-    const double length_m = network_.lanes()[stop->lane].length_m;
+    const cloud::StreetLane& lane = network_.lanes()[stop->lane];
+    const double length_m = lane.length_m;
+    stop->edge = lane.edge;
+    stop->lane_number = lane.index;
+    stop->lane_m = length_m;
     const auto along = [&](const char* attribute, double absent) {
       const double given = xml_->Number(node, attribute, -kMetresMax, kMetresMax, absent);
       return std::clamp(given < 0 ? given + length_m : given, 0.0, length_m);

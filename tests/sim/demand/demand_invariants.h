@@ -67,6 +67,8 @@ inline void CheckInvariants(const Demand& demand, const cloud::StreetNetwork& ne
   }
   for (const Stop& stop : demand.stops) {
     STARLING_CHECK(stop.from_m >= 0 && stop.from_m <= stop.to_m && stop.to_m <= network.lanes()[stop.lane].length_m);
+    const cloud::StreetLane& lane = network.lanes()[stop.lane];
+    STARLING_CHECK(stop.edge == lane.edge && stop.lane_number == lane.index && stop.lane_m == lane.length_m);
   }
   for (const Departure& departure : demand.departures) CheckDeparture(demand, network, departure);
   STARLING_CHECK(std::is_sorted(demand.departures.begin(), demand.departures.end(),
