@@ -26,6 +26,7 @@ namespace {
 constexpr int kExitFailed = 1;
 constexpr int kExitInterrupted = 130;
 constexpr double kJammedS = 300;
+constexpr std::uint64_t kMissedNamedMax = 10;
 
 constexpr const char* kExamples = R"(Examples:
   starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz,types.add.xml --trips trips.xml
@@ -33,7 +34,8 @@ constexpr const char* kExamples = R"(Examples:
   starling-sim drive --network city.net.xml --routes cars.rou.xml --end 600 --fcd drive.xml.gz --ssm near.xml
 
 Vehicles set off when the routes say, wait where there is no room, and leave at the end of their
-way.  Those whose streets are not for passenger cars (buses on lanes of their own) are counted
+way.  They make the stops that the routes give them; stops that are missed are counted, and the first
+ones named.  Those whose streets are not for passenger cars (buses on lanes of their own) are counted
 and do not drive.  Ctrl-C ends it early; what was written is kept.
 
 Exit codes: 0 driven, 1 an input cannot be read or an output not be written, 2 wrong usage,
@@ -96,7 +98,44 @@ struct Measured {
 // By kind.
 using MistakeCounts = std::array<std::uint64_t, kMistakeNames.size()>;
 
-std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCounts& mistakes,
+// By outcome.
+using StopCounts = std::array<std::uint64_t, kStopOutcomeNames.size()>;
+
+// Why a vehicle did not stop somewhere.
+std::string_view ReasonOf(StopOutcome outcome) {
+  switch (outcome) {
+    case StopOutcome::kNoSuchLane: return "its lane is not for cars";
+    case StopOutcome::kOffWay: return "the vehicle does not come by";
+    case StopOutcome::kPassed: return "too late to brake for it";
+    case StopOutcome::kWrongLane: return "the vehicle came by on another lane";
+    case StopOutcome::kMade: break;
+  }
+  return "made";
+}
+
+void NameMissed(const StopRecord& record, const Demand& demand, const cloud::StreetNetwork& network) {
+  const Stop& stop = demand.stops[record.stop];
+  const std::string_view reason = ReasonOf(record.outcome);
+  std::fprintf(stderr, "starling-sim: %s misses its stop on %s_%u, %.1f to %.1f m: %.*s\n", record.vehicle.c_str(),
+               network.edges()[stop.edge].id.c_str(), stop.lane_number, stop.from_m, stop.to_m,
+               static_cast<int>(reason.size()), reason.data());
+}
+
+std::string StopsText(const StopCounts& stops) {
+  const std::uint64_t made = stops[static_cast<std::size_t>(StopOutcome::kMade)];
+  std::string missed;
+  for (std::size_t outcome = 1; outcome < stops.size(); ++outcome) {
+    if (stops[outcome] == 0) continue;
+    missed += (missed.empty() ? "; missed " : ", missed ") + std::to_string(stops[outcome]) + ": " +
+              std::string(ReasonOf(static_cast<StopOutcome>(outcome)));
+  }
+  if (made == 0 && missed.empty()) return "";
+  char text[64];
+  std::snprintf(text, sizeof text, "stops made            %10llu", Wide(made));
+  return text + missed + "\n";
+}
+
+std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCounts& mistakes, const StopCounts& stops,
                     std::optional<std::uint64_t> contacts, const Measured& measured, bool json) {
   const double now_s = SecondsOf(traffic.time());
   const TrafficCounters& counters = traffic.counters();
@@ -105,6 +144,8 @@ std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCount
   if (json) {
     boost::json::object by_kind;
     for (std::size_t kind = 0; kind < mistakes.size(); ++kind) by_kind[kMistakeNames[kind]] = mistakes[kind];
+    boost::json::object missed;
+    for (std::size_t outcome = 1; outcome < stops.size(); ++outcome) missed[kStopOutcomeNames[outcome]] = stops[outcome];
     const boost::json::object report = {
         {"simulated_s", now_s},
         {"wall_s", measured.wall_s},
@@ -129,6 +170,8 @@ std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCount
         {"contacts_in_trajectories", contacts ? boost::json::value(*contacts) : boost::json::value(nullptr)},
         {"red_light_runs", counters.red_light_runs},
         {"mistakes", by_kind},
+        {"stops_made", stops[static_cast<std::size_t>(StopOutcome::kMade)]},
+        {"stops_missed", missed},
         {"emergency_brakings", counters.emergency_brakings},
         {"jammed", jammed},
     };
@@ -156,7 +199,7 @@ std::string Summary(const Traffic& traffic, const Sums& sums, const MistakeCount
                 Wide(counters.lane_changes), Wide(counters.turns_missed), Wide(counters.detours), Wide(sums.strayed),
                 Wide(counters.collisions), seen.c_str(), Wide(counters.red_light_runs), Wide(counters.emergency_brakings), jammed,
                 jammed > 0 ? ": a jam that does not dissolve" : "");
-  std::string summary = text;
+  std::string summary = text + StopsText(stops);
   if (std::ranges::all_of(mistakes, [](std::uint64_t count) { return count == 0; })) return summary;
   summary += "mistakes             ";
   for (std::size_t kind = 0; kind < mistakes.size(); ++kind) {
@@ -208,12 +251,18 @@ int Drive(const DriveOptions& options) {
   std::uint64_t begun_updates = 0;
   Sums sums;
   MistakeCounts mistakes{};
+  StopCounts stops{};
+  std::uint64_t named = 0;
   while (interrupted == 0 && SecondsOf(traffic.time()) < options.end_s && !traffic.Finished()) {
     if (const Status status = record.value()->AddStep(); !status.ok()) return Fail(status.message());
     traffic.AdvanceTo(traffic.time() + Traffic::kStep);
     const std::vector<TripRecord> trips = traffic.TakeFinished();
     for (const TripRecord& trip : trips) sums.Add(trip);
     for (const Mistake& mistake : traffic.TakeMistakes()) ++mistakes[static_cast<std::size_t>(mistake.kind)];
+    for (const StopRecord& stop : traffic.TakeStops()) {
+      ++stops[static_cast<std::size_t>(stop.outcome)];
+      if (stop.outcome != StopOutcome::kMade && named++ < kMissedNamedMax) NameMissed(stop, demand.value(), network.value());
+    }
     if (const Status status = record.value()->AddTrips(trips); !status.ok()) return Fail(status.message());
     const auto now = Clock::now();
     if (begun_s < options.warm_up_s) {
@@ -232,7 +281,7 @@ int Drive(const DriveOptions& options) {
                           std::chrono::duration<double>(Clock::now() - begun).count(),
                           traffic.counters().updates - begun_updates};
   if (const Status status = record.value()->Finish(); !status.ok()) return Fail(status.message());
-  const std::string summary = Summary(traffic, sums, mistakes, record.value()->contacts(), measured, options.json);
+  const std::string summary = Summary(traffic, sums, mistakes, stops, record.value()->contacts(), measured, options.json);
   (void)std::fwrite(summary.data(), 1, summary.size(), stdout);
   return interrupted != 0 ? kExitInterrupted : 0;
 }

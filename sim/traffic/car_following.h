@@ -17,6 +17,18 @@ inline double SlowDown(double speed_mps, double target_mps, double ahead_m) {
   return needed > kBeginMps2 ? -std::min(needed, 4.0) : kNoLimitMps2;
 }
 
+// Deceleration that ends in `room_m`; nothing while less than `begin` would do.
+inline double StopIn(double speed_mps, double room_m, double accel_mps2, double begin_mps2) {
+  if (room_m <= 0.05) return speed_mps > 0 ? -4 : 0;
+  // What the brake finds once the foot is on it.
+  const double soon_mps = speed_mps + 0.3 * std::max(accel_mps2, 0.0);
+  const double needed = soon_mps * soon_mps / (2 * room_m);
+  if (needed >= begin_mps2) return -needed;
+  if (room_m < 3 && speed_mps < 1) return std::min(1.0, (room_m - speed_mps) * 1.0);
+  if (room_m < 12) return begin_mps2 - 1.2 * needed - (1 - room_m / 12);
+  return kNoLimitMps2;
+}
+
 // The Intelligent Driver Model.
 //
 // Source: M. Treiber, A. Hennecke, D. Helbing, Congested traffic states in

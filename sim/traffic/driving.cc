@@ -102,6 +102,7 @@ double Traffic::AccelOf(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex 
   }
   if (me.courteous) wanted = std::min(wanted, ForOneLetIn(vehicle));
   wanted = std::min(wanted, ForJunction(vehicle, tally));
+  if (me.halts) wanted = std::min(wanted, ForStop(vehicle));
   if (me.broken_down) wanted = std::min(wanted, -kBreakdownMps2);
   double accel = LimitedJerk(me, wanted);
   // A command is not a matter of comfort: it holds from this step on.

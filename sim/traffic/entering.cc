@@ -149,6 +149,7 @@ bool Traffic::TryEnter(StreetIndex street, const Departing& departing) {
 bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m, double speed_mps) {
   const VehicleKind& kind = kinds_[departing.type];
   const double half_m = kind.length_m / 2;
+  if (departing.departure->stop_count > 0) speed_mps = SpeedToEnter(departing, lane, along_m + half_m, speed_mps);
   const std::vector<VehicleIndex>& queue = queues_[lane].vehicles;
   const std::size_t place = PlaceIn(lane, along_m);
   if (place > 0) {
@@ -180,6 +181,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   Entrance::Trip& trip = entrance_->trips[vehicle];
   trip.departing = departing;
   trip.number = entrance_->entered;
+  trip.stood_steps = 0;
   trip.way = entrance_->demand.edges(departing.route);
   trip.record = {departing.id(), departing.time_s, static_cast<double>(step_) * kStepS};
   // Its first lane counts as a whole when it leaves it.
@@ -203,6 +205,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   changes_[vehicle] = LaneChange();
   tailgated_[vehicle] = kNobody;
   Insert(vehicle, lane);
+  BeginStops(vehicle);
   ArriveOnLane(vehicle, lane);
   // Nothing is left of who had the number before.
   for (std::int64_t step = 0; step < kMoments; ++step) Remember(vehicle, step_ + step);
@@ -230,6 +233,7 @@ bool Traffic::LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane)
 
 void Traffic::Leave(VehicleIndex vehicle) {
   Vehicle& me = vehicles_[vehicle];
+  if (me.halts) MissStops(vehicle);
   CountTrack(vehicle);
   if (me.turn_number != 0) LeaveJunction(vehicle);
   if (drivers_[vehicle].ahead.turn_number != 0) GiveUpAhead(vehicle);
@@ -242,7 +246,8 @@ void Traffic::Leave(VehicleIndex vehicle) {
   std::erase(in_contact_, vehicle);
   Entrance::Trip& trip = entrance_->trips[vehicle];
   trip.record.arrival_s = static_cast<double>(step_ + 1) * kStepS;
-  trip.record.waited_s = drivers_[vehicle].stood_steps * kStepS;
+  trip.record.stopped_s = trip.stood_steps * kStepS;
+  trip.record.waited_s = std::max(0.0, drivers_[vehicle].stood_steps * kStepS - trip.record.stopped_s);
   trip.record.strayed = city_.lane(me.track).street != trip.way.back();
   finished_.push_back(std::move(trip.record));
   me.track = kOffRoad;

@@ -43,7 +43,7 @@ constexpr double kHeldUpM = 20;              // of those who are as near behind,
 constexpr double kSlowestMps = 4;            // nor does one drive more slowly where the lane is free.
 constexpr double kDetourAfterS = 20;
 constexpr std::int64_t kDetourSteps = 50;
-constexpr double kAroundFromM = 80;          // Behind one that has broken down.
+constexpr double kAroundFromM = 80;          // Behind one that has broken down, or is at its stop.
 
 // Whether one can go behind the other at that distance: neither too near nor too fast.
 bool IsGap(const Vehicle& behind, const Vehicle& leader, double gap_m) {
@@ -117,7 +117,7 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
       const VehicleIndex vehicle = vehicles[i];
       Vehicle& me = vehicles_[vehicle];
       if ((step_ + vehicle) % kThinkSteps != 0 || me.track != lane || me.changing || me.turn_number != 0 || me.held ||
-          me.broken_down || step_ < changes_[vehicle].last_step + kPauseSteps) {
+          me.broken_down || (me.halts && StandsAtStop(vehicle)) || step_ < changes_[vehicle].last_step + kPauseSteps) {
         continue;
       }
       const VehicleIndex leader = i > 0 ? vehicles[i - 1] : kNobody;
@@ -127,7 +127,7 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
       me.wants_right = wanted != kNoLane && wanted == here.right;
       if (const LaneIndex to = LaneFor(vehicle, wanted, leader, behind); to != kNoLane) {
         tally->changes.push_back({vehicle, to, to == wanted});
-      } else if (wanted != kNoLane && city_.track(lane).length_m - me.along_m < kAskM && HasWayToChange(me, wanted) &&
+      } else if (wanted != kNoLane && LeftForChangeM(vehicle) < kAskM && HasWayToChange(me, wanted) &&
                  !IsHemmedIn(me, leader)) {
         tally->asked.emplace_back(vehicle, wanted);
       }
@@ -135,11 +135,20 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
   }
 }
 
-// The one that leads where it goes, unless somebody has broken down in front of it.
+// Whether `leader` on `lane` is one to get around: it has broken down, or it is at its stop and there is way behind it to
+// come back; not for one that stops there, too.
+bool Traffic::IsToBePassed(VehicleIndex vehicle, VehicleIndex leader, LaneIndex lane) const {
+  const Vehicle& other = vehicles_[leader];
+  if (other.broken_down) return true;
+  return other.halts && StandsAtStop(leader) && city_.track(lane).length_m - AlongOn(leader, lane) > kAroundFromM &&
+         !(vehicles_[vehicle].halts && StopsOn(vehicle, lane));
+}
+
+// The one that leads where it goes, unless somebody is to be passed.
 LaneIndex Traffic::WantedLane(VehicleIndex vehicle, VehicleIndex leader) const {
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex better = Better(vehicle, me.track);
-  if (leader == kNobody || !vehicles_[leader].broken_down || better != kNoLane) return better;
+  if (leader == kNobody || better != kNoLane || !IsToBePassed(vehicle, leader, me.track)) return better;
   if (AlongOn(leader, me.track) - me.along_m > kAroundFromM) return better;
   const Lane& lane = city_.lane(me.track);
   return lane.left != kNoLane ? lane.left : lane.right;
@@ -176,7 +185,7 @@ bool Traffic::IsHemmedIn(const Vehicle& me, VehicleIndex leader) const {
 LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const {
   const Vehicle& me = vehicles_[vehicle];
   const LaneIndex lane = me.track;
-  const double to_line_m = city_.track(lane).length_m - me.along_m - me.half_length_m;
+  const double to_line_m = LeftForChangeM(vehicle) - me.half_length_m;
   if (IsHemmedIn(me, leader)) return kNoLane;
   const double gap_m = leader == kNobody ? kFarM : AlongOn(leader, lane) - me.along_m - LengthsM(me, vehicles_[leader]);
   const double now = ModelAccel(vehicle, leader, gap_m);
@@ -191,8 +200,8 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
     if (to == kNoLane) continue;
     const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
     const bool leads = to == wanted || Better(vehicle, to) == kNoLane;
-    // There may be no way back in time.
-    if (!leads && to_line_m < kAskM) continue;
+    // There may be no way back in time; whoever has a stop ahead does not try.
+    if (!leads && (to_line_m < kAskM || me.halts)) continue;
     const double bias = to == wanted ? kWantedMps2 + urgency : leads ? 0 : -kWantedMps2 - urgency;
     const std::optional<Room> room = RoomOn(vehicle, to, to == wanted);
     if (!room) continue;
@@ -223,6 +232,13 @@ double Traffic::ChangeLengthM(double speed_mps, double width_m) {
   return std::sqrt(std::max(4 * std::abs(width_m) * radius - width_m * width_m, width_m * width_m));
 }
 
+// What is left of its lane, or until it stops on a lane of its street.
+double Traffic::LeftForChangeM(VehicleIndex vehicle) const {
+  const Vehicle& me = vehicles_[vehicle];
+  const double left_m = city_.track(me.track).length_m - me.along_m;
+  return me.halts ? std::min(left_m, StopOnM(vehicle, me.track) - me.along_m) : left_m;
+}
+
 // Whether there is enough of the lane left to change to the one beside it.
 bool Traffic::HasWayToChange(const Vehicle& me, LaneIndex to) const {
   const double speed = me.speed_mps;
@@ -241,6 +257,11 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
   const double speed = me.speed_mps;
   const double along_m = me.along_m * city_.track(to).length_m / city_.track(me.track).length_m;
   const double change_m = ChangeLengthM(speed, kLaneWidthM);
+  // One stops where the change is over.
+  if (me.halts && along_m + me.half_length_m + std::max(change_m, kReactS * speed + speed * speed / (2 * kStopMps2)) >
+                      StopOnM(vehicle, to)) {
+    return std::nullopt;
+  }
   const std::vector<VehicleIndex>& vehicles = queues_[to].vehicles;
   const std::size_t place = PlaceIn(to, along_m);
   Room room;
@@ -248,7 +269,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
     const VehicleIndex leader = vehicles[place - 1];
     const double gap_m = AlongOn(leader, to) - along_m - LengthsM(me, vehicles_[leader]);
     if (!IsGap(me, vehicles_[leader], gap_m)) return std::nullopt;
-    if (vehicles_[leader].broken_down && gap_m < kAroundFromM) return std::nullopt;
+    if (gap_m < kAroundFromM && IsToBePassed(vehicle, leader, to)) return std::nullopt;
     // Who cannot end it stands in the way on two lanes.
     if (vehicles_[leader].speed_mps < kMovingMps && gap_m < LaneChange::kInBoth * change_m) return std::nullopt;
     room.accel_mps2 = ModelAccel(vehicle, leader, gap_m);
@@ -318,6 +339,7 @@ void Traffic::BeginChange(VehicleIndex vehicle, LaneIndex to) {
   if (std::abs(width_m) < kLaneWidthM / 2 || std::abs(width_m) > 2 * kLaneWidthM) return;
   const double change_m = ChangeLengthM(me.speed_mps, width_m);
   if (along_m + change_m + me.half_length_m > length_m) return;
+  if (me.halts && along_m + change_m + me.half_length_m > StopOnM(vehicle, to)) return;
   LaneChange& change = changes_[vehicle];
   change.from = from;
   change.to = to;
@@ -390,9 +412,10 @@ double Traffic::ForLaneWanted(VehicleIndex vehicle, VehicleIndex leader, Vehicle
   if (open && (holds_up || me.speed_mps < kSlowestMps)) return kNoLimitMps2;
   const LaneIndex to = me.wants_left ? city_.lane(me.track).left : city_.lane(me.track).right;
   const double length_m = city_.track(me.track).length_m;
-  if (length_m - me.along_m > kAskM) return kNoLimitMps2;
+  if (LeftForChangeM(vehicle) > kAskM) return kNoLimitMps2;
   // From here on it is too late.
-  const double last_m = length_m - me.half_length_m - kBesideLineM - ChangeLengthM(0, kLaneWidthM) - kWaitBeforeM;
+  double last_m = length_m - me.half_length_m - kBesideLineM - ChangeLengthM(0, kLaneWidthM) - kWaitBeforeM;
+  if (me.halts) last_m = std::min(last_m, LastChangeM(vehicle));
   if (me.along_m > last_m + kWaitBeforeM || last_m < kBesideLineM + 2 * me.half_length_m || me.waited_steps > 0) {
     return kNoLimitMps2;
   }

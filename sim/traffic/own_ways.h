@@ -31,6 +31,9 @@ class OwnWays {
   // The lanes of a street, the outermost first; none if no car drives there.
   std::span<const LaneIndex> LanesOf(StreetIndex street) const;
 
+  // Which of them one is.
+  std::size_t NumberIn(LaneIndex lane) const { return number_[lane]; }
+
   // The connection to take at the end of a lane of the route's `at`-th street: one to the next
   // street, from where one comes on with the least changes of lanes.  If none leads there, or
   // the route ends here, any; REQUIRES: the lane has one.

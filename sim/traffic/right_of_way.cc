@@ -46,18 +46,6 @@ constexpr double kSqueezeMps = 2;
 constexpr double kStartledMps = 1.5;          // Who has braked so far for one that he had overlooked has seen him.
 constexpr double kPullAway = 0.83;            // Of what the driver can: at least, out of a stand.
 
-// Deceleration that ends in `room_m`; nothing while less than `begin` would do.
-double StopIn(double speed_mps, double room_m, double accel_mps2, double begin_mps2) {
-  if (room_m <= 0.05) return speed_mps > 0 ? -4 : 0;
-  // What the brake finds once the foot is on it.
-  const double soon_mps = speed_mps + 0.3 * std::max(accel_mps2, 0.0);
-  const double needed = soon_mps * soon_mps / (2 * room_m);
-  if (needed >= begin_mps2) return -needed;
-  if (room_m < 3 && speed_mps < 1) return std::min(1.0, (room_m - speed_mps) * 1.0);
-  if (room_m < 12) return begin_mps2 - 1.2 * needed - (1 - room_m / 12);
-  return kNoLimitMps2;
-}
-
 // Deceleration that it would take to stop before the line, once the foot is on the brake.
 double NeededToStop(const Vehicle& me, double to_line_m) {
   const double soon_mps = me.speed_mps + 0.3 * std::max<double>(me.accel_mps2, 0);
@@ -124,7 +112,9 @@ void Traffic::ArbitrateLane(LaneIndex lane, Tally* tally) {
   const double length_m = city_.track(lane).length_m;
   for (const VehicleIndex vehicle : queues_[lane].vehicles) {
     const Vehicle& me = vehicles_[vehicle];
-    if (me.track != lane || me.leaving || me.broken_down) {  // Until it is gone nobody behind it goes.
+    const bool stops = me.halts && me.track == lane && StopsOn(vehicle, lane);
+    if (stops && IsCommitted(me) && me.along_m + me.half_length_m < length_m) GiveUp(vehicle);
+    if (me.track != lane || me.leaving || me.broken_down || stops) {  // Until it is gone nobody behind it goes.
       leader = vehicle;
       continue;
     }
@@ -179,7 +169,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
     const Commitment& ahead = drivers_[vehicle].ahead;
     if (ahead.turn_number != 0) {
       const bool can_stop = NeededToStop(me, to_line_m) <= kStopMps2;
-      if (can_stop && (!SignalAllows(me, ahead.way, to_line_m, /*committed=*/true) ||
+      if (can_stop && ((me.halts && StopsOn(vehicle, lane)) || !SignalAllows(me, ahead.way, to_line_m, /*committed=*/true) ||
                        !HasRoom(me, ahead.way, true))) {
         GiveUpAhead(vehicle);
       }
@@ -187,7 +177,7 @@ void Traffic::ArbitrateBefore(LaneIndex lane, VehicleIndex last) {
     }
     Goals route = me.route;
     const ConnectionIndex way = Follow(vehicle, &route, lane);
-    if (!goes_on || LeavesOn(vehicle, route, lane)) continue;
+    if (!goes_on || LeavesOn(vehicle, route, lane) || (me.halts && StopsOn(vehicle, lane))) continue;
     const double decide_m = Yields(way) ? 1.2 * me.speed_mps + 7 : SeeM(me.speed_mps);
     if (to_line_m < decide_m && MayCommit(me, way, kNobody, to_line_m, /*looks_away=*/false)) CommitAhead(vehicle, way, to_start_m);
   }

@@ -143,6 +143,8 @@ void Traffic::EndStep() {
   counters_.detours += pending_.detours;
   counters_.breakdowns += pending_.breakdowns;
   counters_.trips_dropped += pending_.trips_dropped;
+  counters_.stops_made += pending_.stops_made;
+  counters_.stops_missed += pending_.stops_missed;
   pending_ = {};
   ++step_;
   TakeNotes();
@@ -241,6 +243,7 @@ void Traffic::Exchange() {
     tally.leavers.clear();
   }
   if (events_ != nullptr) RunEvents();
+  if (entrance_ != nullptr) RunStops();
 }
 
 void Traffic::EnterTrack(VehicleIndex vehicle, TrackIndex track) {
@@ -269,7 +272,8 @@ ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex la
     const StreetIndex street = city_.lane(lane).street;
     const std::size_t at = route->goal_after;
     if (way[at] != street && at + 1 < way.size() && way[at + 1] == street) ++route->goal_after;
-    return entrance_->ways.Next(entrance_->trips[vehicle].departing.route, route->goal_after, lane);
+    const ConnectionIndex next = entrance_->ways.Next(entrance_->trips[vehicle].departing.route, route->goal_after, lane);
+    return vehicles_[vehicle].halts ? NextToStop(vehicle, route->goal_after, lane, next) : next;
   }
   if (lane == router_.LaneOf(route->goal)) route->goal = route->goal_after;
   return router_.Next(route->goal, lane);
@@ -278,6 +282,9 @@ ConnectionIndex Traffic::Follow(VehicleIndex vehicle, Goals* route, LaneIndex la
 // The lane beside it that it had better be in.
 LaneIndex Traffic::Better(VehicleIndex vehicle, LaneIndex lane) const {
   const Goals& route = vehicles_[vehicle].route;
+  if (vehicles_[vehicle].halts) {
+    if (const std::optional<LaneIndex> better = BetterForStop(vehicle, lane)) return *better;
+  }
   if (vehicles_[vehicle].leaving) return kNoLane;
   if (route.goal != kOwnWay) return router_.Better(route.goal, lane);
   return entrance_->ways.Better(entrance_->trips[vehicle].departing.route, route.goal_after, lane);
@@ -296,6 +303,7 @@ void Traffic::ArriveOnLane(VehicleIndex vehicle, LaneIndex lane) {
   Vehicle& me = vehicles_[vehicle];
   Driver& driver = drivers_[vehicle];
   const bool arrived = entrance_ == nullptr && lane == router_.LaneOf(me.route.goal);
+  if (me.halts) AdvanceToStop(vehicle, lane);
   me.through = Follow(vehicle, &me.route, lane);
   me.over_line = false;
   me.wants_left = me.wants_right = false;

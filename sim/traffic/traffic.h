@@ -18,6 +18,7 @@
 #include "sim/traffic/events_under_way.h"
 #include "sim/traffic/mistake.h"
 #include "sim/traffic/sim_time.h"
+#include "sim/traffic/stops.h"
 #include "sim/traffic/taxi.h"
 #include "sim/traffic/traffic_config.h"
 #include "sim/traffic/vehicle.h"
@@ -63,6 +64,8 @@ struct TrafficCounters {
   // That nobody took in time: see TakeMistakes.
   std::uint64_t mistakes_dropped = 0;
   std::uint64_t trips_dropped = 0;        // See TakeFinished.
+  std::uint64_t stops_made = 0;           // Of the demand: see TakeStops.
+  std::uint64_t stops_missed = 0;
 };
 
 // Traffic without a clock: the caller says how far.  In each step every driver sees all
@@ -93,7 +96,8 @@ class Traffic {
 
   // An empty city, which the demand's vehicles enter and leave: at the end of the last street of
   // their way, or, `strayed`, where the city ends.  Who misses a turn goes by the way that was
-  // expected to be the fastest from there.  `config.vehicles` is how many there are at once at
+  // expected to be the fastest from there.  Each makes its stops in their order, with its front within the stop;
+  // where that cannot be it drives on, and it is said (TakeStops).  `config.vehicles` is how many there are at once at
   // most, the others wait; places, warm_up_s, reroute_chance, closures and attractions are not
   // used.  City and demand,
   // which is of the city's network, must outlive it.
@@ -109,6 +113,10 @@ class Traffic {
   std::vector<TripRecord> TakeFinished() { return std::exchange(finished_, {}); }
 
   // With a demand only:
+  // The stops that have ended, or are missed, since it was called last, in the order of time.
+  std::vector<StopRecord> TakeStops() { return std::exchange(stops_, {}); }
+  // Whether it stands at one of its stops.
+  bool IsAtStop(VehicleIndex vehicle) const { return vehicles_[vehicle].halts && StandsAtStop(vehicle); }
   std::uint32_t Waiting() const;           // Whose time has come, but there was no room.
   const std::vector<std::string>& NotDriven() const { return entrance_->not_driven; }  // Their streets are not for cars.
   bool Finished() const;                   // Nobody is there and nobody will come.
@@ -269,6 +277,26 @@ class Traffic {
   bool LeavesOn(VehicleIndex vehicle, const Goals& route, LaneIndex lane) const;
   void Leave(VehicleIndex vehicle);
 
+  // stops.cc
+  void BeginStops(VehicleIndex vehicle);
+  double SpeedToEnter(const Departing& departing, LaneIndex lane, double front_m, double speed_mps) const;
+  LaneIndex LaneOfStop(const Stop& stop) const;
+  void FindStop(VehicleIndex vehicle);
+  void PlanLanes(VehicleIndex vehicle);
+  float EffortToStop(const Halt& halt, std::size_t at, LaneIndex lane) const;
+  ConnectionIndex NextToStop(VehicleIndex vehicle, std::size_t at, LaneIndex lane, ConnectionIndex otherwise) const;
+  std::optional<LaneIndex> BetterForStop(VehicleIndex vehicle, LaneIndex lane) const;
+  double StopOnM(VehicleIndex vehicle, LaneIndex lane) const;
+  double LastChangeM(VehicleIndex vehicle) const;
+  bool StopsOn(VehicleIndex vehicle, LaneIndex lane) const;
+  bool StandsAtStop(VehicleIndex vehicle) const;
+  std::optional<double> ToStopM(VehicleIndex vehicle, double see_m) const;
+  double ForStop(VehicleIndex vehicle) const;
+  void RunStops();
+  void AdvanceToStop(VehicleIndex vehicle, LaneIndex lane);
+  void MissStops(VehicleIndex vehicle);
+  void NoteStop(VehicleIndex vehicle, StopOutcome outcome);
+
   // traffic.cc
   void Allocate();
   void Work(std::uint32_t until);
@@ -353,6 +381,7 @@ class Traffic {
   std::size_t PlaceIn(LaneIndex lane, double along_m) const;
   void ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void ConsiderDetour(VehicleIndex vehicle, Tally* tally) const;
+  bool IsToBePassed(VehicleIndex vehicle, VehicleIndex leader, LaneIndex lane) const;
   LaneIndex WantedLane(VehicleIndex vehicle, VehicleIndex leader) const;
   LaneIndex LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex leader, VehicleIndex behind) const;
   bool IsHemmedIn(const Vehicle& me, VehicleIndex leader) const;
@@ -365,6 +394,7 @@ class Traffic {
   void EndChange(VehicleIndex vehicle);
   double ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally);
   bool HasWayToChange(const Vehicle& me, LaneIndex to) const;
+  double LeftForChangeM(VehicleIndex vehicle) const;
   void AskToBeLetIn(VehicleIndex vehicle, LaneIndex to);
   double ForLaneWanted(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind) const;
   double ForOneLetIn(VehicleIndex vehicle);
@@ -457,6 +487,7 @@ class Traffic {
   TrafficCounters counters_;
   std::vector<Mistake> mistakes_;         // Since they were taken.
   std::vector<TripRecord> finished_;      // The same.
+  std::vector<StopRecord> stops_;         // The same.
 };
 
 }  // namespace starling::sim

@@ -96,6 +96,7 @@ struct alignas(64) Vehicle {
   bool changing = false;
   std::uint8_t kind = 0;
   bool limited = false;                      // By a command: Driver::ceiling_mps.
+  bool halts = false;                        // Has a stop to make: Entrance::Trip::halt.
   float half_length_m = static_cast<float>(kVehicleLengthM / 2);
 };
 static_assert(sizeof(Vehicle) == 64);
