@@ -1,15 +1,16 @@
 // What it costs to move the simulator's traffic: no agents, no links, no cloud.
 //
-//   Drive     steps of 100 ms of a whole city after 20 s of warm-up; an item is one update
-//             of one vehicle
+//   Drive     10 s of driving in a whole city, in steps of 100 ms, after 20 s of warm-up; an item
+//             is one update of one vehicle
 //
-// Arguments: vehicles; threads.  The cities are as dense as the one of `./run city`, 180
-// vehicles per km², but for 100,000 vehicles, whose city is the largest one, 400 km².
+// Arguments: vehicles; threads.  All cities are as dense as the largest one with the most
+// vehicles, 250 per km² (the one of `./run city` has 180), and each is driven in for the same 10 s: what an
+// update costs depends on how many others are near and how long queues have grown.
 // Before it is timed, the same traffic with one thread and with two must be the same to the bit.
 //
-// Counters: real_time is seconds of driving for each second, stopped the share of vehicles that
-// stand at the end, collisions those of the whole run: a city that stands still is cheap.
-#include <algorithm>
+// Counters: real_time is seconds of driving for each second, per_lane_km how many vehicles there
+// are on each kilometre of lane (small cities have a little more of it, for their edge), stopped the share
+// of vehicles that stand at the end, collisions those of one run: a city that stands still is cheap.
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -22,33 +23,27 @@
 namespace starling::sim {
 namespace {
 
-constexpr double kPerKm2 = 180;
-constexpr double kSideMinM = 1000;
-constexpr double kSideMaxM = 20'000;
-constexpr std::int64_t kCompared = 50;  // Steps.
+constexpr double kPerKm2 = 250;
+constexpr std::int64_t kSteps = 100;
+constexpr std::int64_t kCompared = 50;  // Of these.
 
 class DriveBench : public benchmark::Fixture {
  public:
-  // Set-up is made once for each case, however often it is timed: a large city takes seconds.
+  // A large city takes seconds: it is drawn once for all cases with as many vehicles.
   void SetUp(benchmark::State& state) override {
     const auto vehicles = static_cast<std::uint32_t>(state.range(0));
-    const auto threads = static_cast<std::uint32_t>(state.range(1));
-    if (!city_ || vehicles != vehicles_) {
-      vehicles_ = vehicles;
-      traffic_.reset();
-      CityConfig config;
-      config.side_m = std::clamp(std::sqrt(vehicles / kPerKm2) * 1000, kSideMinM, kSideMaxM);
-      city_ = std::make_unique<City>(City::Generate(config));
-    }
-    if (traffic_ && threads == threads_) return;
-    threads_ = threads;
-    traffic_ = Make(threads);
-    const std::unique_ptr<Traffic> twin = Make(threads == 1 ? 2 : 1);
+    if (city_ && vehicles == vehicles_) return;
+    vehicles_ = vehicles;
+    CityConfig config;
+    config.side_m = std::sqrt(vehicles / kPerKm2) * 1000;
+    city_ = std::make_unique<City>(City::Generate(config));
+    const std::unique_ptr<Traffic> traffic = Make(1);
+    const std::unique_ptr<Traffic> twin = Make(2);
     same_ = true;
     for (std::int64_t step = 1; step <= kCompared; ++step) {
-      traffic_->AdvanceTo(SimTime(step * Traffic::kStep));
+      traffic->AdvanceTo(SimTime(step * Traffic::kStep));
       twin->AdvanceTo(SimTime(step * Traffic::kStep));
-      same_ = same_ && traffic_->Digest() == twin->Digest();
+      same_ = same_ && traffic->Digest() == twin->Digest();
     }
   }
   void TearDown(benchmark::State&) override {}
@@ -63,10 +58,14 @@ class DriveBench : public benchmark::Fixture {
     return std::make_unique<Traffic>(*city_, config);
   }
 
+  double PerLaneKm() const {
+    double lanes_m = 0;
+    for (LaneIndex lane = 0; lane < city_->lanes().size(); ++lane) lanes_m += city_->track(lane).length_m;
+    return 1000 * vehicles_ / lanes_m;
+  }
+
   static inline std::unique_ptr<City> city_;
-  static inline std::unique_ptr<Traffic> traffic_;
   static inline std::uint32_t vehicles_ = 0;
-  static inline std::uint32_t threads_ = 0;
   static inline bool same_ = false;
 };
 
@@ -75,12 +74,19 @@ BENCHMARK_DEFINE_F(DriveBench, Drive)(benchmark::State& state) {
     state.SkipWithError("another number of threads gives other traffic");
     return;
   }
-  for (auto _ : state) traffic_->AdvanceTo(traffic_->time() + Traffic::kStep);
-  const auto steps = static_cast<double>(state.iterations());
-  state.SetItemsProcessed(state.iterations() * traffic_->size());
+  std::unique_ptr<Traffic> traffic;
+  for (auto _ : state) {
+    state.PauseTiming();
+    traffic = Make(static_cast<std::uint32_t>(state.range(1)));
+    state.ResumeTiming();
+    for (std::int64_t step = 1; step <= kSteps; ++step) traffic->AdvanceTo(SimTime(step * Traffic::kStep));
+  }
+  const auto steps = static_cast<double>(state.iterations() * kSteps);
+  state.SetItemsProcessed(state.iterations() * kSteps * vehicles_);
   state.counters["real_time"] = benchmark::Counter(steps * ToSeconds(Traffic::kStep), benchmark::Counter::kIsRate);
-  state.counters["stopped"] = static_cast<double>(traffic_->StoppedVehicles()) / traffic_->size();
-  state.counters["collisions"] = static_cast<double>(traffic_->counters().collisions);
+  state.counters["per_lane_km"] = PerLaneKm();
+  state.counters["stopped"] = static_cast<double>(traffic->StoppedVehicles()) / traffic->size();
+  state.counters["collisions"] = static_cast<double>(traffic->counters().collisions);
 }
 BENCHMARK_REGISTER_F(DriveBench, Drive)
     ->ArgNames({"vehicles", "threads"})
