@@ -22,12 +22,26 @@ constexpr double kCornerLookaheadM = 100;
 
 }  // namespace
 
+// What its driver will look at, once it is there itself.
+void Traffic::FetchFor(VehicleIndex vehicle) const {
+  const TrackIndex way = city_.TrackOf(vehicles_[vehicle].through);
+  Prefetch(&drivers_[vehicle].ahead);
+  Prefetch(&city_.connection(vehicles_[vehicle].through));
+  Prefetch(&city_.track(way));
+  Prefetch(&queues_[way]);
+}
+
 void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  const VehicleIndex* coming = Gather(begin, end, tally);
   for (TrackIndex track = begin; track < end; ++track) {
     const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
     VehicleIndex leader = kNobody;
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
-      if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
+      if (coming != nullptr) {
+        Prefetch(&vehicles_[coming[kFetchFar]]);
+        FetchFor(coming[kFetchNear]);
+        ++coming;
+      }
       const VehicleIndex vehicle = vehicles[i];
       Vehicle& me = vehicles_[vehicle];
       if (me.track != track) {

@@ -166,14 +166,28 @@ void Traffic::RefreshRoutes() {
   router_.Refresh(waits_s_);
 }
 
+// The vehicles of a portion of tracks in the order in which they are looked at, and kFetchFar more of any: they
+// lie anywhere in memory, and most tracks have one or none.  Null where it is not worth it.
+const VehicleIndex* Traffic::Gather(TrackIndex begin, TrackIndex end, Tally* tally) const {
+  if (vehicles_.size() < kFetchedFrom) return nullptr;
+  std::vector<VehicleIndex>& coming = tally->coming;
+  coming.clear();
+  for (TrackIndex track = begin; track < end; ++track) {
+    for (const VehicleIndex vehicle : queues_[track].vehicles) coming.push_back(vehicle);
+  }
+  coming.resize(coming.size() + kFetchFar);
+  return coming.data();
+}
+
 void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  const VehicleIndex* coming = Gather(begin, end, tally);
   for (TrackIndex track = begin; track < end; ++track) {
     const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
     if (vehicles.empty()) continue;
     const double length_m = city_.track(track).length_m;
     const bool lane = city_.IsLane(track);
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
-      if (i + kPrefetchAhead < vehicles.size()) Prefetch(&vehicles_[vehicles[i + kPrefetchAhead]]);
+      if (coming != nullptr) Prefetch(&vehicles_[coming++[kFetchFar]]);
       Vehicle& me = vehicles_[vehicles[i]];
       if (me.track != track) continue;
       ++tally->counters.updates;

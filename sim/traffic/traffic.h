@@ -224,8 +224,11 @@ class Traffic {
   };
   static_assert(sizeof(Moment) == 32);
   static constexpr std::int64_t kMoments = 32;
-  // Vehicles of a track that are fetched before they are looked at.
-  static constexpr std::size_t kPrefetchAhead = 6;
+  // Where there are more vehicles than a core's own cache holds with all that they look at (0.7 KB each), one is
+  // fetched so many turns before its own, and then what its driver will look at.
+  static constexpr std::uint32_t kFetchedFrom = 3'000;
+  static constexpr std::size_t kFetchFar = 12;
+  static constexpr std::size_t kFetchNear = 5;
 
   struct WantedChange {
     VehicleIndex vehicle = kNobody;
@@ -242,6 +245,7 @@ class Traffic {
 
   // What a portion keeps for its phase's end.
   struct Tally {
+    std::vector<VehicleIndex> coming;                            // Gather; not kept, used again.
     TrafficCounters counters;
     std::vector<VehicleIndex> leavers;                           // Of their track, in order.
     std::vector<VehicleIndex> changed;                           // Lanes: they have left the other one.
@@ -304,6 +308,7 @@ class Traffic {
   void RunPhase(const Phase& phase);
   void EndStep();
   void RefreshRoutes();
+  const VehicleIndex* Gather(TrackIndex begin, TrackIndex end, Tally* tally) const;
   void Move(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void Exchange();
   void EnterTrack(VehicleIndex vehicle, TrackIndex track);
@@ -356,6 +361,7 @@ class Traffic {
 
   // driving.cc
   void Decide(std::uint32_t begin, std::uint32_t end, Tally* tally);
+  void FetchFor(VehicleIndex vehicle) const;
   double AccelOf(VehicleIndex vehicle, VehicleIndex leader, VehicleIndex behind, Tally* tally);
   double ForCeiling(VehicleIndex vehicle) const;
   double LimitedJerk(const Vehicle& me, double wanted) const;

@@ -48,6 +48,27 @@ TEST(TrafficThreads, AnyNumberGivesTheSameBits) {
   }
 }
 
+// So many that what comes next is fetched early, which must not change anything either.
+TEST(TrafficThreads, AnyNumberGivesTheSameBitsToManyVehicles) {
+  CityConfig city_config;
+  city_config.side_m = 4200;
+  const City city = City::Generate(city_config);
+  std::vector<std::uint64_t> digests;
+  for (const std::uint32_t threads : {1, 2, 5}) {
+    TrafficConfig config;
+    config.vehicles = 4000;
+    config.places = 8;
+    config.warm_up_s = 1;
+    config.threads = threads;
+    Traffic traffic(city, config);
+    traffic.AdvanceTo(SimTime(seconds(2)));
+    EXPECT_EQ(traffic.counters().updates, 20u * config.vehicles);
+    digests.push_back(traffic.Digest());
+  }
+  EXPECT_EQ(digests[1], digests[0]);
+  EXPECT_EQ(digests[2], digests[0]);
+}
+
 // Whatever goes wrong on the streets, and who is to blame.
 TEST(TrafficThreads, AnyNumberGivesTheSameEventsAndMistakes) {
   CityConfig city_config;
