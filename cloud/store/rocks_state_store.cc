@@ -123,9 +123,8 @@ RocksStateStore::~RocksStateStore() {
 Status RocksStateStore::OpenDatabase() {
   const std::filesystem::path incoming = std::filesystem::path(config_.directory) / "incoming";
   std::error_code failure;
-  // What a process that was killed had not handed over yet.
-  std::filesystem::remove_all(incoming, failure);
-  if (!failure) std::filesystem::create_directories(incoming, failure);
+  std::filesystem::create_directories(incoming, failure);
+  const bool half_done = !failure && !std::filesystem::is_empty(incoming, failure);
   if (failure) {
     return {ErrorCode::kIoError, "creating the state store's folder " + incoming.string() + ": " + failure.message()};
   }
@@ -133,11 +132,24 @@ Status RocksStateStore::OpenDatabase() {
     if (Status status = encrypted_->Verify(config_.directory); !status.ok()) return status;
   }
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(options_, config_.directory, &db);
+  rocksdb::Status opened = rocksdb::DB::Open(options_, config_.directory, &db);
+  if (opened.IsCorruption() && half_done && (encrypted_ == nullptr || encrypted_->refusal().ok())) {
+    // The manifest names a file whose handing over failed at that very entry's sync: RocksDB then removes
+    // the file and cannot take the entry back.  The point in time before it is whole.
+    rocksdb::Options before = options_;
+    before.best_efforts_recovery = true;
+    opened = rocksdb::DB::Open(before, config_.directory, &db);
+  }
   db_.reset(db);
-  if (opened.ok()) return {};
-  if (encrypted_ != nullptr && !encrypted_->refusal().ok()) return encrypted_->refusal();
-  return OpenFailure(opened, config_.directory);
+  if (!opened.ok()) {
+    if (encrypted_ != nullptr && !encrypted_->refusal().ok()) return encrypted_->refusal();
+    return OpenFailure(opened, config_.directory);
+  }
+  // What a process that was killed had not handed over yet.
+  for (const auto& each : std::filesystem::directory_iterator(incoming, failure)) {
+    std::filesystem::remove(each.path(), failure);
+  }
+  return {};
 }
 
 Status RocksStateStore::Explain(const rocksdb::Status& status, const std::string& doing) const {
@@ -177,25 +189,46 @@ Status RocksStateStore::Ingest(const std::function<rocksdb::Status(rocksdb::SstF
   rocksdb::SstFileWriter file(rocksdb::EnvOptions(options_), options_, db_->DefaultColumnFamily(),
                               /*invalidate_page_cache=*/false);
   rocksdb::ExternalSstFileInfo info;
+  const std::uint64_t failures = write_failures_.load(std::memory_order_relaxed);
   rocksdb::Status status = file.Open(path);
   if (status.ok()) status = fill(&file);
   if (status.ok()) status = file.Finish(&info);
   if (status.ok()) {
     // After a failure the database takes nothing until it is told that it was looked at.
-    if (write_failures_.load(std::memory_order_relaxed) != 0) db_->Resume().PermitUncheckedError();
+    if (failures != 0) db_->Resume().PermitUncheckedError();
     rocksdb::IngestExternalFileOptions options;
     options.move_files = true;
     options.write_global_seqno = false;  // Files are written once, from start to end.
     status = db_->IngestExternalFile({path}, options);
   }
   if (!status.ok()) {
-    write_failures_.fetch_add(1, std::memory_order_relaxed);
-    std::error_code failure;
-    std::filesystem::remove(path, failure);
+    LeaveTrace(path, write_failures_.fetch_add(1, std::memory_order_relaxed) + 1);
     return Explain(status, "writing to the state store in " + config_.directory);
   }
   ingested_bytes_.fetch_add(info.file_size, std::memory_order_relaxed);
+  RemoveTrace(failures);
   return {};
+}
+
+// An empty file that says to the next OpenDatabase how a write ended; one is enough.
+void RocksStateStore::LeaveTrace(const std::string& path, std::uint64_t failures) {
+  std::lock_guard lock(mutex_);
+  std::error_code failure;
+  trace_failures_ = failures;
+  if (trace_.empty()) {
+    std::filesystem::resize_file(path, 0, failure);
+    if (!failure) trace_ = path;
+  } else {
+    std::filesystem::remove(path, failure);
+  }
+}
+
+// After a write that began when there had been so many failures: it made a manifest without theirs.
+void RocksStateStore::RemoveTrace(std::uint64_t failures) {
+  std::lock_guard lock(mutex_);
+  if (trace_.empty() || trace_failures_ > failures) return;
+  std::error_code failure;
+  std::filesystem::remove(std::exchange(trace_, {}), failure);
 }
 
 Status RocksStateStore::Write(Topic topic, Partition partition, Offset next,

@@ -26,7 +26,9 @@ namespace starling::cloud {
 // A point in time is one sorted file that the database takes in with one edit of its
 // manifest: it is there whole or not at all, it does not pass through memory, and a
 // write that fails leaves the database as it was (docs/decisions/0007-state-store.md).
-// The file is synced before, so a point in time survives the machine on return.
+// The file is synced before, so a point in time survives the machine on return.  Where the
+// manifest's own sync fails and nothing is written after it, RocksDB leaves an entry without
+// its file: such a folder is opened with the point in time before it.
 //
 // Threading: as StateStore; a thread of its own compacts.
 class RocksStateStore final : public StateStore {
@@ -67,6 +69,8 @@ class RocksStateStore final : public StateStore {
   Status CheckFormat();
   // Takes in a file that `fill` has filled, in rising order of the keys.
   Status Ingest(const std::function<rocksdb::Status(rocksdb::SstFileWriter*)>& fill);
+  void LeaveTrace(const std::string& path, std::uint64_t failures);
+  void RemoveTrace(std::uint64_t failures);
   void CompactLoop();
   // In words that say what to do, if it was a file that was refused.
   Status Explain(const rocksdb::Status& status, const std::string& doing) const;
@@ -89,9 +93,11 @@ class RocksStateStore final : public StateStore {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool look_ = false;        // Guarded by mutex_, as the next two: something was written.
+  bool look_ = false;        // Guarded by mutex_, as those up to trace_failures_: something was written.
   bool compacting_ = false;
   bool stop_ = false;
+  std::string trace_;        // Of a write that failed, in incoming/; empty: none.
+  std::uint64_t trace_failures_ = 0;
   std::thread compactor_;
 };
 

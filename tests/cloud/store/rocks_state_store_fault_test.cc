@@ -11,6 +11,8 @@
 #include <atomic>
 #include <filesystem>
 #include <random>
+#include <string>
+#include <string_view>
 
 #include <rocksdb/db.h>
 
@@ -21,9 +23,22 @@ namespace {
 
 // Of every sync of this process: RocksDB's go through these two, below.
 std::atomic<bool> sync_fails{false};
+// So many of a manifest work, and then none; negative: all.
+std::atomic<int> manifest_syncs{-1};
+
+bool IsManifest(int fd) {
+  char name[4096];
+  const ssize_t length = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), name, sizeof name);
+  return length > 0 && std::string_view(name, static_cast<std::size_t>(length)).find("MANIFEST") != std::string_view::npos;
+}
 
 int SyncOrFail(long number, int fd) {
-  if (sync_fails.load(std::memory_order_acquire)) {
+  bool fails = sync_fails.load(std::memory_order_acquire);
+  if (const int left = manifest_syncs.load(std::memory_order_acquire); left >= 0 && IsManifest(fd)) {
+    fails = left == 0;
+    if (left > 0) manifest_syncs.store(left - 1, std::memory_order_release);
+  }
+  if (fails) {
     errno = EIO;
     return -1;
   }
@@ -85,6 +100,56 @@ TEST_F(StoreTest, AFailingSyncRefusesOnePointInTimeAndKeepsTheOneBefore) {
   Reopen();
   EXPECT_EQ(Load().next, 3u);
   EXPECT_EQ(Load().entries, (Entries{{"a", "1"}, {"b", "3"}}));
+}
+
+// The manifest has an entry then whose sync failed, of a file that RocksDB has removed.
+TEST_F(StoreTest, AProcessThatEndsAfterAManifestsFailingSyncFindsThePointInTimeBefore) {
+  Open();
+  Write(1, {{"a", "1"}});
+  manifest_syncs.store(1, std::memory_order_release);  // The first one is of the file's number.
+  EXPECT_FALSE(WriteEdits(store_.get(), 2, {{"a", "2"}}).ok());
+  store_.reset();
+  manifest_syncs.store(-1, std::memory_order_release);
+  Open();
+  EXPECT_EQ(Load().next, 1u);
+  EXPECT_EQ(Load().entries, (Entries{{"a", "1"}}));
+  Write(3, {{"b", "3"}});
+  Reopen();
+  EXPECT_EQ(Load().entries, (Entries{{"a", "1"}, {"b", "3"}}));
+}
+
+TEST_F(StoreTest, WhicheverSyncOfAManifestFailsFirstWhatWasTakenIsThereAtTheNextStart) {
+  const std::string noise = Noise(30'000);
+  std::uint64_t taken = 0;
+  std::uint64_t compactions = 0;
+  for (int syncs = 0; syncs < 40; ++syncs) {
+    Open();
+    EXPECT_EQ(Load().next.value_or(0), taken) << syncs;
+    manifest_syncs.store(syncs, std::memory_order_release);
+    std::uint64_t next = taken + 1;
+    while (WriteEdits(store_.get(), next, {{"key" + std::to_string(next % 7), noise}}).ok()) taken = next++;
+    compactions += store_->Stats().compactions;
+    store_.reset();
+    manifest_syncs.store(-1, std::memory_order_release);
+    ASSERT_FALSE(HasFailure());
+  }
+  EXPECT_GT(compactions, 0u) << "none of them was of a compaction";
+}
+
+TEST_F(StoreTest, AFileThatIsGoneIsRefusedWhereNoWriteHadFailed) {
+  Open();
+  Write(1, {{"a", Noise(40'000)}});
+  Write(2, {{"b", "2"}});
+  store_.reset();
+  for (const auto& entry : fs::directory_iterator(config_.directory)) {
+    if (entry.path().extension() == ".sst") {
+      fs::remove(entry.path());
+      break;
+    }
+  }
+  const auto store = RocksStateStore::Open(config_);
+  ASSERT_FALSE(store.ok());
+  EXPECT_EQ(store.status().code(), ErrorCode::kCorruption);
 }
 
 // Never a state that nobody has written: a refusal, or the one that was.
