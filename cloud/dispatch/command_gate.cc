@@ -15,10 +15,11 @@ void CommandGate::Deliver(std::span<ShardOutputs::Command> commands) {
   std::size_t passed = commands.size();
   {
     const MutexLock lock(mutex_);
-    const auto end = std::stable_partition(commands.begin(), commands.end(), [this](const ShardOutputs::Command& each) {
+    const CommandSettings& settings = settings_;
+    const auto end = std::stable_partition(commands.begin(), commands.end(), [&](const ShardOutputs::Command& each) {
       // Shard or dispatch's reader has made sure of it.
       const auto* command = flatbuffers::GetRoot<wire::Command>(each.wire_command.data());
-      return settings_.ModeOf(RegionId{command->region()}, command->kind()) != CommandMode::Stop;
+      return settings.ModeOf(RegionId{command->region()}, command->kind()) != CommandMode::Stop;
     });
     passed = static_cast<std::size_t>(end - commands.begin());
   }
