@@ -128,7 +128,7 @@ void City::Finish() {
   for (const Connection& connection : connections_) ++arriving_first_[connection.to_lane + 1];
   for (std::size_t i = 0; i < lanes_.size(); ++i) arriving_first_[i + 1] += arriving_first_[i];
   arriving_.resize(connections_.size());
-  std::vector<std::uint32_t> at = arriving_first_;
+  HugePageVector<std::uint32_t> at = arriving_first_;
   for (ConnectionIndex i = 0; i < connections_.size(); ++i) arriving_[at[connections_[i].to_lane]++] = i;
   south_west_ = north_east_ = arcs_[0].start;
   for (const TrackArc& arc : arcs_) {

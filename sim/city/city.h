@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/geo/vec2.h"
+#include "common/huge_pages.h"
 #include "common/motion/predictor.h"
 #include "common/status.h"
 #include "common/time.h"
@@ -266,18 +267,18 @@ class City {
   // What is derived from the rest, once that is there.
   void Finish();
 
-  std::vector<Lane> lanes_;
-  std::vector<Connection> connections_;
-  std::vector<Junction> junctions_;
+  HugePageVector<Lane> lanes_;
+  HugePageVector<Connection> connections_;
+  HugePageVector<Junction> junctions_;
   std::vector<Signal> signals_;
-  std::vector<Track> tracks_;
-  std::vector<TrackArc> arcs_;
+  HugePageVector<Track> tracks_;
+  HugePageVector<TrackArc> arcs_;
   std::vector<SlowPiece> slow_pieces_;
-  std::vector<LaneIndex> incoming_;
-  std::vector<std::uint32_t> arriving_first_;  // By lane, into `arriving_`; one more than lanes.
-  std::vector<ConnectionIndex> arriving_;
-  std::vector<std::uint32_t> zone_numbers_;
-  std::vector<ConflictZone> zones_{1};  // Number 0 is none.
+  HugePageVector<LaneIndex> incoming_;
+  HugePageVector<std::uint32_t> arriving_first_;  // By lane, into `arriving_`; one more than lanes.
+  HugePageVector<ConnectionIndex> arriving_;
+  HugePageVector<std::uint32_t> zone_numbers_;
+  HugePageVector<ConflictZone> zones_{1};  // Number 0 is none.
   Vec2 south_west_;
   Vec2 north_east_;
 };

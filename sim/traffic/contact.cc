@@ -30,8 +30,8 @@ bool Traffic::Overlap(VehicleIndex a, VehicleIndex b) const {
 }
 
 void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tally* tally) {
-  for (TrackIndex track = begin; track < end; ++track) {
-    const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+  occupied_.ForEach(begin, end, [&](TrackIndex track) {
+    const QueueRow& vehicles = queues_[track].vehicles;
     for (std::size_t i = 1; i < vehicles.size(); ++i) {
       const double apart_m = AlongOn(vehicles[i - 1], track) - AlongOn(vehicles[i], track);
       if (apart_m < LengthsM(vehicles_[vehicles[i]], vehicles_[vehicles[i - 1]]) + kReachM &&
@@ -39,7 +39,7 @@ void Traffic::FindContactsFollowing(std::uint32_t begin, std::uint32_t end, Tall
         tally->touches.emplace_back(vehicles[i], vehicles[i - 1]);
       }
     }
-  }
+  });
 }
 
 void Traffic::FindContactsCrossing(JunctionIndex junction, Tally* tally) const {

@@ -24,17 +24,18 @@ constexpr double kCornerLookaheadM = 100;
 
 // What its driver will look at, once it is there itself.
 void Traffic::FetchFor(VehicleIndex vehicle) const {
-  const TrackIndex way = city_.TrackOf(vehicles_[vehicle].through);
+  const Vehicle& me = vehicles_[vehicle];
+  const TrackIndex way = city_.TrackOf(me.through);
   Prefetch(&drivers_[vehicle].ahead);
-  Prefetch(&city_.connection(vehicles_[vehicle].through));
+  Prefetch(&city_.connection(me.through));
   Prefetch(&city_.track(way));
   Prefetch(&queues_[way]);
 }
 
 void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   const VehicleIndex* coming = Gather(begin, end, tally);
-  for (TrackIndex track = begin; track < end; ++track) {
-    const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+  occupied_.ForEach(begin, end, [&](TrackIndex track) {
+    const QueueRow& vehicles = queues_[track].vehicles;
     VehicleIndex leader = kNobody;
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
       if (coming != nullptr) {
@@ -53,7 +54,7 @@ void Traffic::Decide(std::uint32_t begin, std::uint32_t end, Tally* tally) {
       if (me.accel_mps2 < -kHardMps2 || me.brakes_hard) CountBraking(&me, &tally->counters);
       leader = vehicle;
     }
-  }
+  });
 }
 
 // Whoever brakes in an emergency brakes hard, too.

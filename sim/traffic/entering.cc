@@ -150,7 +150,7 @@ bool Traffic::EnterAt(const Departing& departing, LaneIndex lane, double along_m
   const VehicleKind& kind = kinds_[departing.type];
   const double half_m = kind.length_m / 2;
   if (departing.departure->stop_count > 0) speed_mps = SpeedToEnter(departing, lane, along_m + half_m, speed_mps);
-  const std::vector<VehicleIndex>& queue = queues_[lane].vehicles;
+  const QueueRow& queue = queues_[lane].vehicles;
   const std::size_t place = PlaceIn(lane, along_m);
   if (place > 0) {
     const Vehicle& leader = vehicles_[queue[place - 1]];
@@ -237,8 +237,7 @@ void Traffic::Leave(VehicleIndex vehicle) {
   CountTrack(vehicle);
   if (me.turn_number != 0) LeaveJunction(vehicle);
   if (drivers_[vehicle].ahead.turn_number != 0) GiveUpAhead(vehicle);
-  std::vector<VehicleIndex>& queue = queues_[me.track].vehicles;
-  queue.erase(std::ranges::find(queue, vehicle));
+  Remove(vehicle, me.track);
   queues_[me.track].departed = kNobody;
   for (const VehicleIndex touched : drivers_[vehicle].touching) {
     if (touched != kNobody) std::ranges::replace(drivers_[touched].touching, vehicle, kNobody);

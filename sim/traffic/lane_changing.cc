@@ -100,7 +100,7 @@ Pose Traffic::PoseOf(VehicleIndex vehicle, TrackIndex track, double along_m, boo
 
 // The place in a lane's queue behind all that are farther along.
 std::size_t Traffic::PlaceIn(LaneIndex lane, double along_m) const {
-  const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+  const QueueRow& vehicles = queues_[lane].vehicles;
   return static_cast<std::size_t>(
       std::ranges::partition_point(vehicles, [&](VehicleIndex other) { return AlongOn(other, lane) >= along_m; }) -
       vehicles.begin());
@@ -108,11 +108,11 @@ std::size_t Traffic::PlaceIn(LaneIndex lane, double along_m) const {
 
 void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   const auto lanes = static_cast<std::uint32_t>(city_.lanes().size());
-  for (LaneIndex lane = begin; lane < std::min(end, lanes); ++lane) {
+  occupied_.ForEach(begin, std::max(begin, std::min(end, lanes)), [&](LaneIndex lane) {
     const Lane& here = city_.lane(lane);
-    const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
-    if (!vehicles.empty()) ConsiderDetour(vehicles.front(), tally);
-    if (here.left == kNoLane && here.right == kNoLane) continue;
+    const QueueRow& vehicles = queues_[lane].vehicles;
+    ConsiderDetour(vehicles.front(), tally);
+    if (here.left == kNoLane && here.right == kNoLane) return;
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
       const VehicleIndex vehicle = vehicles[i];
       Vehicle& me = vehicles_[vehicle];
@@ -132,7 +132,7 @@ void Traffic::ConsiderLanes(std::uint32_t begin, std::uint32_t end, Tally* tally
         tally->asked.emplace_back(vehicle, wanted);
       }
     }
-  }
+  });
 }
 
 // Whether `leader` on `lane` is one to get around: it has broken down, or it is at its stop and there is way behind it to
@@ -262,7 +262,7 @@ std::optional<Traffic::Room> Traffic::RoomOn(VehicleIndex vehicle, LaneIndex to,
                       StopOnM(vehicle, to)) {
     return std::nullopt;
   }
-  const std::vector<VehicleIndex>& vehicles = queues_[to].vehicles;
+  const QueueRow& vehicles = queues_[to].vehicles;
   const std::size_t place = PlaceIn(to, along_m);
   Room room;
   if (place > 0) {
@@ -361,8 +361,7 @@ void Traffic::LeaveLane(VehicleIndex vehicle) {
   LaneChange& change = changes_[vehicle];
   if (!change.in_both) return;
   change.in_both = false;
-  std::vector<VehicleIndex>& left = queues_[change.from].vehicles;
-  left.erase(std::ranges::find(left, vehicle));
+  Remove(vehicle, change.from);
 }
 
 void Traffic::EndChange(VehicleIndex vehicle) {
@@ -375,7 +374,7 @@ void Traffic::EndChange(VehicleIndex vehicle) {
 void Traffic::AskToBeLetIn(VehicleIndex vehicle, LaneIndex to) {
   const Vehicle& me = vehicles_[vehicle];
   const double along_m = me.along_m * city_.track(to).length_m / city_.track(me.track).length_m;
-  const std::vector<VehicleIndex>& vehicles = queues_[to].vehicles;
+  const QueueRow& vehicles = queues_[to].vehicles;
   const std::size_t place = PlaceIn(to, along_m);
   if (place == vehicles.size()) return;
   const VehicleIndex behind = vehicles[place];
@@ -435,7 +434,7 @@ double Traffic::ForLaneWanted(VehicleIndex vehicle, VehicleIndex leader, Vehicle
 // For those in front of it on the lane that it leaves.
 double Traffic::ForLaneLeft(VehicleIndex vehicle, double desired_accel, Tally* tally) {
   const TrackIndex lane = changes_[vehicle].from;
-  const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+  const QueueRow& vehicles = queues_[lane].vehicles;
   const auto at = std::ranges::find(vehicles, vehicle);
   if (at == vehicles.begin()) return kNoLimitMps2;
   const VehicleIndex leader = *(at - 1);

@@ -9,6 +9,7 @@
 
 #include "common/check.h"
 #include "common/geo/trigonometry.h"
+#include "common/prefetch.h"
 #include "sim/traffic/box.h"
 #include "sim/traffic/traffic.h"
 
@@ -96,8 +97,33 @@ double Traffic::GoneS(VehicleIndex vehicle, double rest_m, double limit_mps) con
   return LatestS(rest_m, v, limit_mps, PullOf(vehicles_[vehicle]));
 }
 
+// What a junction to come is about, in two steps: the second one reads what the first has fetched.
+void Traffic::FetchQueues(JunctionIndex junction) const {
+  Prefetch(&crossings_[junction]);
+  for (const LaneIndex lane : city_.incoming(junction)) {
+    Prefetch(&queues_[lane]);
+    Prefetch(&city_.track(lane));
+  }
+}
+
+void Traffic::FetchVehicles(JunctionIndex junction) const {
+  for (const LaneIndex lane : city_.incoming(junction)) {
+    if (!queues_[lane].vehicles.empty()) Prefetch(&vehicles_[queues_[lane].vehicles.front()]);
+  }
+  const Crossing& crossing = crossings_[junction];
+  for (std::uint32_t i = 0; i < crossing.count; ++i) {
+    Prefetch(&vehicles_[crossing.members[i]]);
+    Prefetch(&drivers_[crossing.members[i]].ahead);
+  }
+}
+
 void Traffic::Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally) {
+  const bool fetch = vehicles_.size() >= kFetchedFrom;
   for (JunctionIndex junction = begin; junction < end; ++junction) {
+    if (fetch) {
+      if (junction + kFetchQueues < end) FetchQueues(junction + kFetchQueues);
+      if (junction + kFetchVehicles < end) FetchVehicles(junction + kFetchVehicles);
+    }
     const std::span<const LaneIndex> incoming = city_.incoming(junction);
     // Who asks first has an advantage: everybody in turn.
     const std::size_t first = static_cast<std::size_t>(step_ & 0xffff) % incoming.size();

@@ -70,6 +70,7 @@ Traffic::Traffic(const City& city, const TrafficConfig& config)
 
 void Traffic::Allocate() {
   queues_.resize(city_.tracks().size());
+  occupied_ = TrackSet(queues_.size());
   waits_s_.resize(city_.lanes().size());
   FindSwept();
   crossings_.resize(city_.junctions().size());
@@ -158,7 +159,7 @@ void Traffic::EndStep() {
 // By the time that vehicles take at present.
 void Traffic::RefreshRoutes() {
   for (LaneIndex lane = 0; lane < waits_s_.size(); ++lane) {
-    const std::vector<VehicleIndex>& vehicles = queues_[lane].vehicles;
+    const QueueRow& vehicles = queues_[lane].vehicles;
     waits_s_[lane] = vehicles.empty() ? 0
                                       : static_cast<float>(kStepS * static_cast<double>(
                                                                step_ - drivers_[vehicles.front()].since_step));
@@ -172,18 +173,17 @@ const VehicleIndex* Traffic::Gather(TrackIndex begin, TrackIndex end, Tally* tal
   if (vehicles_.size() < kFetchedFrom) return nullptr;
   std::vector<VehicleIndex>& coming = tally->coming;
   coming.clear();
-  for (TrackIndex track = begin; track < end; ++track) {
+  occupied_.ForEach(begin, end, [&](TrackIndex track) {
     for (const VehicleIndex vehicle : queues_[track].vehicles) coming.push_back(vehicle);
-  }
+  });
   coming.resize(coming.size() + kFetchFar);
   return coming.data();
 }
 
 void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
   const VehicleIndex* coming = Gather(begin, end, tally);
-  for (TrackIndex track = begin; track < end; ++track) {
-    const std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
-    if (vehicles.empty()) continue;
+  occupied_.ForEach(begin, end, [&](TrackIndex track) {
+    const QueueRow& vehicles = queues_[track].vehicles;
     const double length_m = city_.track(track).length_m;
     const bool lane = city_.IsLane(track);
     for (std::size_t i = 0; i < vehicles.size(); ++i) {
@@ -215,7 +215,7 @@ void Traffic::Move(std::uint32_t begin, std::uint32_t end, Tally* tally) {
         tally->changed.push_back(vehicles[i]);
       }
     }
-  }
+  });
 }
 
 // Those that came to the end of their track, or of a change of lanes.
@@ -262,9 +262,8 @@ void Traffic::Exchange() {
 
 void Traffic::EnterTrack(VehicleIndex vehicle, TrackIndex track) {
   Vehicle& me = vehicles_[vehicle];
-  Queue& before = queues_[me.track];
-  before.departed = vehicle;
-  before.vehicles.erase(std::find(before.vehicles.begin(), before.vehicles.end(), vehicle));
+  queues_[me.track].departed = vehicle;
+  Remove(vehicle, me.track);
   Insert(vehicle, track);
   if (city_.IsLane(track) && IsCommitted(me)) --queues_[track].reserved;
 }
@@ -272,10 +271,17 @@ void Traffic::EnterTrack(VehicleIndex vehicle, TrackIndex track) {
 void Traffic::Insert(VehicleIndex vehicle, TrackIndex track) {
   Vehicle& me = vehicles_[vehicle];
   me.track = track;
-  std::vector<VehicleIndex>& vehicles = queues_[track].vehicles;
+  QueueRow& vehicles = queues_[track].vehicles;
   auto at = vehicles.end();
   while (at != vehicles.begin() && AlongOn(*(at - 1), track) < me.along_m) --at;
   vehicles.insert(at, vehicle);
+  occupied_.Insert(track);
+}
+
+void Traffic::Remove(VehicleIndex vehicle, TrackIndex track) {
+  QueueRow& vehicles = queues_[track].vehicles;
+  vehicles.erase(std::ranges::find(vehicles, vehicle));
+  if (vehicles.empty()) occupied_.Erase(track);
 }
 
 // The way on from `lane`, for one who comes there; any number where there is none.

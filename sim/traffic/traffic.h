@@ -9,6 +9,9 @@
 #include <utility>
 #include <vector>
 
+#include <boost/container/small_vector.hpp>
+
+#include "common/huge_pages.h"
 #include "common/motion/predictor.h"
 #include "common/status.h"
 #include "sim/city/city.h"
@@ -20,6 +23,7 @@
 #include "sim/traffic/sim_time.h"
 #include "sim/traffic/stops.h"
 #include "sim/traffic/taxi.h"
+#include "sim/traffic/track_set.h"
 #include "sim/traffic/traffic_config.h"
 #include "sim/traffic/vehicle.h"
 #include "sim/traffic/workers.h"
@@ -194,11 +198,14 @@ class Traffic {
   std::uint64_t Digest() const;
 
  private:
+  // Few tracks have more than 8: a whole queue is in one cache line then.
+  using QueueRow = boost::container::small_vector<VehicleIndex, 8>;
+
   // The vehicles on one track, and what was promised to others who will enter it.
-  struct Queue {
+  struct alignas(64) Queue {
     // The farthest along first.  Those among them whose track is another one are changing lanes
     // and leave this one (AlongOn).
-    std::vector<VehicleIndex> vehicles;
+    QueueRow vehicles;
     VehicleIndex departed = kNobody;        // The last one that left it.
     std::uint32_t reserved = 0;             // Committed to come, not here yet.
   };
@@ -229,6 +236,8 @@ class Traffic {
   static constexpr std::uint32_t kFetchedFrom = 3'000;
   static constexpr std::size_t kFetchFar = 12;
   static constexpr std::size_t kFetchNear = 5;
+  static constexpr std::uint32_t kFetchQueues = 6;    // So many junctions before its turn,
+  static constexpr std::uint32_t kFetchVehicles = 3;  // and then those who are there.
 
   struct WantedChange {
     VehicleIndex vehicle = kNobody;
@@ -313,6 +322,7 @@ class Traffic {
   void Exchange();
   void EnterTrack(VehicleIndex vehicle, TrackIndex track);
   void Insert(VehicleIndex vehicle, TrackIndex track);
+  void Remove(VehicleIndex vehicle, TrackIndex track);
   void ArriveOnLane(VehicleIndex vehicle, LaneIndex lane);
   PlaceIndex DrawAnyGoal(Random* random, Vec2 from) const;
   ConnectionIndex Follow(VehicleIndex vehicle, Goals* route, LaneIndex lane) const;
@@ -406,6 +416,8 @@ class Traffic {
   double ForOneLetIn(VehicleIndex vehicle);
 
   // right_of_way.cc
+  void FetchQueues(JunctionIndex junction) const;
+  void FetchVehicles(JunctionIndex junction) const;
   void Arbitrate(std::uint32_t begin, std::uint32_t end, Tally* tally);
   void ArbitrateLane(LaneIndex lane, Tally* tally);
   bool Goes(VehicleIndex vehicle, VehicleIndex leader, double to_line_m, Tally* tally);
@@ -476,16 +488,17 @@ class Traffic {
   Weather weather_;
   std::uint32_t on_road_ = 0;
   VehicleIndex ever_used_ = 0;            // Vehicle numbers below this one.
-  std::vector<Vehicle> vehicles_;
-  std::vector<Driver> drivers_;
-  std::vector<LaneChange> changes_;       // By vehicle: the last one.
+  HugePageVector<Vehicle> vehicles_;
+  HugePageVector<Driver> drivers_;
+  HugePageVector<LaneChange> changes_;    // By vehicle: the last one.
   std::vector<VehicleIndex> tailgated_;   // By vehicle: whom it followed too closely last.
   std::vector<Taxi> taxis_;               // By vehicle, without a demand.
-  std::vector<Queue> queues_;             // By track.
-  std::vector<Crossing> crossings_;       // By junction.
+  HugePageVector<Queue> queues_;          // By track.
+  TrackSet occupied_;                     // Tracks whose queue is not empty.  Changes at phases' ends alone.
+  HugePageVector<Crossing> crossings_;    // By junction.
   std::vector<VehicleIndex> in_contact_;  // Whose `touching` is not empty.
   std::deque<Scrape> scrapes_;            // The newest.
-  std::vector<Moment> moments_;           // kMoments rows of all vehicles.
+  HugePageVector<Moment> moments_;        // kMoments rows of all vehicles.
   std::array<Tally, kPortions> tallies_;
   std::int64_t step_ = 0;                 // The present one.
   std::uint32_t done_ = 0;                // Portions of the next step.
