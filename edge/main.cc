@@ -45,6 +45,10 @@ constexpr const char* kFooter =
     "standard error. Ctrl-C or SIGTERM waits for the cloud up to --drain-seconds; a second one does\n"
     "not wait.\n"
     "\n"
+    "Certificate, key and authority are read again when their files change, or at SIGHUP; what cannot\n"
+    "be used is said, and what was in use stays so. In the last 30 days of a certificate standard error\n"
+    "has a line each hour.\n"
+    "\n"
     "Examples:\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 < samples.jsonl\n"
     "  starling-edge --connect cloud.example:7443 --ca ca.pem --cert me.pem --key me.key \\\n"
@@ -271,6 +275,7 @@ int Main(int argc, char** argv) {
   std::string connect;
   SensorOptions sensors;
   long drain_seconds = 10;
+  long renew_spread = 60;
   SpoolOptions spool;
 
   CLI::App app(kDescription, "starling-edge");
@@ -296,6 +301,10 @@ int Main(int argc, char** argv) {
   app.add_option("--ca", files.ca, "Certificate of the fleet's authority");
   app.add_option("--cert", files.certificate, "The vehicle's certificate");
   app.add_option("--key", files.key, "The vehicle's private key");
+  app.add_option("--renew-spread", renew_spread,
+                 "A new certificate in these files is shown at a moment drawn within so many seconds;\n"
+                 "SIGHUP: at once")
+      ->capture_default_str();
   app.add_option("--listen-unix", options.listen_unix,
                  "Read from the writers that connect to this Unix socket, one after the other,\n"
                  "instead of from standard input");
@@ -326,6 +335,7 @@ int Main(int argc, char** argv) {
     options.shell.uplink.host = endpoint.value().host;
     options.shell.uplink.port = endpoint.value().port;
     options.drain_max = seconds(drain_seconds);
+    options.renew_spread = seconds(renew_spread);
     const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
     if (!sensor_config.ok()) return sensor_config.status();
     options.sensors = sensor_config.value();
@@ -363,10 +373,8 @@ int Main(int argc, char** argv) {
 
   // A controller that went away is reported, not died of.
   std::signal(SIGPIPE, SIG_IGN);
-  const Result<SslContextPtr> tls = MakeClientContext(files.ca);
-  if (!tls.ok()) return Fail(kExitRuntime, tls.status().message());
-  const Result<Credentials> credentials = LoadCredentials(files.certificate, files.key);
-  if (!credentials.ok()) return Fail(kExitRuntime, credentials.status().message());
+  IdentityWatch identity({files.ca, files.certificate, files.key});
+  if (Status status = identity.Start(); !status.ok()) return Fail(kExitRuntime, status.message());
 
   std::unique_ptr<DiskSpool> disk_spool;
   if (!spool.folder.empty()) {
@@ -378,7 +386,7 @@ int Main(int argc, char** argv) {
     disk_spool = std::move(opened).value();
   }
 
-  VehicleProgram program(options, tls.value().get(), &credentials.value(), std::move(disk_spool));
+  VehicleProgram program(options, std::move(identity), std::move(disk_spool));
   if (Status status = program.Run(); !status.ok()) return Fail(kExitRuntime, status.message());
   return 0;
 }

@@ -48,6 +48,13 @@ const char* KindName(wire::CommandKind kind) {
   }
 }
 
+// A certificate is worth a remark when it is good for no longer.
+constexpr std::chrono::hours kExpiryNotice{30 * 24};
+constexpr std::chrono::hours kExpiryInterval{1};
+// So often a certificate that gateways refuse is shown once more: their list of authorities may
+// have been what was behind.
+constexpr std::chrono::hours kRefusedAgain{1};
+
 void Complain(const std::string& line) {
   std::fputs((line + "\n").c_str(), stderr);
 }
@@ -57,6 +64,9 @@ void Complain(const std::string& line) {
 Status VehicleProgramOptions::Validate() const {
   if (drain_max.count() < 0 || drain_max > seconds(3600)) {
     return Status(ErrorCode::kInvalidArgument, "drain-seconds must be within 0 and 3600");
+  }
+  if (renew_spread.count() < 0 || renew_spread > seconds(86'400)) {
+    return Status(ErrorCode::kInvalidArgument, "renew-spread must be within 0 and 86400");
   }
   if (sensors) {
     if (!listen_unix.empty()) {
@@ -70,17 +80,21 @@ Status VehicleProgramOptions::Validate() const {
 
 // The boot id is drawn for each run, not for each boot of the machine: sequences begin
 // anew with the process, so the same id would name other samples.
-VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls,
-                               const Credentials* credentials, std::unique_ptr<DiskSpool> spool)
+VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, IdentityWatch identity,
+                               std::unique_ptr<DiskSpool> spool)
     : options_(options),
       signals_(context_, SIGTERM, SIGINT),
+      hangup_(context_, SIGHUP),
+      identity_(std::move(identity)),
+      first_identity_(identity_.newest()),
       source_(&context_, {BootNow, [this](const Sample& sample) { OnSample(sample); },
                           [this](std::uint64_t writer, std::uint64_t line, std::string_view why) {
                             OnRefused(writer, line, why);
                           },
                           [this] { Finish("end of input"); }}),
       spool_(spool.get()),
-      shell_(options.shell, BootId{Random64()}, &context_, tls, credentials,
+      shell_(options.shell, BootId{Random64()}, &context_, first_identity_->context.get(),
+             &first_identity_->credentials,
              {BootNow, [this](const ControlAction& action, BootTime now) { OnAction(action, now); },
               [this] { OnTick(); }},
              Random64(), std::move(spool)) {
@@ -121,6 +135,7 @@ Status VehicleProgram::Run() {
   signals_.async_wait([this](const boost::system::error_code& error, int signal) {
     if (!error) Finish(signal == SIGTERM ? "SIGTERM" : "SIGINT");
   });
+  AwaitHangup();
   shell_.Start();
   service_.Ready();
   context_.run();
@@ -192,9 +207,11 @@ void VehicleProgram::OnTick() {
   TellOfSpool();
   service_.Alive(BootNow());
   TellOfPlan();
+  LookAtIdentity();
+  TellOfRenewal();
+  WarnOfExpiry();
   Uplink& uplink = shell_.uplink();
   const std::uint64_t failures = uplink.counters().failures;
-  const bool news = failures != failures_ || uplink.connected() != connected_;
   // The first failure is always told: without it, waiting looks like working.
   if (failures != failures_ && (options_.verbose || failures_ == 0)) {
     Complain("{\"event\":\"connect_failed\",\"why\":" + Quoted(uplink.last_failure()) + "}");
@@ -204,7 +221,77 @@ void VehicleProgram::OnTick() {
     Complain(std::string("{\"event\":\"link\",\"connected\":") + (connected_ ? "true" : "false") +
              (connected_ ? "}" : ",\"why\":" + Quoted(uplink.last_failure()) + "}"));
   }
-  if (news) service_.Say(connected_ ? std::string("connected") : "not connected: " + uplink.last_failure());
+  // Nothing to say before the first attempt has ended.
+  if (connected_ || failures_ != 0 || uplink.counters().connects != 0) {
+    service_.Say((connected_ ? std::string("connected") : "not connected: " + uplink.last_failure()) + expiry_note_);
+  }
+}
+
+void VehicleProgram::AwaitHangup() {
+  hangup_.async_wait([this](const boost::system::error_code& error, int) {
+    if (error) return;
+    identity_.Reload();
+    LookAtIdentity(true);
+    AwaitHangup();
+  });
+}
+
+void VehicleProgram::LookAtIdentity(bool at_once) {
+  const BootTime now = BootNow();
+  Uplink& uplink = shell_.uplink();
+  IdentityWatch::News news = identity_.Look(now, CloudNow());
+  if (!news.refused.empty()) {
+    Complain("{\"event\":\"certificate_refused\",\"by\":\"this vehicle\",\"why\":" + Quoted(news.refused) +
+             ",\"in_use_until\":" + Quoted(ExpiryText(in_use().credentials.certificate.get())) + "}");
+  }
+  const bool again = next_renewal_ != BootTime() && (at_once || now >= next_renewal_);
+  if (news.renewed == nullptr && again) news.renewed = identity_.newest();
+  if (news.renewed == nullptr) return;
+  next_renewal_ = BootTime();
+  // One that has expired is good for no connection: there is nothing to spare.
+  const bool spared = !at_once && in_use().expires > CloudNow();
+  uplink.Renew(news.renewed, spared ? options_.renew_spread : seconds(0));
+  next_expiry_look_ = BootTime();
+  Complain("{\"event\":\"certificate\",\"until\":" +
+           Quoted(ExpiryText(news.renewed->credentials.certificate.get())) + ",\"shown_within_s\":" +
+           std::to_string(spared ? options_.renew_spread.count() : 0) + "}");
+}
+
+const VehicleIdentity& VehicleProgram::in_use() {
+  const std::shared_ptr<const VehicleIdentity>& shown = shell_.uplink().identity();
+  return shown == nullptr ? *first_identity_ : *shown;
+}
+
+void VehicleProgram::TellOfRenewal() {
+  const UplinkCounters& counters = shell_.uplink().counters();
+  if (std::exchange(renewals_, counters.renewals) != counters.renewals) {
+    Complain("{\"event\":\"certificate_in_use\",\"until\":" +
+             Quoted(ExpiryText(in_use().credentials.certificate.get())) + "}");
+  }
+  if (std::exchange(renewals_refused_, counters.renewals_refused) != counters.renewals_refused) {
+    next_renewal_ = BootNow() + kRefusedAgain;
+    next_expiry_look_ = BootTime();
+    Complain("{\"event\":\"certificate_refused\",\"by\":\"the gateway\",\"why\":" +
+             Quoted(shell_.uplink().renewal_failure()) + ",\"in_use_until\":" +
+             Quoted(ExpiryText(in_use().credentials.certificate.get())) + "}");
+  }
+}
+
+void VehicleProgram::WarnOfExpiry() {
+  const BootTime now = BootNow();
+  const CloudTime date = CloudNow();
+  if (now < next_expiry_look_ || date < kEarliestPlausibleDate) return;
+  next_expiry_look_ = now + kExpiryInterval;
+  expiry_note_.clear();
+  const VehicleIdentity& identity = in_use();
+  const nanoseconds left = identity.expires - date;
+  if (left > kExpiryNotice) return;
+  const std::string until = ExpiryText(identity.credentials.certificate.get());
+  const auto days = std::chrono::floor<std::chrono::hours>(left).count() / 24;
+  expiry_note_ = left.count() <= 0 ? "; certificate has expired: " + until
+                                   : "; certificate expires in " + std::to_string(days) + " days: " + until;
+  Complain("{\"event\":\"certificate_expires\",\"until\":" + Quoted(until) + ",\"days\":" +
+           std::to_string(left.count() <= 0 ? -1 : days) + "}");
 }
 
 void VehicleProgram::TellOfSpool() {

@@ -11,6 +11,7 @@
 #include "edge/source/json_source.h"
 #include "edge/source/sensor_source.h"
 #include "edge/spool/disk_spool.h"
+#include "edge/uplink/vehicle_identity.h"
 #include "edge/uplink/vehicle_shell.h"
 
 namespace starling::edge {
@@ -21,6 +22,9 @@ struct VehicleProgramOptions {
   std::optional<SensorSourceConfig> sensors;  // read instead of lines of JSON
   seconds drain_max{10};               // waiting for the cloud at the end; [0, 3600]
   std::string report_file;             // empty: none
+  // A renewed certificate is shown at a moment drawn within it, so that a fleet that is
+  // given new ones does not come back all at once; [0, 86400].
+  seconds renew_spread{60};
   bool verbose = false;                // link and ledger on standard error as they change
 
   Status Validate() const;
@@ -32,13 +36,12 @@ struct VehicleProgramOptions {
 // Threading: one thread; Run returns when all is over.
 class VehicleProgram {
  public:
-  // `tls` and `credentials` must outlive the program.  Without a `spool` it is one in
-  // memory.
+  // `identity` has started.  Without a `spool` it is one in memory.
   // REQUIRES: options.Validate().ok()
-  VehicleProgram(const VehicleProgramOptions& options, SSL_CTX* tls, const Credentials* credentials,
-                 std::unique_ptr<DiskSpool> spool);
+  VehicleProgram(const VehicleProgramOptions& options, IdentityWatch identity, std::unique_ptr<DiskSpool> spool);
 
-  // Until the input ends, or SIGTERM or SIGINT; then drains and reports.
+  // Until the input ends, or SIGTERM or SIGINT; then drains and reports.  SIGHUP has the
+  // certificates read, and shown, at once.
   //
   // Errors: kUnavailable if samples were dropped, or not everything could be
   //         delivered in time; kIoError if input, output or report failed.
@@ -52,6 +55,11 @@ class VehicleProgram {
   void OnTick();
   void TellOfSpool();
   void TellOfPlan();
+  void AwaitHangup();
+  void LookAtIdentity(bool at_once = false);
+  const VehicleIdentity& in_use();     // what the next connection shows
+  void TellOfRenewal();
+  void WarnOfExpiry();
   void Finish(const char* why);
   Status Report();
   std::uint64_t samples() const;       // that the source has handed over
@@ -60,6 +68,10 @@ class VehicleProgram {
   const VehicleProgramOptions options_;
   boost::asio::io_context context_{1};
   boost::asio::signal_set signals_;
+  boost::asio::signal_set hangup_;
+  // Before the shell, whose uplink begins with it.
+  IdentityWatch identity_;
+  const std::shared_ptr<const VehicleIdentity> first_identity_;
   JsonSource source_;
   std::optional<SensorSource> sensors_;
   const DiskSpool* const spool_;       // the shell's; null: it is in memory
@@ -78,6 +90,11 @@ class VehicleProgram {
   std::uint64_t notices_ = 0;
   std::uint64_t plan_replies_ = 0;
   std::string spool_failure_;
+  std::uint64_t renewals_ = 0;
+  std::uint64_t renewals_refused_ = 0;
+  BootTime next_expiry_look_;
+  std::string expiry_note_;            // of the service's status; empty: no need to renew
+  BootTime next_renewal_;              // one that gateways refused is tried again; 0: there is none
 };
 
 }  // namespace starling::edge

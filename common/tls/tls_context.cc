@@ -28,8 +28,8 @@ constexpr const char* kCipherSuites =
 // not resumed.
 constexpr unsigned char kSessionIdContext[] = "starling/1";
 
-// 2024-01-01.  A vehicle whose clock says less has not learnt the date yet.
-constexpr CloudTime kEarliestPlausibleDate = CloudTime(seconds(1'704'067'200));
+// A key with a passphrase is one that cannot be read: nobody is there to be asked for it.
+int NoPassphrase(char*, int, int, void*) { return -1; }
 
 Status TlsFailure(ErrorCode code, const std::string& what) {
   return Status(code, what + ": " + LastTlsError());
@@ -110,7 +110,7 @@ Result<std::vector<X509Ptr>> LoadCertificates(const std::filesystem::path& path)
 Result<PrivateKeyPtr> LoadPrivateKey(const std::filesystem::path& path) {
   Result<BioPtr> file = OpenPem(path);
   if (!file.ok()) return file.status();
-  PrivateKeyPtr key(PEM_read_bio_PrivateKey(file.value().get(), nullptr, nullptr, nullptr));
+  PrivateKeyPtr key(PEM_read_bio_PrivateKey(file.value().get(), nullptr, &NoPassphrase, nullptr));
   if (key == nullptr) {
     return TlsFailure(ErrorCode::kInvalidArgument, path.string() + " holds no private key");
   }

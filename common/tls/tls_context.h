@@ -66,6 +66,9 @@ struct CertificateFolder {
   }
 };
 
+// 2024-01-01.  A vehicle whose clock says less has not learnt the date yet.
+inline constexpr CloudTime kEarliestPlausibleDate = CloudTime(std::chrono::seconds(1'704'067'200));
+
 // How long a session can be resumed.
 inline constexpr std::chrono::seconds kSessionLifetime = std::chrono::hours(12);
 

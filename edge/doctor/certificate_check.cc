@@ -1,28 +1,19 @@
 #include <openssl/x509.h>
-#include <openssl/x509v3.h>
 #include <sys/stat.h>
 
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <memory>
-#include <optional>
 
 #include "common/tls/tls_context.h"
 #include "edge/doctor/doctor.h"
+#include "edge/uplink/vehicle_identity.h"
 
 namespace starling::edge {
 namespace {
 
 constexpr const char* kStep = "certificate";
 constexpr int kRenewDays = 30;
-
-struct StoreDeleter {
-  void operator()(X509_STORE* store) const { X509_STORE_free(store); }
-};
-struct StoreContextDeleter {
-  void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
-};
 
 std::time_t ToUnix(CloudTime time) {
   return static_cast<std::time_t>(std::chrono::duration_cast<seconds>(time.time_since_epoch()).count());
@@ -40,19 +31,6 @@ Finding Unreadable(const Status& status) {
   return Failed(kStep, std::string(status.message()),
                 missing_rights ? "let the agent's user read it: chown starling-edge FILE, chmod 600 FILE"
                                : "put the file there, or name the right one: ca, cert and key");
-}
-
-// Why `certificate` is not one of the authorities' at `now`; X509_V_OK if it is.
-int Chain(X509* certificate, const std::vector<X509Ptr>& authorities, CloudTime now) {
-  const std::unique_ptr<X509_STORE, StoreDeleter> store(X509_STORE_new());
-  const std::unique_ptr<X509_STORE_CTX, StoreContextDeleter> context(X509_STORE_CTX_new());
-  if (store == nullptr || context == nullptr) return X509_V_ERR_OUT_OF_MEM;
-  for (const X509Ptr& authority : authorities) X509_STORE_add_cert(store.get(), authority.get());
-  if (X509_STORE_CTX_init(context.get(), store.get(), certificate, nullptr) != 1) return X509_V_ERR_OUT_OF_MEM;
-  X509_VERIFY_PARAM* const parameters = X509_STORE_CTX_get0_param(context.get());
-  X509_VERIFY_PARAM_set_purpose(parameters, X509_PURPOSE_SSL_CLIENT);
-  X509_VERIFY_PARAM_set_time(parameters, ToUnix(now));
-  return X509_verify_cert(context.get()) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
 }
 
 }  // namespace
@@ -81,7 +59,7 @@ Finding ExamineCertificate(const DoctorConfig& config, CloudTime now) {
     return Failed(kStep, config.certificate + " has expired: " + Date(X509_get0_notAfter(certificate)),
                   "have it renewed: starling request here, starling sign --replace where the authority is");
   }
-  if (const int why = Chain(certificate, authorities.value(), now); why != X509_V_OK) {
+  if (const int why = VerifyChain(certificate, authorities.value(), now); why != X509_V_OK) {
     return Failed(kStep, config.certificate + " is not of an authority in " + config.ca + ": " +
                              X509_verify_cert_error_string(why),
                   "take certificate and ca.pem of one fleet");

@@ -3,6 +3,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <algorithm>
 #include <csignal>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -24,6 +25,13 @@ void IgnoreBrokenPipes() {
     std::signal(SIGPIPE, SIG_IGN);
   }
 }
+
+// A new identity waits so long for a vehicle that keeps out of somebody's way.
+constexpr seconds kAvoidingPatience{60};
+constexpr milliseconds kAvoidingLook{500};
+
+// One refusal may be a gateway that was about to stop.
+constexpr int kRefusalsMax = 2;
 
 // Frames between the agent and SSL_write; shared by all uplinks of a thread, and
 // empty between two calls of Pump.
@@ -59,9 +67,15 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   State(const UplinkConfig& the_config, boost::asio::io_context* the_context, SSL_CTX* the_tls,
         const Credentials* the_credentials, Agent* the_agent, Clock the_clock,
         Controller the_controller, std::uint64_t the_seed)
-      : config(the_config), context(the_context), tls(the_tls), credentials(the_credentials),
-        agent(the_agent), clock(std::move(the_clock)), controller(std::move(the_controller)),
-        random(the_seed), timer(*the_context) {}
+      : config(the_config), context(the_context), agent(the_agent), clock(std::move(the_clock)),
+        controller(std::move(the_controller)), identity{nullptr, the_tls, the_credentials},
+        random(the_seed), timer(*the_context), renew_timer(*the_context) {}
+
+  struct Identity {
+    std::shared_ptr<const VehicleIdentity> owned;  // null: the constructor's, which outlives us
+    SSL_CTX* tls;
+    const Credentials* credentials;
+  };
 
   void Attempt();
   void AttemptAfter(nanoseconds delay);
@@ -72,6 +86,12 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   void Disconnect(bool polite);
   void Account(const TlsLink& closed);
   void RunTimer(nanoseconds delay, void (State::*then)());
+  nanoseconds Draw(nanoseconds most);
+  void Show(Identity next);
+  void RenewAfter(nanoseconds delay);
+  void OnRenewDue();
+  void OnWelcomed();
+  void OnIdentityRefused(const std::string& reason);
 
   void OnEstablished() override;
   void OnBytes(std::span<const std::byte> bytes) override;
@@ -81,14 +101,26 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
 
   const UplinkConfig config;
   boost::asio::io_context* const context;
-  SSL_CTX* const tls;
-  const Credentials* const credentials;
   Agent* const agent;
   const Clock clock;
   const Controller controller;
 
+  Identity identity;                   // of the next connection
+  std::uint64_t identity_round = 0;    // which one that is
+  bool identity_proven = false;        // a gateway has welcomed it
+  std::optional<Identity> fallback;    // the other one, until one of the two is welcomed
+  bool fallback_is_newer = false;
+  bool renewal_open = false;           // no gateway has taken or refused it yet
+  int refusals = 0;                    // of `identity`, in a row
+  std::uint64_t link_round = 0;        // whose identity the link has shown
+  std::string refused_why;
+  std::string renewal_failure;
+
   std::uint64_t random;                // state of the jitter
   boost::asio::steady_timer timer;     // until the next attempt, or for its limit
+  boost::asio::steady_timer renew_timer;
+  std::uint64_t renew_round = 0;
+  BootTime renew_at_last;              // it waits for no command any more
   std::uint64_t timer_round = 0;       // tells a cancelled expiry from the present one
   milliseconds backoff{};              // before the next retry; 0: backoff_min
   std::shared_ptr<TlsLink> link;       // null between attempts
@@ -119,7 +151,8 @@ void Uplink::State::AttemptAfter(nanoseconds delay) { RunTimer(delay, &State::At
 void Uplink::State::Attempt() {
   ended_link.reset();
   const auto make_tls = [this] {
-    return MakeClientConnection(tls, *credentials, config.server_name, session.get());
+    link_round = identity_round;
+    return MakeClientConnection(identity.tls, *identity.credentials, config.server_name, session.get());
   };
   link = std::make_shared<TlsLink>(context, make_tls,
                                    TlsLink::Limits{config.link_timeout, config.write_bytes_max},
@@ -162,18 +195,78 @@ void Uplink::State::Lose(std::string reason, Failure failure) {
   // other, and those first that keep out of somebody's way.
   const bool gone = failure == Failure::kPeer && !awaiting_welcome;
   const bool first = agent->avoids(clock());
+  // Who takes us for nobody closes after TLS; who is nobody to us fails in it.
+  const bool refused = awaiting_welcome && link_round == identity_round &&
+                       (failure == Failure::kProtocol || (failure == Failure::kPeer && link->established()));
   last_failure = std::move(reason);
   Disconnect(false);
+  if (refused) OnIdentityRefused(last_failure);
   Retry(gone && !first ? nanoseconds(agent->reconnect_spread()) : nanoseconds(0));
 }
 
 void Uplink::State::Retry(nanoseconds spread) {
   backoff = backoff.count() == 0 ? config.backoff_min : std::min(backoff * 2, config.backoff_max);
-  random = MixHash(random, 1);
   const nanoseconds half = nanoseconds(backoff) / 2;
-  const auto jitter = static_cast<nanoseconds::rep>(
-      random % (static_cast<std::uint64_t>((half + spread).count()) + 1));
-  AttemptAfter(half + nanoseconds(jitter));
+  AttemptAfter(half + Draw(half + spread));
+}
+
+// Within 0 and `most`.
+nanoseconds Uplink::State::Draw(nanoseconds most) {
+  random = MixHash(random, 1);
+  return nanoseconds(static_cast<nanoseconds::rep>(random % (static_cast<std::uint64_t>(most.count()) + 1)));
+}
+
+void Uplink::State::Show(Identity next) {
+  identity = std::move(next);
+  ++identity_round;
+  identity_proven = false;
+  refusals = 0;
+  session.reset();
+}
+
+void Uplink::State::RenewAfter(nanoseconds delay) {
+  renew_timer.expires_after(delay);
+  renew_timer.async_wait([weak = weak_from_this(), round = ++renew_round](const boost::system::error_code& error) {
+    const auto self = weak.lock();
+    if (!error && self != nullptr && self->renew_round == round) self->OnRenewDue();
+  });
+}
+
+void Uplink::State::OnRenewDue() {
+  if (link == nullptr || link_round == identity_round) return;  // The next one shows it, or has.
+  const BootTime now = clock();
+  if (!link->established()) {
+    // A handshake under way with the former identity: whatever becomes of it, look again.
+    return RenewAfter(kAvoidingLook);
+  }
+  if (agent->avoids(now) && now < renew_at_last) return RenewAfter(kAvoidingLook);
+  Disconnect(true);
+  AttemptAfter({});
+}
+
+void Uplink::State::OnWelcomed() {
+  if (link_round != identity_round) return;
+  identity_proven = true;
+  refusals = 0;
+  if (!std::exchange(renewal_open, false)) return;
+  if (fallback_is_newer) {
+    ++closed.renewals_refused;
+    renewal_failure = refused_why;
+  } else {
+    ++closed.renewals;
+    renewal_failure.clear();
+  }
+  fallback_is_newer = false;
+  fallback.reset();
+}
+
+void Uplink::State::OnIdentityRefused(const std::string& reason) {
+  if (!fallback || ++refusals < kRefusalsMax) return;
+  if (!fallback_is_newer) refused_why = reason;
+  Identity other = std::move(*fallback);
+  fallback = std::move(identity);
+  fallback_is_newer = !fallback_is_newer;
+  Show(std::move(other));
 }
 
 void Uplink::State::Disconnect(bool polite) {
@@ -182,7 +275,7 @@ void Uplink::State::Disconnect(bool polite) {
   if (link == nullptr) return;
   ended_link = std::exchange(link, nullptr);
   const std::shared_ptr<TlsLink> ended = ended_link;
-  if (ended->established()) {
+  if (ended->established() && link_round == identity_round) {
     if (SslSessionPtr newest = ended->TakeSession()) session = std::move(newest);
   }
   ended->Close(polite);
@@ -210,6 +303,7 @@ void Uplink::State::OnBytes(std::span<const std::byte> bytes) {
     awaiting_welcome = false;
     timer.cancel();
     ++timer_round;
+    OnWelcomed();
   }
   if (!status.ok()) return Lose(std::string(status.message()));
   for (;;) {
@@ -263,7 +357,33 @@ void Uplink::PrefetchState() const { Prefetch(state_.get()); }
 
 void Uplink::PrefetchLink() const { Prefetch(state_->link.get()); }
 
-void Uplink::Stop() { state_->Disconnect(true); }
+void Uplink::Stop() {
+  state_->renew_timer.cancel();
+  ++state_->renew_round;
+  state_->Disconnect(true);
+}
+
+void Uplink::Renew(std::shared_ptr<const VehicleIdentity> identity, nanoseconds spread) {
+  STARLING_CHECK(identity != nullptr && spread.count() >= 0);
+  State& s = *state_;
+  // The one that was welcomed is what there is to go back to.
+  if (s.identity_proven) {
+    s.fallback = s.identity;
+  } else if (s.fallback && s.fallback_is_newer) {
+    s.fallback = s.identity;  // The newer one was refused, and this takes its place.
+  }
+  s.fallback_is_newer = false;
+  s.renewal_open = true;
+  SSL_CTX* const tls = identity->context.get();
+  const Credentials* const credentials = &identity->credentials;
+  s.Show({std::move(identity), tls, credentials});
+  s.renew_at_last = s.clock() + spread + kAvoidingPatience;
+  s.RenewAfter(s.Draw(spread));
+}
+
+const std::shared_ptr<const VehicleIdentity>& Uplink::identity() const { return state_->identity.owned; }
+
+const std::string& Uplink::renewal_failure() const { return state_->renewal_failure; }
 
 void Uplink::Cut() {
   if (state_->link == nullptr) return;  // Stopped, or waiting to retry.

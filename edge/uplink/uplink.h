@@ -11,6 +11,7 @@
 #include "common/time.h"
 #include "common/tls/tls_context.h"
 #include "edge/agent/agent.h"
+#include "edge/uplink/vehicle_identity.h"
 
 namespace starling::edge {
 
@@ -42,6 +43,8 @@ struct UplinkCounters {
   std::uint64_t bytes_down = 0;
   std::uint64_t records_up = 0;
   std::uint64_t records_down = 0;
+  std::uint64_t renewals = 0;           // identities of Renew that a gateway has welcomed
+  std::uint64_t renewals_refused = 0;   // and that none would take: the one before went on
 };
 
 // Connects one agent to a gateway over mutual TLS, keeps it connected with jittered
@@ -87,6 +90,20 @@ class Uplink {
 
   // Cuts the connection as a lost link would, and reconnects with backoff.
   void Cut();
+
+  // Uses `identity` from the next connection on, with a full handshake: a session of the
+  // former one would have the gateway see that one.  The present connection is ended politely
+  // and made anew at a moment drawn within `spread`, later while a command keeps the vehicle
+  // out of somebody's way, though not by more than a minute; if it is lost before, that is
+  // the next one.  Until a gateway has welcomed it, the identity that was welcomed before is
+  // kept: gateways that refuse the new one twice in a row are shown that again, and
+  // renewals_refused and last_failure say so.
+  void Renew(std::shared_ptr<const VehicleIdentity> identity, nanoseconds spread);
+
+  // What the next connection shows; null: that of the constructor.
+  const std::shared_ptr<const VehicleIdentity>& identity() const;
+  // Why the newest renewal was refused; empty: none was.
+  const std::string& renewal_failure() const;
 
   bool connected() const;               // TLS established
   // The most that the newest wait for a retry may take; 0 before the first one and

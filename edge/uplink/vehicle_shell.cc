@@ -160,7 +160,9 @@ std::string VehicleReportJson(const Agent& agent, const Uplink& uplink) {
                 {"bytes_up", link.bytes_up},
                 {"bytes_down", link.bytes_down},
                 {"records_up", link.records_up},
-                {"records_down", link.records_down}},
+                {"records_down", link.records_down},
+                {"renewals", link.renewals},
+                {"renewals_refused", link.renewals_refused}},
                &json);
   return json;
 }

@@ -25,6 +25,7 @@ struct FakeGateway::Session : std::enable_shared_from_this<FakeGateway::Session>
                              if (SSL_session_reused(self->stream.native_handle()) == 1) {
                                ++self->owner->resumed_;
                              }
+                             self->owner->NoteCertificate(self->stream.native_handle());
                              self->Read();
                            });
   }
@@ -94,6 +95,13 @@ void FakeGateway::Accept() {
     if (accepting_) sessions_.back()->Handshake();
     Accept();
   });
+}
+
+void FakeGateway::NoteCertificate(const SSL* ssl) {
+  const X509* const certificate = SSL_get0_peer_certificate(ssl);
+  const ASN1_INTEGER* const number = X509_get0_serialNumber(certificate);
+  serials_.emplace_back(reinterpret_cast<const char*>(ASN1_STRING_get0_data(number)),
+                        static_cast<std::size_t>(ASN1_STRING_length(number)));
 }
 
 void FakeGateway::StopListening() {

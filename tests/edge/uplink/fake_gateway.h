@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "common/frame/frame_reader.h"
@@ -52,12 +53,15 @@ class FakeGateway {
   const std::vector<wire::CommandOutcome>& outcomes() const { return outcomes_; }
   std::size_t accepted() const { return accepted_; }
   std::size_t resumed() const { return resumed_; }
+  // The serial number of the certificate of each connection, resumed ones included.
+  const std::vector<std::string>& serials() const { return serials_; }
 
  private:
   using Tcp = boost::asio::ip::tcp;
   struct Session;
 
   void Accept();
+  void NoteCertificate(const SSL* ssl);
   void OnFrame(Session* session, const FrameView& frame);
   void Send(Session* session, FrameType type, const flatbuffers::FlatBufferBuilder& builder);
 
@@ -76,6 +80,7 @@ class FakeGateway {
   std::vector<wire::CommandOutcome> outcomes_;
   std::size_t accepted_ = 0;
   std::size_t resumed_ = 0;
+  std::vector<std::string> serials_;
 };
 
 }  // namespace starling::edge

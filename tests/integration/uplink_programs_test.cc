@@ -1,0 +1,211 @@
+// What happens to a vehicle in its long life, by the programs themselves: its certificate is
+// renewed while it drives.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
+
+#include "common/tls/tls_context.h"
+#include "tests/integration/scene.h"
+
+namespace starling {
+namespace {
+
+namespace asio = boost::asio;
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr std::chrono::seconds kPatience{30};
+
+// Ten samples a second to the agent's socket, for as long as it lives.
+class Driver {
+ public:
+  explicit Driver(const std::string& socket) : thread_([this, socket] { Drive(socket); }) {}
+  ~Driver() {
+    stop_ = true;
+    thread_.join();
+  }
+
+ private:
+  void Drive(const std::string& path) {
+    asio::io_context context;
+    asio::local::stream_protocol::socket socket(context);
+    boost::system::error_code failure;
+    socket.connect(asio::local::stream_protocol::endpoint(path), failure);
+    const std::string line = "{\"lat_deg\":48.1351,\"lon_deg\":11.582,\"heading_deg\":0,\"speed_mps\":0}\n";
+    while (!stop_ && !failure) {
+      asio::write(socket, asio::buffer(line), failure);
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+  }
+
+  std::atomic<bool> stop_{false};  // stored by the test, read by the thread; orders nothing else
+  std::thread thread_;
+};
+
+class UplinkPrograms : public Scene {
+ protected:
+  // The vehicle's files, apart from the authority's.
+  void Provide() {
+    MakeCertificates(1);
+    fs::create_directory(Path("vehicle"));
+    fs::copy_file(Path("certs/ca.pem"), Path("vehicle/ca.pem"));
+    fs::copy_file(Path("certs/vehicles/veh-00001.pem"), Path("vehicle/me.pem"));
+    fs::copy_file(Path("certs/vehicles/veh-00001.key"), Path("vehicle/me.key"));
+  }
+  void Put(const std::string& from, const std::string& to) {
+    fs::copy_file(Path(from), Path(to + ".new"));
+    fs::rename(Path(to + ".new"), Path(to));
+  }
+
+  void StartVehicle(const std::vector<std::string>& more) {
+    fs::remove(Path("edge.sock"));
+    std::vector<std::string> command = {Program("starling-edge"), "--connect", "127.0.0.1:" + std::to_string(port_),
+                                        "--ca", Path("vehicle/ca.pem"), "--cert", Path("vehicle/me.pem"), "--key",
+                                        Path("vehicle/me.key"), "--listen-unix", Path("edge.sock"), "--verbose",
+                                        "--report", Path("report.json")};
+    command.insert(command.end(), more.begin(), more.end());
+    vehicle_ = std::make_unique<ChildProcess>(command, Path("edge.log"));
+    ASSERT_TRUE(Eventually(kPatience, [&] { return fs::exists(Path("edge.sock")); })) << Read("edge.log");
+    driver_ = std::make_unique<Driver>(Path("edge.sock"));
+  }
+  bool Says(const std::string& text) {
+    return Eventually(kPatience, [&] { return Read("edge.log").find(text) != std::string::npos; });
+  }
+  std::uint64_t Held() { return static_cast<std::uint64_t>(Stat("ledger", "samples").value_or(0)); }
+  // Live fixes go on arriving: one a second of a vehicle that stands.
+  bool Streams() {
+    const double before = Stat("gateway", "frames_in").value_or(0);
+    return Eventually(kPatience, [&] {
+      return Stat("gateway", "connections") == 1 && Stat("gateway", "frames_in").value_or(0) > before + 2;
+    });
+  }
+  // Ends it, and holds its ledger beside the cloud's.
+  json::object EndBalanced() {
+    driver_.reset();
+    vehicle_->Signal(SIGTERM);
+    EXPECT_EQ(vehicle_->Wait(kPatience), 0) << Read("edge.log");
+    json::object report = json::parse(Read("report.json")).as_object();
+    const json::object& ledger = report.at("ledger").as_object();
+    EXPECT_GT(ledger.at("sampled").to_number<std::uint64_t>(), 0u);
+    EXPECT_EQ(ledger.at("delivered"), ledger.at("sampled"));
+    EXPECT_TRUE(Eventually(kPatience, [&] { return Held() >= ledger.at("sampled").to_number<std::uint64_t>(); }));
+    EXPECT_EQ(Held(), ledger.at("sampled").to_number<std::uint64_t>());
+    return report;
+  }
+  static std::uint64_t Of(const json::object& report, const char* group, const char* name) {
+    return report.at(group).at(name).to_number<std::uint64_t>();
+  }
+
+  void TearDown() override {
+    driver_.reset();
+    vehicle_.reset();
+    if (HasFailure()) std::printf("---- edge.log\n%s\n", Read("edge.log").c_str());
+    Scene::TearDown();
+  }
+
+  std::unique_ptr<ChildProcess> vehicle_;
+  std::unique_ptr<Driver> driver_;
+};
+
+std::string SerialOf(const std::string& file) {
+  const auto certificate = LoadCertificate(file);
+  if (!certificate.ok()) return "";
+  BIGNUM* const number = ASN1_INTEGER_to_BN(X509_get0_serialNumber(certificate.value().get()), nullptr);
+  char* const text = BN_bn2hex(number);
+  std::string serial = text;
+  OPENSSL_free(text);
+  BN_free(number);
+  return serial;
+}
+
+TEST_F(UplinkPrograms, ACertificateIsRenewedWhileTheVehicleDrives) {
+  Provide();
+  StartCloud();
+  ASSERT_FALSE(HasFailure());
+  StartVehicle({"--renew-spread", "0"});
+  ASSERT_TRUE(Streams());
+  const std::string former = SerialOf(Path("vehicle/me.pem"));
+
+  // As docs/vehicle.md says: a key and a request of the vehicle's own, signed where the authority is.
+  ASSERT_EQ(Outcome({Program("starling"), "request", "veh-00001", "--out", Path("vehicle")}), 0);
+  ASSERT_EQ(Outcome({Program("starling"), "sign", Path("certs"), "--request", Path("vehicle/veh-00001.csr"), "--replace"}), 0)
+      << Read("output.log");
+  const std::string renewed = SerialOf(Path("certs/vehicles/veh-00001.pem"));
+  ASSERT_NE(former, renewed);
+
+  Put("certs/vehicles/veh-00001.pem", "vehicle/me.pem");
+  ASSERT_TRUE(Says("is not the key of"));  // The former key, until the new one comes.
+  EXPECT_THAT(Read("edge.log"), Not(HasSubstr(R"("event":"certificate")")));
+  Put("vehicle/veh-00001.key", "vehicle/me.key");
+  ASSERT_TRUE(Says(R"("event":"certificate_in_use")"));
+
+  // The gateway has seen the new one: whoever has the former is out.
+  ASSERT_EQ(Outcome({Program("starling"), "revoke", Path("certs"), "--serial", former}), 0) << Read("output.log");
+  ASSERT_TRUE(Eventually(kPatience, [&] { return Stat("certificates", "revoked") == 1; }));
+  EXPECT_TRUE(Streams());
+  const json::object report = EndBalanced();
+  EXPECT_EQ(Of(report, "uplink", "connects"), 2u);
+  EXPECT_EQ(Of(report, "uplink", "resumed"), 0u);
+  EXPECT_EQ(Of(report, "uplink", "failures"), 0u);
+  EXPECT_EQ(Of(report, "uplink", "renewals"), 1u);
+}
+
+TEST_F(UplinkPrograms, AtSighupACertificateIsReadAndShownAtOnce) {
+  Provide();
+  StartCloud();
+  ASSERT_FALSE(HasFailure());
+  StartVehicle({"--renew-spread", "3600"});
+  ASSERT_TRUE(Streams());
+  ASSERT_EQ(Outcome({Program("starling"), "request", "veh-00001", "--out", Path("vehicle")}), 0);
+  ASSERT_EQ(Outcome({Program("starling"), "sign", Path("certs"), "--request", Path("vehicle/veh-00001.csr"), "--replace",
+                     "--days", "20"}), 0);
+  Put("certs/vehicles/veh-00001.pem", "vehicle/me.pem");
+  Put("vehicle/veh-00001.key", "vehicle/me.key");
+  vehicle_->Signal(SIGHUP);
+  ASSERT_TRUE(Says(R"("event":"certificate_in_use")"));
+  ASSERT_TRUE(Says(R"("event":"certificate_expires")"));
+  EXPECT_THAT(Read("edge.log"), HasSubstr(R"("days":19)"));
+  // Another fleet's certificate is refused, and what is in use goes on.
+  ASSERT_EQ(Outcome({Program("starling"), "init", Path("foreign"), "--vehicles", "1"}), 0);
+  Put("foreign/vehicles/veh-00001.pem", "vehicle/me.pem");
+  Put("foreign/vehicles/veh-00001.key", "vehicle/me.key");
+  vehicle_->Signal(SIGHUP);
+  ASSERT_TRUE(Says("is not of an authority in"));
+  EXPECT_TRUE(Streams());
+  EXPECT_EQ(Of(EndBalanced(), "uplink", "connects"), 2u);
+}
+
+// The vehicle believes both authorities, the gateway only one: what no file says.
+TEST_F(UplinkPrograms, WhatTheGatewayRefusesGivesWayToTheFormerCertificate) {
+  Provide();
+  StartCloud();
+  ASSERT_FALSE(HasFailure());
+  StartVehicle({"--renew-spread", "0"});
+  ASSERT_TRUE(Streams());
+  ASSERT_EQ(Outcome({Program("starling"), "init", Path("foreign"), "--vehicles", "1"}), 0);
+  std::ofstream(Path("vehicle/ca.pem"), std::ios::app) << Read("foreign/ca.pem");
+  Put("foreign/vehicles/veh-00001.pem", "vehicle/me.pem");
+  Put("foreign/vehicles/veh-00001.key", "vehicle/me.key");
+  ASSERT_TRUE(Says(R"("event":"certificate_refused","by":"the gateway")"));
+  EXPECT_TRUE(Streams());
+  EXPECT_EQ(Of(EndBalanced(), "uplink", "renewals_refused"), 1u);
+}
+
+}  // namespace
+}  // namespace starling
