@@ -58,6 +58,7 @@ constexpr const char* kFooter =
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --gpsd 127.0.0.1:2947\n"
     "  starling-edge --connect 10.0.0.5:7443 --certs fleet --name veh-00001 --nmea /dev/ttyUSB0@9600 \\\n"
     "      --can can0 --dbc car.dbc --can-map speed=ESP.Speed --can-map 'yaw_rate=ESP.YawRate*-1'\n"
+    "  starling-edge --connect near.example:7443,far.example:7443 --certs fleet --name veh-00001\n"
     "  starling-edge --config /etc/starling/edge.toml\n"
     "  starling-edge doctor --config /etc/starling/edge.toml\n"
     "\n"
@@ -272,7 +273,7 @@ int Diagnose(const Status& configuration, const DoctorConfig& config, bool json)
 int Main(int argc, char** argv) {
   VehicleProgramOptions options;
   CredentialFiles files;
-  std::string connect;
+  std::vector<std::string> connect;
   SensorOptions sensors;
   long drain_seconds = 10;
   long renew_spread = 60;
@@ -293,7 +294,10 @@ int Main(int argc, char** argv) {
   doctor->fallthrough();
   bool doctor_json = false;
   const CLI::Option* const json_flag = doctor->add_flag("--json", doctor_json, "For programs")->configurable(false);
-  app.add_option("--connect", connect, "Gateway, as HOST:PORT")->required();
+  app.add_option("--connect", connect,
+                 "Gateway, as HOST:PORT; several, with commas between, are tried in this order from the first\n"
+                 "on, the next at once after one that fails; the vehicle stays with the one that works")
+      ->required()->delimiter(',');
   app.add_option("--server-name", options.shell.uplink.server_name,
                  "Name that the gateway's certificate must carry")->capture_default_str();
   app.add_option("--certs", files.folder, "Folder that `starling init` made");
@@ -328,12 +332,21 @@ int Main(int argc, char** argv) {
   app.add_option("--report", options.report_file, "Write ledger and counters to this file at the end");
   app.add_flag("--verbose", options.verbose, "Tell of the link on standard error");
   const auto settle = [&]() -> Status {
-    const Result<Endpoint> endpoint = ParseEndpoint(connect);
-    if (!endpoint.ok()) {
-      return Status(ErrorCode::kInvalidArgument, "--connect: " + std::string(endpoint.status().message()));
+    std::vector<Endpoint> endpoints;
+    for (const std::string& text : connect) {
+      const Result<Endpoint> endpoint = ParseEndpoint(text);
+      if (!endpoint.ok()) {
+        return Status(ErrorCode::kInvalidArgument, "--connect: " + std::string(endpoint.status().message()));
+      }
+      if (std::ranges::find(endpoints, endpoint.value()) != endpoints.end()) {
+        return Status(ErrorCode::kInvalidArgument, "--connect: " + text + " stands there twice");
+      }
+      endpoints.push_back(endpoint.value());
     }
-    options.shell.uplink.host = endpoint.value().host;
-    options.shell.uplink.port = endpoint.value().port;
+    UplinkConfig& uplink = options.shell.uplink;
+    uplink.host = endpoints.front().host;
+    uplink.port = endpoints.front().port;
+    uplink.others.assign(endpoints.begin() + 1, endpoints.end());
     options.drain_max = seconds(drain_seconds);
     options.renew_spread = seconds(renew_spread);
     const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
@@ -355,6 +368,7 @@ int Main(int argc, char** argv) {
   }
   if (doctor->parsed()) {
     const DoctorConfig config{.cloud = {options.shell.uplink.host, options.shell.uplink.port},
+                              .others = options.shell.uplink.others,
                               .server_name = options.shell.uplink.server_name,
                               .ca = files.ca,
                               .certificate = files.certificate,

@@ -219,11 +219,12 @@ void VehicleProgram::OnTick() {
   failures_ = failures;
   if (std::exchange(connected_, uplink.connected()) != connected_ && options_.verbose) {
     Complain(std::string("{\"event\":\"link\",\"connected\":") + (connected_ ? "true" : "false") +
-             (connected_ ? "}" : ",\"why\":" + Quoted(uplink.last_failure()) + "}"));
+             (connected_ ? ",\"to\":" + Quoted(ToText(uplink.endpoint()))
+                         : ",\"why\":" + Quoted(uplink.last_failure())) + "}");
   }
   // Nothing to say before the first attempt has ended.
   if (connected_ || failures_ != 0 || uplink.counters().connects != 0) {
-    service_.Say((connected_ ? std::string("connected") : "not connected: " + uplink.last_failure()) + expiry_note_);
+    service_.Say((connected_ ? "connected to " + ToText(uplink.endpoint()) : "not connected: " + uplink.last_failure()) + expiry_note_);
   }
 }
 

@@ -99,7 +99,8 @@ std::string Span(nanoseconds span) {
 
 }  // namespace
 
-CloudCheck::CloudCheck(const DoctorConfig& config, WallClock clock) : config_(config), clock_(std::move(clock)) {
+CloudCheck::CloudCheck(const DoctorConfig& config, Endpoint cloud, WallClock clock)
+    : config_(config), cloud_(std::move(cloud)), clock_(std::move(clock)) {
   std::signal(SIGPIPE, SIG_IGN);  // OpenSSL writes to the socket without asking for an error instead.
 }
 
@@ -109,12 +110,12 @@ CloudCheck::~CloudCheck() {
 }
 
 Finding CloudCheck::Resolve() {
-  const std::string& host = config_.cloud.host;
+  const std::string& host = cloud_.host;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICHOST;
   addrinfo* found = nullptr;
-  const std::string port = std::to_string(config_.cloud.port);
+  const std::string port = std::to_string(cloud_.port);
   const bool numeric = ::getaddrinfo(host.c_str(), port.c_str(), &hints, &found) == 0;
   if (!numeric) {
     hints.ai_flags = 0;
@@ -148,7 +149,7 @@ Finding CloudCheck::Connect() {
     error = socket < 0 ? errno
                        : ConnectTo(socket, reinterpret_cast<const sockaddr*>(&address.storage), address.bytes,
                                    config_.patience);
-    const std::string at = address.text + " port " + std::to_string(config_.cloud.port);
+    const std::string at = address.text + " port " + std::to_string(cloud_.port);
     if (error == 0) {
       socket_ = socket;
       return Fine("tcp", "connected to " + at);

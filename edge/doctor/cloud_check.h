@@ -18,8 +18,8 @@ namespace starling::edge {
 // take as long as the system's resolver does.
 class CloudCheck {
  public:
-  // `config` must outlive the check.
-  CloudCheck(const DoctorConfig& config, WallClock clock);
+  // To one of the addresses of `config`, which must outlive the check.
+  CloudCheck(const DoctorConfig& config, Endpoint cloud, WallClock clock);
   ~CloudCheck();
   CloudCheck(const CloudCheck&) = delete;
   CloudCheck& operator=(const CloudCheck&) = delete;
@@ -47,6 +47,7 @@ class CloudCheck {
   Finding Greet();
 
   const DoctorConfig& config_;
+  const Endpoint cloud_;
   const WallClock clock_;
   std::vector<Address> addresses_;
   int socket_ = -1;

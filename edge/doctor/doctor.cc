@@ -27,6 +27,31 @@ Finding SourceStep(const DoctorConfig& config, const SocketExamination& socket, 
   return ExamineSensors(config);
 }
 
+bool Works(const Finding& finding) {
+  return finding.verdict == Verdict::kOk || finding.verdict == Verdict::kWarning;
+}
+
+// dns, tcp, tls and clock of one address.
+std::vector<Finding> CloudSteps(const DoctorConfig& config, const Endpoint& address, const WallClock& clock,
+                                const Finding& certificate, bool agent_runs) {
+  CloudCheck cloud(config, address, clock);
+  const Finding dns = cloud.Resolve();
+  const Finding tcp = Works(dns) ? cloud.Connect() : Skipped("tcp", "there is no address to connect to");
+  const Finding tls = Works(tcp) && Works(certificate)
+                          ? cloud.Handshake(!agent_runs)
+                          : Skipped("tls", Works(tcp) ? "it needs the certificates" : "there is no connection");
+  Finding time = Skipped("clock", "it is the cloud that tells the time");
+  if (Works(tls) && agent_runs) {
+    time = Skipped("clock", "the agent runs, and has the connection; stop it to have the clock looked at");
+  } else if (Works(tls)) {
+    time = cloud.Clock();
+  }
+  std::vector<Finding> findings = {dns, tcp, tls, time};
+  if (config.others.empty()) return findings;
+  for (Finding& finding : findings) finding.detail = ToText(address) + ": " + finding.detail;
+  return findings;
+}
+
 }  // namespace
 
 std::vector<Finding> Examine(const DoctorConfig& config, const WallClock& clock) {
@@ -36,27 +61,17 @@ std::vector<Finding> Examine(const DoctorConfig& config, const WallClock& clock)
   const bool agent_runs = spool.in_use || socket.in_use;
 
   std::vector<Finding> findings;
-  const auto works = [&findings](std::string_view step) {
-    return std::ranges::none_of(findings, [step](const Finding& finding) {
-      return finding.step == step && finding.verdict != Verdict::kOk && finding.verdict != Verdict::kWarning;
-    });
-  };
   findings.push_back(SourceStep(config, socket, agent_runs));
-  CloudCheck cloud(config, clock);
-  findings.push_back(cloud.Resolve());
-  findings.push_back(works("dns") ? cloud.Connect() : Skipped("tcp", "there is no address to connect to"));
-  findings.push_back(ExamineCertificate(config, clock()));
-  if (!works("tcp") || !works("certificate")) {
-    findings.push_back(Skipped("tls", works("tcp") ? "it needs the certificates" : "there is no connection"));
-  } else {
-    findings.push_back(cloud.Handshake(!agent_runs));
+  const Finding certificate = ExamineCertificate(config, clock());
+  for (Finding& finding : CloudSteps(config, config.cloud, clock, certificate, agent_runs)) {
+    const bool reached = finding.step == "tcp";
+    findings.push_back(std::move(finding));
+    if (reached) findings.push_back(certificate);
   }
-  if (!works("tls")) {
-    findings.push_back(Skipped("clock", "it is the cloud that tells the time"));
-  } else if (agent_runs) {
-    findings.push_back(Skipped("clock", "the agent runs, and has the connection; stop it to have the clock looked at"));
-  } else {
-    findings.push_back(cloud.Clock());
+  for (const Endpoint& other : config.others) {
+    for (Finding& finding : CloudSteps(config, other, clock, certificate, agent_runs)) {
+      findings.push_back(std::move(finding));
+    }
   }
   findings.push_back(std::move(spool.finding));
   return findings;

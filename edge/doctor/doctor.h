@@ -17,6 +17,7 @@ namespace starling::edge {
 
 struct DoctorConfig {
   Endpoint cloud;
+  std::vector<Endpoint> others;          // further addresses, looked at one after the other
   std::string server_name;               // that the gateway's certificate must carry
   std::string ca;
   std::string certificate;
@@ -32,7 +33,8 @@ struct DoctorConfig {
 using WallClock = std::function<CloudTime()>;
 
 // All steps, in this order: source, dns, tcp, certificate, tls, clock, spool.  Steps that
-// need one that failed are skipped, the others are done all the same.
+// need one that failed are skipped, the others are done all the same.  With several addresses
+// dns, tcp, tls and clock come again for each after the first, and say which.
 //
 // While an agent has the spool or listens at its socket, no step takes away what it uses: the
 // receiver's lines are left to it, TLS is tried without the vehicle's certificate, whose

@@ -5,6 +5,11 @@
 
 namespace starling::edge {
 
+std::string ToText(const Endpoint& endpoint) {
+  const bool brackets = endpoint.host.find(':') != std::string::npos;
+  return (brackets ? "[" + endpoint.host + "]" : endpoint.host) + ":" + std::to_string(endpoint.port);
+}
+
 Result<Endpoint> ParseEndpoint(std::string_view text) {
   const auto refuse = [text] {
     return Status(ErrorCode::kInvalidArgument,

@@ -12,7 +12,12 @@ namespace starling::edge {
 struct Endpoint {
   std::string host;
   std::uint16_t port = 0;
+
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
 };
+
+// As ParseEndpoint reads it.
+std::string ToText(const Endpoint& endpoint);
 
 // Reads "HOST:PORT", or "[ADDRESS]:PORT" for IPv6.
 //

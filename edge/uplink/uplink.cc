@@ -48,6 +48,13 @@ Status UplinkConfig::Validate() const {
   };
   if (host.empty()) return refuse("host is empty");
   if (port == 0) return refuse("port is 0");
+  if (others.size() > kOthersMax) {
+    return refuse("there are " + std::to_string(others.size() + 1) + " addresses, at most " +
+                  std::to_string(kOthersMax + 1) + " are tried");
+  }
+  for (const Endpoint& other : others) {
+    if (other.host.empty() || other.port == 0) return refuse("one of the other addresses is empty");
+  }
   if (server_name.empty()) return refuse("server_name is empty");
   if (connect_timeout.count() <= 0) return refuse("connect_timeout must be above 0");
   if (link_timeout.count() <= 0) return refuse("link_timeout must be above 0");
@@ -77,12 +84,17 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
     const Credentials* credentials;
   };
 
+  std::size_t addresses() const { return config.others.size() + 1; }
+  Endpoint Address() const { return address == 0 ? Endpoint{config.host, config.port} : config.others[address - 1]; }
+
   void Attempt();
   void AttemptAfter(nanoseconds delay);
-  // `spread` is added, at random, to the wait before the next attempt.
-  void Retry(nanoseconds spread = {});
+  // `spread` is added, at random, to the wait before the next attempt; `soon`: there is an
+  // address that has not failed in this round.
+  void Retry(nanoseconds spread, bool soon);
   void Lose(std::string reason, Failure failure = Failure::kWay);
   void Pump();
+  bool Lasted() const;
   void Disconnect(bool polite);
   void Account(const TlsLink& closed);
   void RunTimer(nanoseconds delay, void (State::*then)());
@@ -105,6 +117,8 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   const Clock clock;
   const Controller controller;
 
+  std::size_t address = 0;             // of the connection, or the next attempt
+  std::size_t failed_in_turn = 0;      // addresses, since one worked or all had failed
   Identity identity;                   // of the next connection
   std::uint64_t identity_round = 0;    // which one that is
   bool identity_proven = false;        // a gateway has welcomed it
@@ -161,7 +175,8 @@ void Uplink::State::Attempt() {
   RunTimer(config.connect_timeout, &State::OnTimeout);
   // Held here because a failure inside of Connect lets go of the link.
   const auto connecting = link;
-  connecting->Connect(config.host, config.port);
+  const Endpoint to = Address();
+  connecting->Connect(to.host, to.port);
 }
 
 void Uplink::State::OnTimeout() {
@@ -198,15 +213,29 @@ void Uplink::State::Lose(std::string reason, Failure failure) {
   // Who takes us for nobody closes after TLS; who is nobody to us fails in it.
   const bool refused = awaiting_welcome && link_round == identity_round &&
                        (failure == Failure::kProtocol || (failure == Failure::kPeer && link->established()));
-  last_failure = std::move(reason);
+  last_failure = addresses() == 1 ? std::move(reason) : ToText(Address()) + ": " + reason;
+  const bool attempt = awaiting_welcome;
+  const bool lasted = Lasted();
   Disconnect(false);
   if (refused) OnIdentityRefused(last_failure);
-  Retry(gone && !first ? nanoseconds(agent->reconnect_spread()) : nanoseconds(0));
+  if (lasted) {
+    failed_in_turn = 0;
+  } else {
+    address = (address + 1) % addresses();
+    failed_in_turn = (failed_in_turn + 1) % addresses();
+  }
+  Retry(gone && !first ? nanoseconds(agent->reconnect_spread()) : nanoseconds(0), attempt && failed_in_turn != 0);
 }
 
-void Uplink::State::Retry(nanoseconds spread) {
-  backoff = backoff.count() == 0 ? config.backoff_min : std::min(backoff * 2, config.backoff_max);
-  const nanoseconds half = nanoseconds(backoff) / 2;
+// A shorter connection proves nothing: gateways that crash at once, and two processes
+// that evict each other with one certificate, are welcomed as well.
+bool Uplink::State::Lasted() const {
+  return link != nullptr && link->established() && !awaiting_welcome && clock() - established_at >= config.backoff_max;
+}
+
+void Uplink::State::Retry(nanoseconds spread, bool soon) {
+  if (!soon) backoff = backoff.count() == 0 ? config.backoff_min : std::min(backoff * 2, config.backoff_max);
+  const nanoseconds half = nanoseconds(soon ? config.backoff_min : backoff) / 2;
   AttemptAfter(half + Draw(half + spread));
 }
 
@@ -273,6 +302,7 @@ void Uplink::State::Disconnect(bool polite) {
   timer.cancel();
   ++timer_round;
   if (link == nullptr) return;
+  const bool lasted = Lasted();
   ended_link = std::exchange(link, nullptr);
   const std::shared_ptr<TlsLink> ended = ended_link;
   if (ended->established() && link_round == identity_round) {
@@ -281,11 +311,8 @@ void Uplink::State::Disconnect(bool polite) {
   ended->Close(polite);
   Account(*ended);
   if (!ended->established()) return;
-  const BootTime now = clock();
-  // A shorter one proves nothing: gateways that crash at once, and two processes
-  // that evict each other with one certificate, are welcomed as well.
-  if (!awaiting_welcome && now - established_at >= config.backoff_max) backoff = milliseconds(0);
-  agent->OnDisconnected(now);
+  if (lasted) backoff = milliseconds(0);
+  agent->OnDisconnected(clock());
 }
 
 void Uplink::State::Account(const TlsLink& ended) {
@@ -389,6 +416,8 @@ void Uplink::Cut() {
   if (state_->link == nullptr) return;  // Stopped, or waiting to retry.
   state_->Lose("the connection was cut");
 }
+
+Endpoint Uplink::endpoint() const { return state_->Address(); }
 
 bool Uplink::connected() const { return state_->link != nullptr && state_->link->established(); }
 

@@ -6,11 +6,13 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "common/status.h"
 #include "common/time.h"
 #include "common/tls/tls_context.h"
 #include "edge/agent/agent.h"
+#include "edge/uplink/endpoint.h"
 #include "edge/uplink/vehicle_identity.h"
 
 namespace starling::edge {
@@ -18,7 +20,12 @@ namespace starling::edge {
 struct UplinkConfig {
   std::string host = "127.0.0.1";       // of a gateway
   std::uint16_t port = 7443;
-  std::string server_name = "starling-cloud";  // that its certificate must carry
+  // Further ones, tried in this order after the first, then the first again.  A connection
+  // that lasted comes back to where it was; an attempt that fails goes on to the next at once,
+  // and only when all have failed in turn is the backoff waited for.
+  std::vector<Endpoint> others;         // at most kOthersMax
+  static constexpr std::size_t kOthersMax = 15;
+  std::string server_name = "starling-cloud";  // that the certificate of each must carry
   milliseconds connect_timeout{10'000}; // TCP, TLS and the cloud's Welcome together
   milliseconds link_timeout{10'000};    // sent bytes unacknowledged so long: the link is lost
   // Clock probes are answered every 10 s, so a longer silence is a dead peer.  At
@@ -104,6 +111,9 @@ class Uplink {
   const std::shared_ptr<const VehicleIdentity>& identity() const;
   // Why the newest renewal was refused; empty: none was.
   const std::string& renewal_failure() const;
+
+  // Where the connection is, or the next attempt goes.
+  Endpoint endpoint() const;
 
   bool connected() const;               // TLS established
   // The most that the newest wait for a retry may take; 0 before the first one and

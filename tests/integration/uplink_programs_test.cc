@@ -1,5 +1,5 @@
 // What happens to a vehicle in its long life, by the programs themselves: its certificate is
-// renewed while it drives.
+// renewed while it drives, its orchestrator goes and comes back elsewhere.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,6 +13,7 @@
 #include <thread>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/json/object.hpp>
@@ -73,10 +74,12 @@ class UplinkPrograms : public Scene {
     fs::rename(Path(to + ".new"), Path(to));
   }
 
-  void StartVehicle(const std::vector<std::string>& more) {
+  std::string Here(std::uint16_t port) const { return "127.0.0.1:" + std::to_string(port); }
+  void StartVehicle(const std::vector<std::string>& more) { StartVehicle(Here(port_), more); }
+  void StartVehicle(const std::string& connect, const std::vector<std::string>& more) {
     fs::remove(Path("edge.sock"));
-    std::vector<std::string> command = {Program("starling-edge"), "--connect", "127.0.0.1:" + std::to_string(port_),
-                                        "--ca", Path("vehicle/ca.pem"), "--cert", Path("vehicle/me.pem"), "--key",
+    std::vector<std::string> command = {Program("starling-edge"), "--connect", connect, "--ca",
+                                        Path("vehicle/ca.pem"), "--cert", Path("vehicle/me.pem"), "--key",
                                         Path("vehicle/me.key"), "--listen-unix", Path("edge.sock"), "--verbose",
                                         "--report", Path("report.json")};
     command.insert(command.end(), more.begin(), more.end());
@@ -88,12 +91,11 @@ class UplinkPrograms : public Scene {
     return Eventually(kPatience, [&] { return Read("edge.log").find(text) != std::string::npos; });
   }
   std::uint64_t Held() { return static_cast<std::uint64_t>(Stat("ledger", "samples").value_or(0)); }
-  // Live fixes go on arriving: one a second of a vehicle that stands.
+  // Frames go on arriving, of which a greeting is but two: one live fix a second of a vehicle that stands.
   bool Streams() {
+    if (!Eventually(kPatience, [&] { return Stat("gateway", "connections") == 1; })) return false;
     const double before = Stat("gateway", "frames_in").value_or(0);
-    return Eventually(kPatience, [&] {
-      return Stat("gateway", "connections") == 1 && Stat("gateway", "frames_in").value_or(0) > before + 2;
-    });
+    return Eventually(kPatience, [&] { return Stat("gateway", "frames_in").value_or(0) > before + 3; });
   }
   // Ends it, and holds its ledger beside the cloud's.
   json::object EndBalanced() {
@@ -205,6 +207,43 @@ TEST_F(UplinkPrograms, WhatTheGatewayRefusesGivesWayToTheFormerCertificate) {
   ASSERT_TRUE(Says(R"("event":"certificate_refused","by":"the gateway")"));
   EXPECT_TRUE(Streams());
   EXPECT_EQ(Of(EndBalanced(), "uplink", "renewals_refused"), 1u);
+}
+
+// The same orchestrator, by its log, at the other address.
+TEST_F(UplinkPrograms, AnOrchestratorThatComesBackAtTheOtherAddressIsFoundAndNothingIsLost) {
+  Provide();
+  StartCloud();
+  ASSERT_FALSE(HasFailure());
+  std::uint16_t other = 0;
+  {
+    asio::io_context context;
+    const asio::ip::tcp::acceptor free(context, {asio::ip::address_v4::loopback(), 0});
+    other = free.local_endpoint().port();
+  }
+  // The first one is dead, as nobody listens there yet.
+  std::ofstream(Path("edge.toml")) << "connect = [\"" << Here(other) << "\", \"" << Here(port_) << "\"]\n";
+  StartVehicle(Here(other) + "," + Here(port_), {});
+  ASSERT_TRUE(Streams());
+  EXPECT_TRUE(Says(R"("connected":true,"to":")" + Here(port_)));
+
+  cloud_->Signal(SIGKILL);
+  cloud_->Wait(kPatience);
+  port_ = other;
+  StartCloud();
+  ASSERT_FALSE(HasFailure());
+  EXPECT_TRUE(Streams());
+  EXPECT_TRUE(Says(R"("connected":true,"to":")" + Here(other)));
+  EndBalanced();
+
+  // A list in the file is the same, and the doctor looks at both.
+  EXPECT_EQ(Outcome({Program("starling-edge"), "doctor", "--config", Path("edge.toml"), "--ca", Path("vehicle/ca.pem"),
+                     "--cert", Path("vehicle/me.pem"), "--key", Path("vehicle/me.key")}), 1);
+  EXPECT_THAT(Read("output.log"), HasSubstr(Here(other) + ": connected to"));
+  EXPECT_THAT(Read("output.log"), HasSubstr(": Connection refused"));
+  EXPECT_EQ(Outcome({Program("starling-edge"), "--connect", "a:1,b", "--certs", Path("certs"), "--name", "veh-00001"}), 2);
+  EXPECT_THAT(Read("output.log"), HasSubstr("--connect: b is not HOST:PORT"));
+  EXPECT_EQ(Outcome({Program("starling-edge"), "--connect", "a:1,a:1", "--certs", Path("certs"), "--name", "veh-00001"}), 2);
+  EXPECT_THAT(Read("output.log"), HasSubstr("--connect: a:1 stands there twice"));
 }
 
 }  // namespace

@@ -313,6 +313,28 @@ TEST_F(Doctor, APortThatRefusesFails) {
   EXPECT_EQ(Step("tls").verdict, Verdict::kSkipped);
 }
 
+TEST_F(Doctor, EachOfSeveralAddressesIsLookedAtAndNamed) {
+  StartGateway();
+  const LocalPort refusing(false);
+  config_.others = {config_.cloud};
+  config_.cloud = {"127.0.0.1", refusing.number()};
+  Examined();
+  const std::string first = "127.0.0.1:" + std::to_string(refusing.number()) + ": ";
+  const std::string second = "127.0.0.1:" + std::to_string(config_.others[0].port) + ": ";
+  std::vector<std::string> seen;
+  for (const Finding& finding : findings_) {
+    for (const std::string& address : {first, second}) {
+      if (finding.detail.starts_with(address)) {
+        seen.push_back((address == first ? "1 " : "2 ") + finding.step + (finding.verdict == Verdict::kOk ? " ok" : ""));
+      }
+    }
+  }
+  EXPECT_THAT(seen, testing::ElementsAre("1 dns ok", "1 tcp", "1 tls", "1 clock", "2 dns ok", "2 tcp ok", "2 tls ok",
+                                         "2 clock ok"));
+  EXPECT_EQ(FirstFailure(), "tcp");
+  EXPECT_EQ(findings_.back().step, "spool");
+}
+
 TEST_F(Doctor, AnythingButTlsFails) {
   StartGateway(Manner::kNoTls);
   Examined();
