@@ -320,7 +320,9 @@ int Main(int argc, char** argv) {
                  "Memory, or with --spool disk, for samples that wait for the cloud; the oldest are\n"
                  "dropped above it")
       ->capture_default_str();
-  app.add_option("--spool", spool.folder, "Keep samples that wait for the cloud in this folder, one for each vehicle");
+  app.add_option("--spool", spool.folder,
+                 "Keep samples that wait for the cloud in this folder, one for each vehicle, and the\n"
+                 "collection plan over restarts");
   app.add_option("--spool-age", spool.age_s, "With --spool: older samples are dropped, seconds")
       ->check(CLI::Range(1.0, 315'360'000.0))->capture_default_str();
   app.add_option("--commit-interval", spool.commit_s,
@@ -352,7 +354,10 @@ int Main(int argc, char** argv) {
     const Result<std::optional<SensorSourceConfig>> sensor_config = sensors.Config();
     if (!sensor_config.ok()) return sensor_config.status();
     options.sensors = sensor_config.value();
-    if (!spool.folder.empty()) options.shell.agent.commit_interval = spool.commit_interval();
+    if (!spool.folder.empty()) {
+      options.shell.agent.commit_interval = spool.commit_interval();
+      options.plan_file = spool.folder + "/" + kKeptPlanName;
+    }
     if (Status status = files.Complete(); !status.ok()) return status;
     return options.Validate();
   };

@@ -99,6 +99,26 @@ VehicleProgram::VehicleProgram(const VehicleProgramOptions& options, IdentityWat
               [this] { OnTick(); }},
              Random64(), std::move(spool)) {
   if (options_.sensors) MakeSensors();
+  if (!options_.plan_file.empty()) {
+    plan_saver_.emplace(options_.plan_file);
+    shell_.agent().ObservePlans([this](const CompiledPlan& plan) { plan_saver_->Save(plan.bytes); });
+  }
+}
+
+void VehicleProgram::RestorePlan() {
+  if (!plan_saver_) return;
+  const auto ignore = [](std::string_view why) {
+    Complain("{\"event\":\"plan_ignored\",\"why\":" + Quoted(why) + "}");
+  };
+  const Result<std::optional<std::vector<std::byte>>> kept = ReadKeptPlan(options_.plan_file);
+  if (!kept.ok()) return ignore(kept.status().message());
+  if (!kept.value()) return;
+  const CloudTime date = CloudNow();
+  const Status restored = shell_.agent().RestorePlan(
+      *kept.value(), date < kEarliestPlausibleDate ? std::nullopt : std::optional(date));
+  if (!restored.ok()) return ignore(options_.plan_file + ": " + std::string(restored.message()));
+  Complain("{\"event\":\"plan_restored\",\"from\":" + Quoted(options_.plan_file) + "}");
+  TellOfPlan();
 }
 
 void VehicleProgram::MakeSensors() {
@@ -125,6 +145,7 @@ Status VehicleProgram::Run() {
     Complain("{\"event\":\"spool\",\"held\":" + std::to_string(spool_->samples()) + "," +
              PreviousRunJson(*spool_) + "}");
   }
+  RestorePlan();
   if (sensors_) {
     sensors_->Start();
   } else {
@@ -303,6 +324,11 @@ void VehicleProgram::TellOfSpool() {
 }
 
 void VehicleProgram::TellOfPlan() {
+  if (plan_saver_) {
+    if (const std::optional<Status> saved = plan_saver_->Poll(); saved && !saved->ok()) {
+      Complain("{\"event\":\"plan_not_kept\",\"why\":" + Quoted(saved->message()) + "}");
+    }
+  }
   const AgentPlan plan = shell_.agent().plan();
   if (std::exchange(plan_replies_, plan.replies) == plan.replies) return;
   std::string line = "{\"event\":\"plan\",\"verdict\":" + Quoted(NameOf(plan.reply.verdict)) +

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/status.h"
+#include "edge/plan/kept_plan.h"
 #include "edge/service_notice.h"
 #include "edge/source/json_source.h"
 #include "edge/source/sensor_source.h"
@@ -21,6 +22,7 @@ struct VehicleProgramOptions {
   std::string listen_unix;             // empty: standard input
   std::optional<SensorSourceConfig> sensors;  // read instead of lines of JSON
   seconds drain_max{10};               // waiting for the cloud at the end; [0, 3600]
+  std::string plan_file;               // keeps the collection plan over restarts; empty: nothing does
   std::string report_file;             // empty: none
   // A renewed certificate is shown at a moment drawn within it, so that a fleet that is
   // given new ones does not come back all at once; [0, 86400].
@@ -54,6 +56,7 @@ class VehicleProgram {
   void OnAction(const ControlAction& action, BootTime now);
   void OnTick();
   void TellOfSpool();
+  void RestorePlan();
   void TellOfPlan();
   void AwaitHangup();
   void LookAtIdentity(bool at_once = false);
@@ -75,6 +78,7 @@ class VehicleProgram {
   JsonSource source_;
   std::optional<SensorSource> sensors_;
   const DiskSpool* const spool_;       // the shell's; null: it is in memory
+  std::optional<PlanSaver> plan_saver_;  // none: nothing keeps plans
   VehicleShell shell_;
   ServiceNotice service_;
 

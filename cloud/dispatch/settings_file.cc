@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "common/crc32c.h"
+#include "common/durable_file.h"
 
 namespace starling::cloud {
 namespace {
@@ -47,18 +48,6 @@ std::uint32_t NumberAt(const std::string& text, std::size_t at) {
   std::uint32_t number = 0;
   for (std::size_t i = 0; i < 4; ++i) number |= std::uint32_t{static_cast<unsigned char>(text[at + i])} << (8 * i);
   return number;
-}
-
-Status WriteWhole(const std::string& path, const std::string& text) {
-  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-  if (file.number() < 0) return SystemError(path);
-  for (std::size_t at = 0; at < text.size();) {
-    const ssize_t wrote = ::write(file.number(), text.data() + at, text.size() - at);
-    if (wrote < 0 && errno == EINTR) continue;
-    if (wrote <= 0) return SystemError(path);
-    at += static_cast<std::size_t>(wrote);
-  }
-  return ::fsync(file.number()) == 0 ? Status() : SystemError(path);
 }
 
 }  // namespace
@@ -105,12 +94,7 @@ Result<CommandSettings> ChangeCommandSettings(const std::string& path, const Com
   std::string text(kMagic);
   PutNumber(Crc32c(std::as_bytes(std::span(body))), &text);
   text += body;
-  const std::string temporary = path + ".new";
-  if (Status status = WriteWhole(temporary, text); !status.ok()) return status;
-  if (::rename(temporary.c_str(), path.c_str()) != 0) return SystemError(path);
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  const Descriptor directory(::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (directory.number() < 0 || ::fsync(directory.number()) != 0) return SystemError(folder);
+  if (Status status = ReplaceFile(path, std::as_bytes(std::span(text))); !status.ok()) return status;
   return after;
 }
 

@@ -10,6 +10,8 @@
 #include <iterator>
 #include <utility>
 
+#include "common/durable_file.h"
+
 namespace starling::cloud {
 namespace {
 
@@ -29,24 +31,6 @@ Result<CompiledPlan> ReadPlanFile(const fs::path& path) {
       ReadCompiledPlan(std::as_bytes(std::span(text)).first(static_cast<std::size_t>(file.gcount())));
   if (!plan.ok()) return Status(plan.status().code(), path.string() + ": " + std::string(plan.status().message()));
   return plan;
-}
-
-// A reader finds the whole file, the one before, or none; so does who starts after the power
-// was cut.
-Status WritePlanFile(const fs::path& path, const CompiledPlan& plan) {
-  const std::string draft = path.string() + ".new";
-  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file < 0) return IoError(draft);
-  const bool written =
-      ::write(file, plan.bytes.data(), plan.bytes.size()) == static_cast<ssize_t>(plan.bytes.size()) && ::fsync(file) == 0;
-  const Status failure = written ? Status() : IoError(draft);
-  ::close(file);
-  if (!written) return failure;
-  if (::rename(draft.c_str(), path.c_str()) != 0) return IoError(path);
-  const int folder = ::open(path.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  const Status kept = folder >= 0 && ::fsync(folder) == 0 ? Status() : IoError(path.parent_path());
-  if (folder >= 0) ::close(folder);
-  return kept;
 }
 
 // One push at a time: two would each find what is there older.
@@ -125,8 +109,9 @@ Status PushPlan(const fs::path& folder, const CompiledPlan& plan, const std::opt
   for (const auto& [name, own] : wanted.vehicles) {
     if ((!vehicle || *vehicle == name) && version <= own->plan.version) return NotNewer(plan, *own, name.ToString());
   }
-  if (Status status = WritePlanFile(folder / "known" / (ToHex(plan.hash) + ".plan"), plan); !status.ok()) return status;
-  return WritePlanFile(FileFor(folder, vehicle), plan);
+  const fs::path known = folder / "known" / (ToHex(plan.hash) + ".plan");
+  if (Status status = ReplaceFile(known, plan.bytes); !status.ok()) return status;
+  return ReplaceFile(FileFor(folder, vehicle), plan.bytes);
 }
 
 Result<CompiledPlan> FindKnownPlan(const fs::path& folder, PlanHash hash) {

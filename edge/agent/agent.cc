@@ -243,6 +243,17 @@ Status Agent::State::ChangePlan() {
   return sealed;
 }
 
+Status Agent::RestorePlan(std::span<const std::byte> bytes, std::optional<CloudTime> now) {
+  State& s = *state_;
+  STARLING_CHECK(s.sequence == 0 && s.plans.taken_version() == 0);
+  if (Status status = s.plans.Restore(bytes, now); !status.ok()) return status;
+  return s.ChangePlan();
+}
+
+void Agent::ObservePlans(std::function<void(const CompiledPlan&)> observer) {
+  state_->plans.ObserveTaken(std::move(observer));
+}
+
 void Agent::OnConnected(BootTime now) {
   OnDisconnected(now);
   state_->connected = true;

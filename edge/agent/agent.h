@@ -157,6 +157,15 @@ class Agent {
   // As Inbox::ObserveClosed.
   void ObserveClosed(std::function<void(const wire::CommandStatus&)> observer);
 
+  // Has the plan that a former run was given be in force before the first sample, and nothing
+  // older be taken after it: PlanKeeper::Restore.
+  //
+  // Errors: as ReadCompiledPlan; the agent then goes by its configuration.
+  // REQUIRES: no sample and no byte of the cloud came before
+  Status RestorePlan(std::span<const std::byte> bytes, std::optional<CloudTime> now);
+  // As PlanKeeper::ObserveTaken.
+  void ObservePlans(std::function<void(const CompiledPlan&)> observer);
+
   // What the controller has to respect at `now`.
   DesiredState desired(BootTime now) const;
   // Whether that keeps it out of somebody's way.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/check.h"
+
 namespace starling::edge {
 
 void PlanKeeper::Reply(std::uint64_t version, PlanHash hash, wire::PlanVerdict verdict, std::string detail) {
@@ -23,9 +25,28 @@ void PlanKeeper::Take(std::span<const std::byte> bytes) {
   }
   taken_version_ = version;
   taken_hash_ = plan.hash;
+  if (observer_) observer_(plan);
   plan.bytes = {};  // Nobody asks for them here.
   Reply(version, plan.hash, wire::PlanVerdict::Waiting);
   next_ = std::make_shared<const CompiledPlan>(std::move(plan));
+}
+
+Status PlanKeeper::Restore(std::span<const std::byte> bytes, std::optional<CloudTime> now) {
+  STARLING_CHECK(taken_version_ == 0);
+  Result<CompiledPlan> read = ReadCompiledPlan(bytes);
+  if (!read.ok()) return read.status();
+  CompiledPlan& plan = read.value();
+  taken_version_ = plan.plan.version;
+  taken_hash_ = plan.hash;
+  plan.bytes = {};
+  if (plan.plan.end && now && now->time_since_epoch() >= *plan.plan.end) {
+    Reply(taken_version_, taken_hash_, wire::PlanVerdict::Ended);
+    return Status();
+  }
+  Reply(taken_version_, taken_hash_, wire::PlanVerdict::Waiting);
+  next_ = std::make_shared<const CompiledPlan>(std::move(plan));
+  Advance(now);
+  return Status();
 }
 
 bool PlanKeeper::Advance(std::optional<CloudTime> now) {

@@ -2,10 +2,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "common/plan/plan_codec.h"
 #include "common/time.h"
@@ -24,14 +26,25 @@ struct PlanReply {
 // Which plan is in force: takes those that come, refuses those that are not newer than what
 // was taken before, has each begin and end at its time.
 //
-// In memory alone: what was taken is forgotten with the process, and the cloud, which keeps
-// plans, sends again.
+// In memory alone: who wants what was taken to survive the process observes it, keeps it and
+// gives it back to Restore.
 //
 // Threading: thread-compatible.
 class PlanKeeper {
  public:
   // A plan as it came; verified here.
   void Take(std::span<const std::byte> bytes);
+
+  // A plan that was taken before this boot, as its bytes were observed; before any other one.
+  // `now` is this machine's clock if it knows the date: a plan that has ended is not begun
+  // again.  It counts as taken either way, so that nothing older is taken after it.
+  //
+  // Errors: as ReadCompiledPlan; nothing is taken then.
+  // REQUIRES: nothing was taken
+  Status Restore(std::span<const std::byte> bytes, std::optional<CloudTime> now);
+
+  // Told of each plan that is taken from now on, before its bytes are forgotten.
+  void ObserveTaken(std::function<void(const CompiledPlan&)> observer) { observer_ = std::move(observer); }
 
   // Something may change at the next sample: call Advance before it.
   bool pending() const { return next_ != nullptr || (applied_ != nullptr && applied_->plan.end); }
@@ -43,7 +56,7 @@ class PlanKeeper {
   // Null: none is in force.
   const std::shared_ptr<const CompiledPlan>& applied() const { return applied_; }
 
-  // The newest that was taken in this boot, in force or not; 0 and {}: none.
+  // The newest that was taken, in force or not; 0 and {}: none.
   std::uint64_t taken_version() const { return taken_version_; }
   PlanHash taken_hash() const { return taken_hash_; }
 
@@ -60,6 +73,7 @@ class PlanKeeper {
   PlanHash taken_hash_{};
   std::optional<PlanReply> reply_;
   std::uint64_t replies_ = 0;
+  std::function<void(const CompiledPlan&)> observer_;  // may be empty
 };
 
 }  // namespace starling::edge

@@ -164,6 +164,110 @@ TEST_F(AgentPlans, BeginsAndEndsByTheCloudsClock) {
   EXPECT_EQ(VerdictOf(Answer()), PlanVerdict::RefusedNotNewer);
 }
 
+TEST_F(AgentPlans, OneThatIsTakenIsObservedWithItsBytesAndOneThatIsRefusedIsNot) {
+  std::vector<std::vector<std::byte>> taken;
+  agent_->ObservePlans([&taken](const CompiledPlan& plan) { taken.push_back(plan.bytes); });
+  Connect();
+  Push(APlan(7));
+  Push(APlan(6));
+  Push(APlan(7));
+  Feed(PlanFrame(std::vector<std::byte>(20)));
+  Push(APlan(8));
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_EQ(taken[0], Compiled(APlan(7)).bytes);
+  EXPECT_EQ(taken[1], Compiled(APlan(8)).bytes);
+}
+
+// Another run of the vehicle, with what the former one kept.
+class RestoredPlan : public AgentPlans {
+ protected:
+  Status Restore(const Plan& plan, std::optional<CloudTime> now = std::nullopt) {
+    hash_ = Compiled(plan).hash;
+    return agent_->RestorePlan(Compiled(plan).bytes, now);
+  }
+  std::uint64_t HashOfFirstBatch() {
+    EXPECT_TRUE(agent_->Flush().ok());
+    Connect();
+    const std::vector<SentFrame> batches = Sent(FrameType::kHistory);
+    return batches.empty() ? 1 : batches.front().As<wire::History>().plan_hash();
+  }
+
+  PlanHash hash_{};
+};
+
+TEST_F(RestoredPlan, IsInForceAtTheFirstSampleWithoutTheCloud) {
+  ASSERT_TRUE(Restore(APlan(7)).ok());
+  Drive(5);
+  EXPECT_EQ(HashOfFirstBatch(), ToNumber(hash_));
+  EXPECT_EQ(agent_->plan().version, 7u);
+}
+
+TEST_F(RestoredPlan, IsToldToTheCloudAsOneThatIsThere) {
+  ASSERT_TRUE(Restore(APlan(7)).ok());
+  Drive(1);
+  agent_->OnConnected(now_);
+  const auto hello = Next();
+  ASSERT_TRUE(hello.has_value());
+  EXPECT_EQ(hello->As<wire::Hello>().plan_version(), 7u);
+  EXPECT_EQ(hello->As<wire::Hello>().plan_hash(), ToNumber(hash_));
+  Connect();
+  const auto reply = Answer();
+  ASSERT_EQ(VerdictOf(reply), PlanVerdict::Applied);
+  EXPECT_EQ(reply->As<wire::PlanReport>().applied_version(), 7u);
+}
+
+TEST_F(RestoredPlan, NothingOlderIsTakenAfterIt) {
+  ASSERT_TRUE(Restore(APlan(7)).ok());
+  Connect();
+  Push(APlan(6));
+  EXPECT_EQ(VerdictOf(Answer()), PlanVerdict::RefusedNotNewer);
+  Push(APlan(7));
+  EXPECT_EQ(VerdictOf(Answer()), PlanVerdict::RefusedNotNewer);
+  Push(APlan(8));
+  Drive(1);
+  EXPECT_EQ(VerdictOf(Answer()), PlanVerdict::Applied);
+  EXPECT_EQ(agent_->plan().version, 8u);
+}
+
+TEST_F(RestoredPlan, OneThatHasEndedIsNotBegunAgainButCounts) {
+  Plan plan = APlan(7);
+  plan.end = seconds(1'700'000'100);
+  ASSERT_TRUE(Restore(plan, CloudTime(seconds(1'700'000'100))).ok());
+  Drive(5);
+  EXPECT_EQ(HashOfFirstBatch(), 0u);
+  EXPECT_EQ(agent_->plan().reply.verdict, PlanVerdict::Ended);
+  Push(APlan(7));
+  EXPECT_EQ(VerdictOf(Answer()), PlanVerdict::RefusedNotNewer);
+}
+
+TEST_F(RestoredPlan, OneWithAStartIsInForceAtOnceWhereTheDateIsKnown) {
+  Plan plan = APlan(7);
+  plan.start = seconds(1'700'000'000);
+  ASSERT_TRUE(Restore(plan, CloudTime(seconds(1'700'000'000))).ok());
+  EXPECT_EQ(agent_->plan().version, 7u);
+}
+
+TEST_F(RestoredPlan, OneWithAStartWaitsForTheCloudsClockWhereTheDateIsNot) {
+  Plan plan = APlan(7);
+  plan.start = seconds(1'700'000'000);
+  ASSERT_TRUE(Restore(plan).ok());
+  Drive(1);
+  EXPECT_EQ(agent_->plan().reply.verdict, PlanVerdict::Waiting);
+  Connect();
+  Sent(FrameType::kClockReport);
+  Drive(1);
+  EXPECT_EQ(agent_->plan().reply.verdict, PlanVerdict::Applied);
+}
+
+TEST_F(RestoredPlan, WhatIsNoPlanIsRefusedAndTheCloudsIsTaken) {
+  const std::vector<std::byte> none(100, std::byte{7});
+  EXPECT_FALSE(agent_->RestorePlan(none, std::nullopt).ok());
+  Connect();
+  Push(APlan(1));
+  Drive(1);
+  EXPECT_EQ(agent_->plan().version, 1u);
+}
+
 TEST_F(AgentPlans, TheThresholdsOfTheLiveLaneAreThePlans) {
   const auto live_frames = [this] {
     std::size_t frames = 0;
@@ -367,7 +471,7 @@ class AgentPlansOfMuch : public AgentPlans {
   static Plan Much(std::uint64_t version) {
     Plan plan = APlan(version);
     for (int i = 0; i < 8; ++i) {
-      plan.triggers.push_back({"t" + std::to_string(i), {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
+      plan.triggers.push_back({std::string("t").append(std::to_string(i)), {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
                                milliseconds(10'000), milliseconds(10'000), {}});
     }
     return plan;
