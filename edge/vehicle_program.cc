@@ -1,31 +1,19 @@
 #include "edge/vehicle_program.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <array>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
-#include <random>
 #include <utility>
 
 #include "edge/source/json_cursor.h"
 #include "edge/spool/spool_report.h"
+#include "edge/uplink/boot_clock.h"
 
 namespace starling::edge {
 namespace {
-
-BootTime BootNow() {
-  timespec now{};
-  ::clock_gettime(CLOCK_BOOTTIME, &now);
-  return BootTime(seconds(now.tv_sec) + nanoseconds(now.tv_nsec));
-}
-
-std::uint64_t Random64() {
-  std::random_device device;
-  return (static_cast<std::uint64_t>(device()) << 32 | device()) | 1;  // not 0
-}
 
 std::string Number(double value) {
   std::array<char, 32> text{};

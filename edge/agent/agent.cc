@@ -526,6 +526,8 @@ BootTime Agent::next_timer() const {
 
 std::optional<ControlAction> Agent::TakeAction(BootTime now) { return state_->inbox.Take(now); }
 
+void Agent::SetVeto(std::function<bool(const ControlAction&)> veto) { state_->inbox.SetVeto(std::move(veto)); }
+
 void Agent::ObserveClosed(std::function<void(const wire::CommandStatus&)> observer) {
   state_->inbox.ObserveClosed(std::move(observer));
 }

@@ -154,6 +154,9 @@ class Agent {
   // out.  nullopt: nothing to hand over.  Call after OnBytes.
   std::optional<ControlAction> TakeAction(BootTime now);
 
+  // As Inbox::SetVeto.
+  void SetVeto(std::function<bool(const ControlAction&)> veto);
+
   // As Inbox::ObserveClosed.
   void ObserveClosed(std::function<void(const wire::CommandStatus&)> observer);
 

@@ -128,6 +128,14 @@ void Inbox::Accept(const wire::Command& command, BootTime now) {
 
 std::optional<ControlAction> Inbox::Take(BootTime now) {
   Expire(now);
+  const auto vetoed = [this](const ControlAction& action) {
+    return veto_ && action.kind != wire::CommandKind::Release && veto_(action);
+  };
+  while (!pending_.empty() && vetoed(pending_.front().action)) {
+    const CommandId id = pending_.front().action.command;
+    pending_.erase(pending_.begin());
+    Finish(id, CommandOutcome::Rejected, RejectReason::OutsideEnvelope, now);
+  }
   if (pending_.empty()) return std::nullopt;
   const Pending next = std::move(pending_.front());
   pending_.erase(pending_.begin());

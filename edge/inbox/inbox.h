@@ -73,7 +73,12 @@ class Inbox {
   // Takes a verified command: it now waits for Take, or has its status.
   void Accept(const wire::Command& command, BootTime now);
 
-  // Hands over the oldest command that waits and whose lease lives.
+  // Asked of each command, other than a Release, that would be handed over: one that `veto`
+  // says true of is Rejected as OutsideEnvelope, and what its episode was asked for before
+  // stays.  It must not call the inbox.
+  void SetVeto(std::function<bool(const ControlAction&)> veto) { veto_ = std::move(veto); }
+
+  // Hands over the oldest command that waits, whose lease lives and that is not vetoed.
   std::optional<ControlAction> Take(BootTime now);
 
   // Gives the commands whose lease has ended their status.
@@ -171,6 +176,7 @@ class Inbox {
   std::uint32_t last_report_sequence_ = 0;
   InboxCounters counters_;
   std::function<void(const wire::CommandStatus&)> observer_;  // May be empty.
+  std::function<bool(const ControlAction&)> veto_;            // May be empty.
 };
 
 }  // namespace starling::edge

@@ -105,6 +105,37 @@ TEST_F(InboxTest, RejectsWhatIsOutsideTheEnvelope) {
   EXPECT_EQ(Take(), 3u);
 }
 
+TEST_F(InboxTest, WhatTheVehicleVetoesIsRejectedAndTheFormerLeaseStays) {
+  Accept(Spec(1, 1, 7));
+  EXPECT_EQ(Take(), 1u);
+  Reports();
+  inbox_->SetVeto([](const ControlAction& action) { return ToNumber(action.command) == 2; });
+  Accept(Spec(2, 2, 7));
+  Accept(Spec(3, 3, 8));
+  EXPECT_EQ(Take(), 3u);  // The one behind it is handed over all the same.
+  const auto reports = Reports();
+  ASSERT_EQ(reports.size(), 2u);
+  EXPECT_EQ(reports[0].command_id(), 2u);
+  EXPECT_EQ(reports[0].outcome(), wire::CommandOutcome::Rejected);
+  EXPECT_EQ(reports[0].reason(), wire::RejectReason::OutsideEnvelope);
+  EXPECT_EQ(reports[1].outcome(), wire::CommandOutcome::Applied);
+  EXPECT_TRUE(inbox_->Desired(now_, 10).speed_ceiling_mps.has_value());
+  Accept(Spec(2, 2, 7));  // Sent again, as if the report were lost: it is not asked for twice.
+  EXPECT_EQ(Take(), 0u);
+  EXPECT_EQ(inbox_->counters().rejected, 1u);
+}
+
+TEST_F(InboxTest, AReleaseIsNotVetoed) {
+  Accept(Spec(1, 1, 7));
+  EXPECT_EQ(Take(), 1u);
+  inbox_->SetVeto([](const ControlAction&) { return true; });
+  CommandSpec release = Spec(2, 2, 7);
+  release.kind = wire::CommandKind::Release;
+  Accept(release);
+  EXPECT_EQ(Take(), 2u);
+  EXPECT_FALSE(inbox_->Desired(now_, 10).speed_ceiling_mps.has_value());
+}
+
 TEST_F(InboxTest, RejectsALeaseThatIsTooLong) {
   CommandSpec spec;
   spec.expires = now_ + seconds(10) + nanoseconds(1);

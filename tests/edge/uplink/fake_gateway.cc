@@ -149,6 +149,7 @@ void FakeGateway::OnFrame(Session* session, const FrameView& frame) {
   flatbuffers::FlatBufferBuilder builder;
   switch (frame.type) {
     case FrameType::kHello:
+      boot_id_ = flatbuffers::GetRoot<wire::Hello>(payload.value().data())->boot_id();
       builder.Finish(wire::CreateWelcome(builder, 1'000'000'000, 0, 1, 377'209'977, -1'224'723'053, 0, 0,
                                          reconnect_spread_ms_));
       return Send(session, FrameType::kWelcome, builder);

@@ -51,6 +51,7 @@ class FakeGateway {
   std::size_t frames(FrameType type) const;
   std::uint32_t last_live_sequence() const { return last_live_sequence_; }
   const std::vector<wire::CommandOutcome>& outcomes() const { return outcomes_; }
+  std::uint64_t boot_id() const { return boot_id_; }  // of the newest Hello
   std::size_t accepted() const { return accepted_; }
   std::size_t resumed() const { return resumed_; }
   // The serial number of the certificate of each connection, resumed ones included.
@@ -77,6 +78,7 @@ class FakeGateway {
   std::vector<std::shared_ptr<Session>> sessions_;
   std::map<FrameType, std::size_t> frames_;
   std::uint32_t last_live_sequence_ = 0;
+  std::uint64_t boot_id_ = 0;
   std::vector<wire::CommandOutcome> outcomes_;
   std::size_t accepted_ = 0;
   std::size_t resumed_ = 0;
