@@ -221,6 +221,7 @@ void VehicleProgram::OnTick() {
   WarnOfExpiry();
   Uplink& uplink = shell_.uplink();
   const std::uint64_t failures = uplink.counters().failures;
+  const bool news = failures != failures_ || uplink.connected() != connected_;
   // The first failure is always told: without it, waiting looks like working.
   if (failures != failures_ && (options_.verbose || failures_ == 0)) {
     Complain("{\"event\":\"connect_failed\",\"why\":" + Quoted(uplink.last_failure()) + "}");
@@ -231,9 +232,10 @@ void VehicleProgram::OnTick() {
              (connected_ ? ",\"to\":" + Quoted(ToText(uplink.endpoint()))
                          : ",\"why\":" + Quoted(uplink.last_failure())) + "}");
   }
-  // Nothing to say before the first attempt has ended.
-  if (connected_ || failures_ != 0 || uplink.counters().connects != 0) {
-    service_.Say((connected_ ? "connected to " + ToText(uplink.endpoint()) : "not connected: " + uplink.last_failure()) + expiry_note_);
+  if (news || std::exchange(said_expiry_note_, expiry_note_) != expiry_note_) {
+    const std::string link =
+        connected_ ? "connected to " + ToText(uplink.endpoint()) : "not connected: " + uplink.last_failure();
+    service_.Say(link + expiry_note_);
   }
 }
 

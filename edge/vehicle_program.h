@@ -98,6 +98,7 @@ class VehicleProgram {
   std::uint64_t renewals_refused_ = 0;
   BootTime next_expiry_look_;
   std::string expiry_note_;            // of the service's status; empty: no need to renew
+  std::string said_expiry_note_;
   BootTime next_renewal_;              // one that gateways refused is tried again; 0: there is none
 };
 

@@ -1,4 +1,4 @@
-// plan check, plan push and plan results: what vehicles are to collect, on which, and what came of it.
+// plan check, push, status and results: what vehicles are to collect, which have it, and what came of it.
 
 #include <cstdio>
 #include <memory>
@@ -9,7 +9,9 @@
 
 #include "cloud/gateway/plan_folder.h"
 #include "cloud/log/stored_log.h"
+#include "cloud/starling/http_get.h"
 #include "cloud/starling/plan_results.h"
+#include "cloud/starling/plan_status.h"
 #include "cloud/starling/plan_text.h"
 #include "cloud/starling/subcommand.h"
 #include "cloud/streets/text_file.h"
@@ -39,12 +41,25 @@ plan off, push one without sections.
 
 Exit codes: 0 the plan is wanted now, 1 it is not (the reason is on standard error), 2 wrong usage.)";
 
+constexpr const char* kStatusExamples = R"(
+Examples:
+  starling plan status --data data
+  starling plan status --data data --http 127.0.0.1:7480        and what each vehicle says, with its reason
+  starling plan status --data data --json | jq '.vehicles[] | select(.state == "behind") | .vehicle'
+
+Without --http it goes by the newest history batch that the log holds of each vehicle, and "behind" may also be a
+vehicle that refused, or is off.  States: in_force, waiting (its start is to come), ended, refused, behind (it has
+another plan, or none), unwanted (nothing is wanted on it).
+
+Exit codes: 0 it is shown, 1 something cannot be read (the reason is on standard error), 2 wrong usage.)";
+
 struct Arguments {
   std::string file;
   std::string data;
   std::string plans;
   std::string vehicle;
   std::string key_file;
+  std::string http;
   std::uint32_t region = 0;
   bool all = false;
   bool json = false;
@@ -129,6 +144,14 @@ int Check(const Arguments& arguments) {
   return 0;
 }
 
+Status OpenKeys(const Arguments& arguments, StoreEncryption* encryption) {
+  if (arguments.key_file.empty()) return Status();
+  Result<std::shared_ptr<KeyRing>> keys = KeyRing::Open(arguments.key_file);
+  if (!keys.ok()) return keys.status();
+  encryption->keys = std::move(keys).value();
+  return Status();
+}
+
 // What is kept under the same folder as the log's records.
 int Results(const Arguments& arguments) {
   std::optional<VehicleId> vehicle;
@@ -138,11 +161,7 @@ int Results(const Arguments& arguments) {
     vehicle = parsed.value();
   }
   StoreEncryption encryption;
-  if (!arguments.key_file.empty()) {
-    Result<std::shared_ptr<KeyRing>> keys = KeyRing::Open(arguments.key_file);
-    if (!keys.ok()) return Misuse(keys.status());
-    encryption.keys = std::move(keys).value();
-  }
+  if (Status status = OpenKeys(arguments, &encryption); !status.ok()) return Misuse(status);
   const std::string plans = arguments.plans.empty() ? arguments.data + "/plans" : arguments.plans;
   Status described;
   const Status read = ReadStoredLog(arguments.data, Topic::kHistory, Partition{arguments.region}, encryption,
@@ -152,6 +171,66 @@ int Results(const Arguments& arguments) {
                                     });
   if (!read.ok()) return Fail(read);
   return described.ok() ? 0 : Fail(described);
+}
+
+// What vehicles say, of the orchestrator that runs.
+Status Ask(const Arguments& arguments, const std::optional<VehicleId>& only, PlanStatus* plans) {
+  constexpr std::uint64_t kPage = 500;
+  std::uint64_t total = only ? 0 : 1;
+  for (std::uint64_t first = 0; first < total;) {
+    const Result<HttpAnswer> page = HttpGet(
+        arguments.http, "/v1/vehicles?first=" + std::to_string(first) + "&count=" + std::to_string(kPage));
+    if (!page.ok()) return page.status();
+    std::uint64_t on_page = 0;
+    const Result<std::uint64_t> count = plans->TakePage(page.value().body, &on_page);
+    if (!count.ok()) return count.status();
+    if (on_page == 0) break;
+    total = count.value();
+    first += on_page;
+  }
+  const std::vector<VehicleId> all = only ? std::vector{*only} : plans->vehicles();
+  for (const VehicleId& vehicle : all) {
+    const Result<HttpAnswer> answer = HttpGet(arguments.http, "/v1/vehicles/" + vehicle.ToString());
+    if (!answer.ok()) return answer.status();
+    if (answer.value().status == 404) continue;  // It is wanted on a vehicle that never came.
+    if (answer.value().status != 200) {
+      return {ErrorCode::kUnavailable, "http://" + arguments.http + "/v1/vehicles/" + vehicle.ToString() +
+                                           " answers with status " + std::to_string(answer.value().status)};
+    }
+    if (Status status = plans->TakeVehicle(vehicle, answer.value().body); !status.ok()) return status;
+  }
+  return Status();
+}
+
+int ShowStatus(const Arguments& arguments) {
+  std::optional<VehicleId> only;
+  if (!arguments.vehicle.empty()) {
+    const Result<VehicleId> parsed = VehicleId::Parse(arguments.vehicle);
+    if (!parsed.ok()) return Misuse(parsed.status());
+    only = parsed.value();
+  }
+  StoreEncryption encryption;
+  if (Status status = OpenKeys(arguments, &encryption); !status.ok()) return Misuse(status);
+  const std::string folder = arguments.plans.empty() ? arguments.data + "/plans" : arguments.plans;
+  std::vector<std::string> warnings;
+  PlanStatus plans(ReadPlanFolder(folder, &warnings));
+  // A plan that cannot be read may be the one that is wanted.
+  if (!warnings.empty()) return Fail({ErrorCode::kCorruption, warnings.front()});
+  Status taken;
+  const Status read = ReadStoredLog(arguments.data, Topic::kHistory, Partition{arguments.region}, encryption,
+                                    [&](const LogRecord& record) {
+                                      taken = plans.TakeBatch(record.value);
+                                      return taken.ok();
+                                    });
+  if (!read.ok()) return Fail(read);
+  if (!taken.ok()) return Fail(taken);
+  if (!arguments.http.empty()) {
+    if (Status status = Ask(arguments, only, &plans); !status.ok()) {
+      return status.code() == ErrorCode::kInvalidArgument ? Misuse(status) : Fail(status);
+    }
+  }
+  std::fputs(arguments.json ? (plans.Json(folder, only) + "\n").c_str() : plans.Table(folder, only).c_str(), stdout);
+  return 0;
 }
 
 }  // namespace
@@ -176,6 +255,18 @@ void AddPlanCommands(CLI::App* program, std::vector<Subcommand>* commands) {
   push->add_option("--vehicle", a->vehicle, "the name of the one that it is for");
   push->add_flag("--all", a->all, "it is for all");
   commands->push_back({push, [arguments] { return Push(*arguments); }});
+
+  CLI::App* const status =
+      plan->add_subcommand("status", "Which vehicles have the plan that is wanted on them, and which are behind");
+  status->footer(kStatusExamples);
+  status->add_option("--data", a->data, "starling-cloud's folder; it may be running, nothing is changed")->required();
+  status->add_option("--http", a->http, "HOST:PORT of its pages: also what vehicles say, and why they refuse");
+  status->add_option("--plans", a->plans, "the folder that is gateway.plans in its --config [DATA/plans]");
+  status->add_option("--key-file", a->key_file, "the keys of that folder, where it is encrypted");
+  status->add_option("--region", a->region, "whose history [0]");
+  status->add_option("--vehicle", a->vehicle, "this one [all]");
+  status->add_flag("--json", a->json, "as one JSON object");
+  commands->push_back({status, [arguments] { return ShowStatus(*arguments); }});
 
   CLI::App* const results =
       plan->add_subcommand("results", "The windows and captures that vehicles have sent, a JSON line each");

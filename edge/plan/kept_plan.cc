@@ -76,7 +76,8 @@ void PlanSaver::Begin() {
 }
 
 std::optional<Status> PlanSaver::Poll() {
-  if (!writing_.valid() || writing_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return std::nullopt;
+  if (!writing_.valid()) return std::nullopt;
+  if (writing_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return std::nullopt;
   const Status written = writing_.get();
   if (waiting_) Begin();
   return written;

@@ -49,7 +49,8 @@ std::string TextOf(const ASN1_TIME* time) {
 }
 
 bool SameCertificates(const std::vector<X509Ptr>& left, const std::vector<X509Ptr>& right) {
-  return std::ranges::equal(left, right, [](const X509Ptr& a, const X509Ptr& b) { return X509_cmp(a.get(), b.get()) == 0; });
+  return std::ranges::equal(left, right,
+                            [](const X509Ptr& a, const X509Ptr& b) { return X509_cmp(a.get(), b.get()) == 0; });
 }
 
 // Before it is opened: a fifo would never end.

@@ -74,6 +74,27 @@ TEST_F(PlanPrograms, WhatIsPushedIsInForceAndWhatCameOfItCanBeRead) {
   EXPECT_THAT(*vehicle, HasSubstr(R"("in_force":{"version":"3")"));
   EXPECT_EQ(Stat("plans", "in_force"), 1);
 
+  // Which vehicle has which: by the log, and by what vehicles say.
+  std::ofstream(Path("own.toml")) << "name = \"own\"\nversion = 9\n";
+  ASSERT_EQ(Plan("push", {Path("own.toml"), "--data", data, "--vehicle", "veh-00009"}), 0);
+  const std::string http = "127.0.0.1:" + std::to_string(http_port_);
+  for (const std::vector<std::string>& more : {std::vector<std::string>(), {"--http", http}}) {
+    std::filesystem::remove(Path("output.log"));
+    std::vector<std::string> arguments = {"--data", data};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    ASSERT_EQ(Plan("status", arguments), 0) << Read("output.log");
+    EXPECT_THAT(Read("output.log"), HasSubstr("\nveh-00001  in_force  3 "));
+    EXPECT_THAT(Read("output.log"), HasSubstr("\nveh-00009  behind    9 "));
+    EXPECT_THAT(Read("output.log"), HasSubstr("\n1 in_force  1 behind\n"));
+    EXPECT_THAT(Read("output.log"), HasSubstr(more.empty() ? "Z  -\n" : "Z  applied\n"));
+  }
+  ASSERT_EQ(Plan("status", {"--data", data, "--json", "--vehicle", "veh-00001"}), 0);
+  EXPECT_THAT(Read("output.log"), HasSubstr(R"("vehicle":"veh-00001","state":"in_force")"));
+  EXPECT_EQ(Plan("status", {"--data", data, "--http", "127.0.0.1:1"}), 1);
+  EXPECT_THAT(Read("output.log"), HasSubstr("no answer from http://127.0.0.1:1/: Connection refused"));
+  EXPECT_EQ(Plan("status", {"--data", data, "--http", "here"}), 2);
+
+  std::filesystem::remove(Path("output.log"));
   cloud_->Signal(SIGTERM);
   EXPECT_EQ(cloud_->Wait(std::chrono::seconds(20)), 0);
   ASSERT_EQ(Plan("results", {"--data", data}), 0) << Read("output.log");

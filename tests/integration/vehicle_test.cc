@@ -158,8 +158,9 @@ TEST_P(Vehicle, TellsItsServiceManagerThatItIsReadyAliveConnectedAndStopping) {
     }
     return std::count(told.begin(), told.end(), what);
   };
+  const std::string connected = "STATUS=connected to 127.0.0.1:" + std::to_string(port_);
   ChildProcess edge(command, Path("edge.log"));
-  EXPECT_TRUE(Eventually(kPatience, [&] { return count("STATUS=connected") == 1; })) << Read("edge.log");
+  EXPECT_TRUE(Eventually(kPatience, [&] { return count(connected) == 1; })) << Read("edge.log");
   // Each is due in a tenth of the watchdog's second.
   EXPECT_TRUE(Eventually(kPatience, [&] { return count("WATCHDOG=1") >= 10; }));
   ASSERT_FALSE(told.empty());

@@ -471,7 +471,8 @@ class AgentPlansOfMuch : public AgentPlans {
   static Plan Much(std::uint64_t version) {
     Plan plan = APlan(version);
     for (int i = 0; i < 8; ++i) {
-      plan.triggers.push_back({std::string("t").append(std::to_string(i)), {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
+      const std::string name = std::string("t").append(std::to_string(i));
+      plan.triggers.push_back({name, {{wire::PlanOpCode::CommandReceived, 0, 0}}, {},
                                milliseconds(10'000), milliseconds(10'000), {}});
     }
     return plan;

@@ -325,7 +325,8 @@ TEST_F(Doctor, EachOfSeveralAddressesIsLookedAtAndNamed) {
   for (const Finding& finding : findings_) {
     for (const std::string& address : {first, second}) {
       if (finding.detail.starts_with(address)) {
-        seen.push_back((address == first ? "1 " : "2 ") + finding.step + (finding.verdict == Verdict::kOk ? " ok" : ""));
+        const std::string number = address == first ? "1 " : "2 ";
+        seen.push_back(number + finding.step + (finding.verdict == Verdict::kOk ? " ok" : ""));
       }
     }
   }
