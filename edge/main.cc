@@ -295,9 +295,9 @@ int Main(int argc, char** argv) {
   bool doctor_json = false;
   const CLI::Option* const json_flag = doctor->add_flag("--json", doctor_json, "For programs")->configurable(false);
   app.add_option("--connect", connect,
-                 "Gateway, as HOST:PORT; several, with commas between, are tried in this order from the first\n"
-                 "on, the next at once after one that fails; the vehicle stays with the one that works")
-      ->required()->delimiter(',');
+                 "Gateway, as HOST:PORT; several, with commas between, are tried in this order, the\n"
+                 "next at once after one that fails; the vehicle stays with the one that works")
+      ->required()->delimiter(',')->allow_extra_args(false);
   app.add_option("--server-name", options.shell.uplink.server_name,
                  "Name that the gateway's certificate must carry")->capture_default_str();
   app.add_option("--certs", files.folder, "Folder that `starling init` made");

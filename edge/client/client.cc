@@ -30,6 +30,8 @@ namespace {
 constexpr std::size_t kCommandsMax = 64;
 constexpr std::size_t kQueueMax = 65'536;
 constexpr seconds kSampleAheadMax{1};
+// As the program does.
+constexpr std::chrono::hours kRefusedAgain{1};
 
 Status Invalid(const std::string& what) { return {ErrorCode::kInvalidArgument, what}; }
 
@@ -132,6 +134,7 @@ struct Client::State {
   std::optional<PlanSaver> plan_saver;
   VehicleShell shell;
   UplinkCounters told;
+  std::optional<BootTime> refused_again;  // a certificate that gateways refused is shown once more then
   bool told_connected = false;
   std::string told_spool_failure;
   std::uint64_t told_replies = 0;
@@ -189,15 +192,19 @@ void Client::State::OnAction(const ControlAction& action) {
 
 void Client::State::OnTick() {
   Uplink& uplink = shell.uplink();
-  const IdentityWatch::News news = identity.Look(BootNow(), CloudNow());
+  const BootTime now = BootNow();
+  IdentityWatch::News news = identity.Look(now, CloudNow());
   if (!news.refused.empty()) Tell("certificate refused: " + news.refused);
+  if (news.renewed == nullptr && refused_again && now >= *refused_again) news.renewed = identity.newest();
   if (news.renewed != nullptr) {
+    refused_again.reset();
     uplink.Renew(news.renewed, nanoseconds(std::llround(options.renew_spread_s * 1e9)));
     Tell("certificate read, good until " + ExpiryText(news.renewed->credentials.certificate.get()));
   }
   const UplinkCounters link = uplink.counters();
   if (link.renewals != told.renewals) Tell("certificate in use");
   if (link.renewals_refused != told.renewals_refused) {
+    refused_again = now + kRefusedAgain;
     Tell("certificate refused by the gateway: " + uplink.renewal_failure());
   }
   // The first failure is always told: without it, waiting looks like working.
