@@ -89,6 +89,17 @@ TEST_F(RenewalTest, ASessionOfTheNewCertificateIsResumedAndOneOfTheOldIsNot) {
   EXPECT_NE(gateway_.serials()[2], gateway_.serials()[0]);
 }
 
+TEST_F(RenewalTest, ASessionThatWasKeptFromBeforeIsNotResumedEither) {
+  Connect();
+  uplink_->Cut();
+  AwaitWelcome(2);
+  ASSERT_EQ(uplink_->counters().resumed, 1u);
+  uplink_->Renew(renewed_, seconds(0));
+  AwaitWelcome(3);
+  EXPECT_EQ(uplink_->counters().resumed, 1u);
+  EXPECT_NE(gateway_.serials()[2], gateway_.serials()[1]);
+}
+
 TEST_F(RenewalTest, TheConnectionIsLeftAsItIsUntilTheDrawnMomentComes) {
   Connect();
   uplink_->Renew(renewed_, seconds(86'400));
