@@ -5,23 +5,10 @@
 //   Encode/TYPE/1    as sent: with the trained dictionary
 //   Decode/TYPE/0,1  parse, checksums, decompress, verify
 //   EncodeJson, DecodeJson   one sample as the agent's own JSON line: the baseline
-//   Link             all that a minute of driving puts on the link, against its rival
 //
 // bytes_per_frame counts the frame's header; bytes_per_sample divides a history batch
-// by its samples.  Both are without TLS.
-//
-// Link states what the link has to keep, at most 1/15 of the rival's bytes for the same
-// samples.  Each of 200 vehicles takes 600 samples with the real agent:
-//   starling_bytes_per_sample       live and history frames, acknowledgements, and all
-//                                   else on the connection (greetings, clock, commands
-//                                   and their reports), both ways; 22 bytes of TLS for
-//                                   each record, downwards for each frame
-//   json_mqtt_tls_bytes_per_sample  each sample's JSON line in an MQTT PUBLISH of QoS 1,
-//                                   and its PUBACK, in a TLS record each
-//   ratio                           the latter by the former: at least 15
-//   live_frames_per_sample          what dead reckoning leaves of the live lane
-// On neither side: TLS handshakes, the MQTT CONNECT, TCP and IP.
-// Its time is that of the whole minute, once.
+// by its samples.  Both are without TLS: what a whole drive puts on the link, and what its
+// rivals would, is bench/link.
 //
 // Before anything is timed, what was encoded is decoded and compared.
 #include <benchmark/benchmark.h>
@@ -33,10 +20,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/codec/minute_of_driving.h"
+#include "bench/codec/raw_frame.h"
 #include "cloud/gateway/payload_check.h"
 #include "common/check.h"
-#include "common/crc32c.h"
 #include "common/frame/frame_reader.h"
 #include "common/frame/frame_writer.h"
 #include "common/frame/payload_codec.h"
@@ -164,30 +150,12 @@ constexpr Type kTypes[] = {
     {"Command", FrameType::kCommand, 0, CommandPayloads, Verify<wire::Command>},
 };
 
-// A frame without a try at compression: what AppendFrame writes for a payload that
-// does not get smaller.
-void AppendRaw(FrameType type, const Payload& payload, std::vector<std::byte>* stream) {
-  std::uint8_t header[kFrameHeaderBytes] = {kFrameMagic[0], kFrameMagic[1], kFrameVersion,
-                                            static_cast<std::uint8_t>(type), 0};
-  for (std::size_t i = 0; i < 3; ++i) {
-    header[kFrameLengthOffset + i] = static_cast<std::uint8_t>(payload.size() >> (8 * i));
-  }
-  const auto put = [&](std::size_t offset, std::uint32_t value) {
-    for (std::size_t i = 0; i < 4; ++i) header[offset + i] = static_cast<std::uint8_t>(value >> (8 * i));
-  };
-  put(kFramePayloadCrcOffset, Crc32c(payload));
-  put(kFrameHeaderCrcOffset, Crc32c(std::as_bytes(std::span(header)).first(kFrameHeaderCrcOffset)));
-  const auto bytes = std::as_bytes(std::span(header));
-  stream->insert(stream->end(), bytes.begin(), bytes.end());
-  stream->insert(stream->end(), payload.begin(), payload.end());
-}
-
 void Append(const Type& type, const Payload& payload, bool compress, PayloadCodec* codec,
             std::vector<std::byte>* stream) {
   if (compress) {
     STARLING_CHECK(AppendFrame(type.type, payload, codec, stream).ok());
   } else {
-    AppendRaw(type.type, payload, stream);
+    AppendRawFrame(type.type, payload, stream);
   }
 }
 
@@ -294,18 +262,6 @@ void DecodeJson(benchmark::State& state) {
   CountLines(state, lines);
 }
 
-void Link(benchmark::State& state) {
-  LinkBytes bytes;
-  for (auto _ : state) bytes = DriveMinute();
-  const auto samples = static_cast<double>(bytes.samples);
-  const auto ours = static_cast<double>(bytes.up + bytes.down);
-  const auto rival = static_cast<double>(bytes.json_mqtt_tls);
-  state.counters["starling_bytes_per_sample"] = ours / samples;
-  state.counters["json_mqtt_tls_bytes_per_sample"] = rival / samples;
-  state.counters["ratio"] = rival / ours;
-  state.counters["live_frames_per_sample"] = static_cast<double>(bytes.live_frames) / samples;
-}
-
 void RegisterAll() {
   for (const Type& type : kTypes) {
     benchmark::RegisterBenchmark((std::string("Encode/") + type.name).c_str(),
@@ -319,7 +275,6 @@ void RegisterAll() {
   }
   benchmark::RegisterBenchmark("EncodeJson", EncodeJson);
   benchmark::RegisterBenchmark("DecodeJson", DecodeJson);
-  benchmark::RegisterBenchmark("Link", Link)->Iterations(1)->Unit(benchmark::kMillisecond);
 }
 
 [[maybe_unused]] const bool registered = (RegisterAll(), true);
