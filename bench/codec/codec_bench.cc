@@ -88,9 +88,9 @@ std::vector<Payload> LivePayloads() {
     for (std::size_t i = 0; i < vehicle.size(); i += 10) {
       flatbuffers::FlatBufferBuilder builder;
       const wire::Fix fix = ToWire(vehicle[i], static_cast<std::uint32_t>(i + 1));
-      const std::vector<wire::Arc> arcs = ToWire(vehicle[i].path);
+      const WireArcs arcs = ToWire(vehicle[i].path);
       flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
-      if (!arcs.empty()) path = builder.CreateVectorOfStructs(arcs);
+      if (!arcs.empty()) path = builder.CreateVectorOfStructs(arcs.data(), arcs.size());
       builder.Finish(wire::CreateLive(builder, &fix, path));
       payloads.push_back(Finish(&builder));
     }

@@ -197,9 +197,10 @@ Bytes EncodeFlat(const MessageContext& context, std::span<const Sample> samples)
   for (const Sample& sample : samples) {
     flatbuffers::FlatBufferBuilder builder;
     const wire::Fix fix = ToWire(sample, static_cast<std::uint32_t>(sequence++));
-    const std::vector<wire::Arc> path = ToWire(sample.path);
-    AppendTable(FrameType::kLive, &builder, wire::CreateLiveDirect(builder, &fix, path.empty() ? nullptr : &path),
-                &bytes);
+    const WireArcs arcs = ToWire(sample.path);
+    flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
+    if (!arcs.empty()) path = builder.CreateVectorOfStructs(arcs.data(), arcs.size());
+    AppendTable(FrameType::kLive, &builder, wire::CreateLive(builder, &fix, path), &bytes);
   }
   return bytes;
 }

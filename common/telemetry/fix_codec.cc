@@ -63,14 +63,13 @@ wire::Fix ToWire(const Sample& sample, std::uint32_t sequence) {
                    static_cast<std::uint8_t>(accuracy_dm), sample.intent);
 }
 
-std::vector<wire::Arc> ToWire(const PlannedPath& path) {
-  std::vector<wire::Arc> arcs;
-  arcs.reserve(path.size());
+WireArcs ToWire(const PlannedPath& path) {
+  WireArcs arcs;
   for (const PathArc& arc : path.arcs()) {
     const auto length = Quantise<std::uint16_t>(std::min(arc.length_m, kPathLengthMaxM), 0.01);
     if (length == 0) continue;
-    arcs.emplace_back(length, Quantise<std::int16_t>(
-        std::clamp(arc.curvature_per_m, -kCurvatureMaxPerM, kCurvatureMaxPerM), 1e-5));
+    arcs.Append({length, Quantise<std::int16_t>(
+        std::clamp(arc.curvature_per_m, -kCurvatureMaxPerM, kCurvatureMaxPerM), 1e-5)});
   }
   return arcs;
 }

@@ -2,12 +2,14 @@
 // what FromWire gives, never from the sample itself.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
-#include <vector>
 
+#include "common/check.h"
 #include "common/status.h"
 #include "common/telemetry/sample.h"
 
@@ -29,9 +31,29 @@ Status ValidateSample(const Sample& sample);
 // REQUIRES: ValidateSample(sample).ok(); sequence > 0
 wire::Fix ToWire(const Sample& sample, std::uint32_t sequence);
 
+// The arcs of a path on the wire, in memory of their own.
+class WireArcs {
+ public:
+  // REQUIRES: size() < PlannedPath::kArcsMax
+  void Append(const wire::Arc& arc) {
+    STARLING_CHECK(count_ < PlannedPath::kArcsMax);
+    arcs_[count_++] = arc;
+  }
+  std::size_t size() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  const wire::Arc* data() const { return arcs_.data(); }
+  const wire::Arc& operator[](std::size_t index) const { return arcs_[index]; }
+  const wire::Arc* begin() const { return data(); }
+  const wire::Arc* end() const { return data() + count_; }
+
+ private:
+  std::array<wire::Arc, PlannedPath::kArcsMax> arcs_;
+  std::size_t count_ = 0;
+};
+
 // Arcs that are shorter than 1 cm are left out; longer than kPathLengthMaxM or
 // sharper than kCurvatureMaxPerM are clamped.
-std::vector<wire::Arc> ToWire(const PlannedPath& path);
+WireArcs ToWire(const PlannedPath& path);
 
 // Errors: kInvalidArgument if a field is outside the limits above, an enumerator
 //         is unknown or the sequence is 0.

@@ -474,11 +474,12 @@ void Agent::State::EmitClockProbe(BootTime now, std::vector<std::byte>* stream) 
 }
 
 void Agent::State::EmitLive(std::vector<std::byte>* stream) {
-  std::vector<wire::Arc> path;
-  const wire::Fix& fix = live.Send(&path);
+  WireArcs arcs;
+  const wire::Fix& fix = live.Send(&arcs);
   flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
-  const auto frame = wire::CreateLiveDirect(builder, &fix, path.empty() ? nullptr : &path);
-  Emit(FrameType::kLive, &builder, frame, stream);
+  flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
+  if (!arcs.empty()) path = builder.CreateVectorOfStructs(arcs.data(), arcs.size());
+  Emit(FrameType::kLive, &builder, wire::CreateLive(builder, &fix, path), stream);
   ++counters.live_frames;
 }
 

@@ -34,6 +34,7 @@ SpooledBatch HistoryLane::BatchOf(std::span<const wire::Fix> fixes, std::size_t 
   batch.boot = boot_;
   batch.first_sequence = fixes.front().sequence();
   batch.count = static_cast<std::uint16_t>(fixes.size());
+  batch.columns = spool_->TakeSpareColumns();
   WriteHistoryColumns(fixes, &batch.columns);
   if (plan_ != PlanHash{} || has_results()) {
     batch.columns = WrapHistory(batch, {plan_, results_plan_, std::span(windows_).subspan(windows),

@@ -7,7 +7,6 @@
 
 #include "common/check.h"
 #include "common/geo/trigonometry.h"
-#include "common/telemetry/fix_codec.h"
 
 namespace starling::edge {
 namespace {
@@ -95,7 +94,7 @@ void LiveLane::OnSample(const Sample& sample, const wire::Fix& fix) {
   due_ = !sent_ || MustSend(sample) || limits_.raw;
 }
 
-const wire::Fix& LiveLane::Send(std::vector<wire::Arc>* path) {
+const wire::Fix& LiveLane::Send(WireArcs* path) {
   STARLING_CHECK(due_ && frame_ && last_);
   *path = ToWire(last_->sample.path);
   Sent sent{last_->sample.time, MotionFromWire(last_->fix, *frame_), {}, last_->sample.intent};

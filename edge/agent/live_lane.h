@@ -2,10 +2,10 @@
 
 #include <cstdint>
 #include <optional>
-#include <vector>
 
 #include "common/geo/local_frame.h"
 #include "common/motion/predictor.h"
+#include "common/telemetry/fix_codec.h"
 #include "common/telemetry/sample.h"
 #include "common/time.h"
 
@@ -47,7 +47,7 @@ class LiveLane {
 
   // The fix to send, the newest, and its path; from now on the cloud has it.
   // REQUIRES: due()
-  const wire::Fix& Send(std::vector<wire::Arc>* path);
+  const wire::Fix& Send(WireArcs* path);
 
   std::uint64_t conflated() const { return conflated_; }
   double last_speed_mps() const { return last_ ? last_->sample.speed_mps : 0; }

@@ -22,6 +22,12 @@ constexpr std::ptrdiff_t kBootsLookedAt = 8;
 // While a commit is under way: when to look whether it is done.
 constexpr nanoseconds kLookInterval = milliseconds(100);
 
+// Memory that is kept for the next commit, and for columns: what they take in ordinary driving and some
+// more.  What a burst took is given back.
+constexpr std::size_t kSpareJobBytes = 8 << 10;
+constexpr std::size_t kSpareColumnsBytes = 2 << 10;
+constexpr std::size_t kSpareColumnsMax = 4;
+
 constexpr std::uint32_t kWallClockLeast = 1'735'689'600;  // 2025-01-01
 
 // An empty file counts as one: its name takes room, too.
@@ -73,7 +79,10 @@ Result<std::unique_ptr<DiskSpool>> DiskSpool::Open(const DiskSpoolConfig& config
 
 DiskSpool::DiskSpool(const DiskSpoolConfig& config, std::unique_ptr<SpoolFiles> files,
                      std::unique_ptr<SpoolWriter> writer, WallClock wall_clock)
-    : config_(config), files_(std::move(files)), wall_clock_(std::move(wall_clock)), writer_(std::move(writer)) {}
+    : config_(config), files_(std::move(files)), wall_clock_(std::move(wall_clock)), writer_(std::move(writer)) {
+  read_.columns.reserve(kSpareColumnsBytes);
+  scratch_.reserve(kRecordHeaderBytes + kSpareColumnsBytes);
+}
 
 void DiskSpool::Take(SpoolContents contents) {
   next_segment_ = contents.last_segment + 1;
@@ -148,7 +157,8 @@ Status DiskSpool::Append(SpooledBatch batch) {
     return Status(ErrorCode::kIoError, "the spool's memory is full because its disk takes nothing" +
                                            (failure_.empty() ? "" : ": " + failure_));
   }
-  batch.columns.shrink_to_fit();
+  // What piles up because the disk takes nothing has no room to spare.
+  if (memory_.size() >= kSpareColumnsMax) batch.columns.shrink_to_fit();
   const nanoseconds since = base_ ? moment_.now - *base_ : nanoseconds(0);
   entries_.push_back({batch.first_sequence, {}, static_cast<std::uint32_t>(batch.columns.size()),
                       static_cast<std::int32_t>(since / seconds(1)), IndexOf(batch.boot), batch.count});
@@ -172,7 +182,10 @@ const SpooledBatch* DiskSpool::At(std::size_t index) const {
       record->header.first_sequence != entry.first || record->header.count != entry.count) {
     return nullptr;
   }
-  read_ = {record->header.boot, entry.first, entry.count, {record->payload.begin(), record->payload.end()}};
+  read_.boot = record->header.boot;
+  read_.first_sequence = entry.first;
+  read_.count = entry.count;
+  read_.columns.assign(record->payload.begin(), record->payload.end());
   read_at_ = entry.position;
   return &read_;
 }
@@ -206,6 +219,7 @@ std::uint64_t DiskSpool::Forget(std::size_t index) {
     const auto held = memory_.begin() + static_cast<std::ptrdiff_t>(index - on_disk());
     if (held->writing != RecordPosition{}) deleted_while_written_.push_back(held->writing);
     memory_bytes_ -= BytesOf(held->batch);
+    Keep(std::move(held->batch.columns));
     memory_.erase(held);
   } else {
     dead_.push_back(entry.position);
@@ -333,7 +347,9 @@ void DiskSpool::Start(bool last) {
   const auto offset = job.create ? 0 : static_cast<std::uint32_t>(segments_.back().bytes);
   const std::uint32_t wall_s = wall_clock_();
 
-  SegmentWriter writer(job.segment, offset);
+  std::vector<std::byte> memory = std::move(spare_job_);
+  memory.reserve(kSpareJobBytes);
+  SegmentWriter writer(job.segment, offset, std::move(memory));
   const RecordPosition begin = writer.next();
   for (std::size_t i = 0; i < batches; ++i) {
     const SpooledBatch& batch = memory_[i].batch;
@@ -355,10 +371,14 @@ void DiskSpool::Start(bool last) {
   }
   if (checkpoint_due_ || last) {
     ledger_.sampled = moment_.taken;
-    writer.AddCheckpoint(moment_.boot, wall_s, {last && batches == memory_.size(), head, ledger_, dead_});
+    SpoolCheckpoint checkpoint{last && batches == memory_.size(), head, ledger_, std::move(dead_)};
+    writer.AddCheckpoint(moment_.boot, wall_s, checkpoint);
+    dead_ = std::move(checkpoint.dead);
   }
   wrote_checkpoint_ = std::exchange(checkpoint_due_, false);
-  if (writer.next() != begin) job.bytes = writer.TakeBytes();
+  const bool any = writer.next() != begin;
+  job.bytes = writer.TakeBytes();
+  if (!any) job.bytes.clear();
   if (job.bytes.empty()) job.create = false;
 
   if (job.create) {
@@ -377,11 +397,12 @@ void DiskSpool::Start(bool last) {
 
 void DiskSpool::Collect() {
   if (!writing_) return;
-  if (const std::optional<SpoolJobResult> result = writer_->Finished()) Take(*result);
+  if (std::optional<SpoolJobResult> result = writer_->Finished()) Take(std::move(*result));
 }
 
-void DiskSpool::Take(const SpoolJobResult& result) {
+void DiskSpool::Take(SpoolJobResult result) {
   writing_ = false;
+  if (result.memory.capacity() == kSpareJobBytes) spare_job_ = std::move(result.memory);
   ++counters_.commits;
   counters_.commit_longest = std::max(counters_.commit_longest, result.took);
   if (result.written.ok()) {
@@ -408,24 +429,45 @@ void DiskSpool::TakeWritten() {
     full_ = false;
   }
   while (!memory_.empty() && memory_.front().writing != RecordPosition{}) {
-    const InMemory& written = memory_.front();
+    InMemory& written = memory_.front();
     const std::uint64_t first = written.batch.first_sequence;
     const std::uint64_t through = written.batch.through_sequence();
-    std::erase_if(drafts_, [&](const Draft& draft) {
+    const auto in_it = [&](const Draft& draft) {
       return draft.batch.boot == written.batch.boot && draft.batch.first_sequence >= first &&
              draft.batch.through_sequence() <= through;
-    });
+    };
+    for (Draft& draft : drafts_) {
+      if (in_it(draft)) Keep(std::exchange(draft.batch.columns, {}));
+    }
+    std::erase_if(drafts_, in_it);
     entries_[on_disk()].position = written.writing;
     memory_bytes_ -= BytesOf(written.batch);
+    Keep(std::move(written.batch.columns));
     memory_.pop_front();
   }
   for (Draft& draft : drafts_) {
     if (draft.writing == RecordPosition{}) continue;
     draft.position = std::exchange(draft.writing, {});
-    draft.batch.columns = {};
+    Keep(std::exchange(draft.batch.columns, {}));
   }
   dead_.insert(dead_.end(), deleted_while_written_.begin(), deleted_while_written_.end());
   deleted_while_written_.clear();
+}
+
+std::vector<std::byte> DiskSpool::TakeSpareColumns() {
+  std::vector<std::byte> columns;
+  if (!spare_columns_.empty()) {
+    columns = std::move(spare_columns_.back());
+    spare_columns_.pop_back();
+    columns.clear();
+  }
+  columns.reserve(kSpareColumnsBytes);
+  return columns;
+}
+
+void DiskSpool::Keep(std::vector<std::byte> columns) {
+  if (columns.capacity() != kSpareColumnsBytes || spare_columns_.size() == kSpareColumnsMax) return;
+  spare_columns_.push_back(std::move(columns));
 }
 
 void DiskSpool::Refused(const Status& why) {

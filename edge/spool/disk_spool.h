@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "edge/spool/segment_format.h"
+#include "edge/spool/sliding_vector.h"
 #include "edge/spool/spool.h"
 #include "edge/spool/spool_files.h"
 #include "edge/spool/spool_recovery.h"
@@ -92,6 +93,7 @@ class DiskSpool final : public Spool {
   std::size_t Delete(BootId boot, std::uint64_t first_sequence) override;
   void GiveUp(std::size_t index) override;
   BootTime Commit(SpoolMoment moment) override;
+  std::vector<std::byte> TakeSpareColumns() override;
 
   std::size_t batches() const override { return entries_.size(); }
   std::uint64_t samples() const override { return samples_; }
@@ -134,6 +136,7 @@ class DiskSpool final : public Spool {
 
   std::size_t on_disk() const { return entries_.size() - memory_.size(); }
   std::uint32_t IndexOf(BootId boot);
+  void Keep(std::vector<std::byte> columns);  // as spare
   std::uint64_t Forget(std::size_t index);  // its samples
   void GiveUpTooOld();
   void GiveUpOldestSegment();
@@ -144,7 +147,7 @@ class DiskSpool final : public Spool {
   bool HasNews() const;
   void Start(bool last);
   void Collect();
-  void Take(const SpoolJobResult& result);
+  void Take(SpoolJobResult result);
   void TakeWritten();
   void TakeRefused(const Status& why);
   void Refused(const Status& why);
@@ -154,8 +157,8 @@ class DiskSpool final : public Spool {
   const WallClock wall_clock_;
 
   std::vector<BootId> boots_;
-  std::deque<Entry> entries_;     // Oldest first; those in memory are the newest.
-  std::deque<InMemory> memory_;   // Of the last entries.
+  SlidingVector<Entry> entries_;  // Oldest first; those in memory are the newest.
+  SlidingVector<InMemory> memory_;           // Of the last entries.
   std::vector<Draft> drafts_;     // Of the open batch, and of sealed ones in memory.
   std::vector<RecordPosition> dead_;         // Behind the head.
   std::deque<StoredSegment> segments_;       // Oldest first.
@@ -173,6 +176,10 @@ class DiskSpool final : public Spool {
   SpoolLedger ledger_;
   std::optional<SpoolRun> previous_;
   std::vector<std::string> warnings_;
+
+  // Memory for the next ones.
+  std::vector<std::vector<std::byte>> spare_columns_;
+  std::vector<std::byte> spare_job_;
 
   // The commit that is under way.
   bool writing_ = false;

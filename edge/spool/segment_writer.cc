@@ -1,6 +1,6 @@
 #include "edge/spool/segment_writer.h"
 
-#include <array>
+#include <utility>
 
 #include "common/check.h"
 #include "common/crc32c.h"
@@ -8,7 +8,9 @@
 
 namespace starling::edge {
 
-SegmentWriter::SegmentWriter(std::uint32_t segment, std::uint32_t offset) : segment_(segment), offset_(offset) {
+SegmentWriter::SegmentWriter(std::uint32_t segment, std::uint32_t offset, std::vector<std::byte> memory)
+    : segment_(segment), offset_(offset), bytes_(std::move(memory)) {
+  bytes_.clear();
   if (offset != 0) return;
   bytes_.resize(kSegmentHeaderBytes);
   StoreLittleEndian(kSegmentMagic, bytes_.data());
@@ -21,14 +23,19 @@ RecordPosition SegmentWriter::next() const {
   return {segment_, offset_ + static_cast<std::uint32_t>(bytes_.size())};
 }
 
-void SegmentWriter::Add(const RecordHeader& header, std::span<const std::byte> payload) {
-  STARLING_CHECK(payload.size() <= kRecordPayloadBytesMax);
+RecordPosition SegmentWriter::Begin() {
   const RecordPosition position = next();
   bytes_.resize(bytes_.size() + kRecordHeaderBytes);
-  std::byte* const at = bytes_.data() + bytes_.size() - kRecordHeaderBytes;
+  return position;
+}
+
+void SegmentWriter::Finish(RecordPosition position, const RecordHeader& header, std::size_t payload_bytes) {
+  STARLING_CHECK(payload_bytes <= kRecordPayloadBytesMax);
+  std::byte* const at = bytes_.data() + bytes_.size() - payload_bytes - kRecordHeaderBytes;
+  const std::span<const std::byte> payload(at + kRecordHeaderBytes, payload_bytes);
   StoreLittleEndian(kRecordMagic, at);
   StoreLittleEndian(Crc32c(payload), at + kRecordPayloadCrcOffset);
-  StoreLittleEndian(static_cast<std::uint32_t>(payload.size()), at + kRecordLengthOffset);
+  StoreLittleEndian(static_cast<std::uint32_t>(payload_bytes), at + kRecordLengthOffset);
   StoreLittleEndian(kRecordVersion, at + kRecordVersionOffset);
   StoreLittleEndian(static_cast<std::uint8_t>(header.type), at + kRecordTypeOffset);
   StoreLittleEndian(header.count, at + kRecordCountOffset);
@@ -37,14 +44,21 @@ void SegmentWriter::Add(const RecordHeader& header, std::span<const std::byte> p
   StoreLittleEndian(header.first_sequence, at + kRecordFirstOffset);
   StoreLittleEndian(RecordHeaderCrc(position, std::span<const std::byte>(at, kRecordHeaderBytes)),
                     at + kRecordHeaderCrcOffset);
+}
+
+void SegmentWriter::Add(const RecordHeader& header, std::span<const std::byte> payload) {
+  const RecordPosition position = Begin();
   bytes_.insert(bytes_.end(), payload.begin(), payload.end());
+  Finish(position, header, payload.size());
 }
 
 void SegmentWriter::AddCheckpoint(BootId boot, std::uint32_t stored_s, const SpoolCheckpoint& checkpoint) {
   STARLING_CHECK(checkpoint.dead.size() <= kDeadRecordsMax);
   const SpoolLedger& ledger = checkpoint.ledger;
-  std::vector<std::byte> payload(kCheckpointBytes + 8 * checkpoint.dead.size());
-  std::byte* at = payload.data();
+  const RecordPosition position = Begin();
+  const std::size_t payload_bytes = kCheckpointBytes + 8 * checkpoint.dead.size();
+  bytes_.resize(bytes_.size() + payload_bytes);
+  std::byte* at = bytes_.data() + bytes_.size() - payload_bytes;
   for (const std::uint32_t word : {checkpoint.clean ? kCheckpointClean : 0, checkpoint.head.segment,
                                    checkpoint.head.offset, static_cast<std::uint32_t>(checkpoint.dead.size())}) {
     StoreLittleEndian(word, at);
@@ -61,7 +75,7 @@ void SegmentWriter::AddCheckpoint(BootId boot, std::uint32_t stored_s, const Spo
     StoreLittleEndian(dead.offset, at + 4);
     at += 8;
   }
-  Add({RecordType::kCheckpoint, 0, stored_s, boot, 0}, payload);
+  Finish(position, {RecordType::kCheckpoint, 0, stored_s, boot, 0}, payload_bytes);
 }
 
 }  // namespace starling::edge

@@ -14,8 +14,9 @@ namespace starling::edge {
 // Threading: thread-compatible.
 class SegmentWriter {
  public:
-  // What is appended begins at `offset`; at 0 that is the segment's header.
-  SegmentWriter(std::uint32_t segment, std::uint32_t offset);
+  // What is appended begins at `offset`; at 0 that is the segment's header.  `memory` is what it is
+  // laid out in, whatever it holds.
+  SegmentWriter(std::uint32_t segment, std::uint32_t offset, std::vector<std::byte> memory = {});
 
   // Where the next record begins.
   RecordPosition next() const;
@@ -28,6 +29,10 @@ class SegmentWriter {
   std::vector<std::byte> TakeBytes() { return std::move(bytes_); }
 
  private:
+  // A record's header, to be filled in once its payload of so many bytes stands behind it.
+  RecordPosition Begin();
+  void Finish(RecordPosition position, const RecordHeader& header, std::size_t payload_bytes);
+
   const std::uint32_t segment_;
   const std::uint32_t offset_;
   std::vector<std::byte> bytes_;

@@ -75,6 +75,10 @@ class Spool {
   // Returns when it wants to be called again at the latest, due or not.
   virtual BootTime Commit(SpoolMoment) { return BootTime::max(); }
 
+  // Memory of columns that the spool needs no more, whatever it holds: what batches and open samples are
+  // handed over in, so that a vehicle that drives asks for none.
+  virtual std::vector<std::byte> TakeSpareColumns() { return {}; }
+
   // Deletes the batch with these limits, wherever it lies.  Returns its number of
   // samples; 0 if no such batch is held (an acknowledgement that came twice).
   virtual std::size_t Delete(BootId boot, std::uint64_t first_sequence) = 0;

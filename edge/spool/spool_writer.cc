@@ -39,6 +39,7 @@ void DirectSpoolWriter::Start(SpoolJob job) {
   if (!result.written.ok()) file_.reset();
   // The last checkpoint may lie in what is to go; one that says so has to be there first.
   if (!job.unlink_first && result.written.ok()) result.unlinked = Unlink(job);
+  result.memory = std::move(job.bytes);
   result.took = std::chrono::steady_clock::now() - begin;
   result_ = std::move(result);
 }

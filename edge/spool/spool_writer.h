@@ -34,6 +34,7 @@ struct SpoolJobResult {
   Status written;      // kExhausted if the disk is full, kIoError
   Status unlinked;     // not tried if it was not written, unless that comes first
   nanoseconds took{};
+  std::vector<std::byte> memory;  // the job's, for the next one
 };
 
 // Does what a spool wants done with its files, one job after the other.

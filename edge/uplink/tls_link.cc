@@ -35,6 +35,12 @@ void SetTcpOption(int descriptor, int option, int value) {
   (void)::setsockopt(descriptor, IPPROTO_TCP, option, &value, sizeof(value));
 }
 
+// SSL_get_error goes by this thread's queue of errors, so it has to be empty before each call.  It nearly always is, and to
+// clear it costs ten times as much as to look.
+void ClearErrors() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace
 
 TlsLink::TlsLink(boost::asio::io_context* context, MakeTls make_tls, const Limits& limits,
@@ -90,7 +96,7 @@ void TlsLink::OnConnected() {
 }
 
 void TlsLink::Handshake() {
-  ERR_clear_error();
+  ClearErrors();
   const int result = SSL_do_handshake(ssl_.get());
   if (result == 1) {
     established_ = true;
@@ -129,7 +135,7 @@ void TlsLink::AwaitWrite() {
 void TlsLink::Read() {
   const std::span<std::byte> scratch = ReadScratch();
   for (;;) {
-    ERR_clear_error();
+    ClearErrors();
     const int result = SSL_read(ssl_.get(), scratch.data(), static_cast<int>(scratch.size()));
     if (result > 0) {
       ++records_down_;
@@ -169,7 +175,7 @@ void TlsLink::Flush() {
 std::size_t TlsLink::WriteSome(std::span<const std::byte> bytes) {
   std::size_t taken = 0;
   while (taken < bytes.size()) {
-    ERR_clear_error();
+    ClearErrors();
     const std::size_t part = std::min(bytes.size() - taken, kRecordBytesMax);
     const int result = SSL_write(ssl_.get(), bytes.data() + taken, static_cast<int>(part));
     if (result > 0) {
@@ -219,7 +225,7 @@ void TlsLink::Close(bool polite) {
   if (listener_ == nullptr) return;
   listener_ = nullptr;
   if (polite && established_) {
-    ERR_clear_error();
+    ClearErrors();
     (void)SSL_shutdown(ssl_.get());
   }
   error_code ignored;

@@ -111,7 +111,7 @@ TEST(FixCodec, PathArcsAreClampedAndEmptyOnesLeftOut) {
   path.Append({0.001, 0.1});
   path.Append({12.34, -0.05});
   path.Append({9'999, 5});
-  const std::vector<wire::Arc> arcs = ToWire(path);
+  const WireArcs arcs = ToWire(path);
   ASSERT_EQ(arcs.size(), 2u);
   EXPECT_EQ(arcs[0].length_cm(), 1'234);
   EXPECT_EQ(arcs[0].curvature_e5(), -5'000);
