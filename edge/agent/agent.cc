@@ -43,6 +43,10 @@ constexpr std::size_t kNoticeCharactersMax = 200;
 constexpr std::int32_t kOriginLatMaxE7 = 700'000'000;
 constexpr std::int32_t kOriginLonMaxE7 = 1'800'000'000;
 
+// What the clock says at its regular intervals waits so long for a live frame, of which there is one a second
+// while the vehicle samples: a record of its own, with its segment and acknowledgement, costs 126 bytes more.
+constexpr milliseconds kCompanyWait{1000};
+
 // Memory that a burst made the receive buffer take is given back.
 constexpr std::size_t kReceiveBytesKept = 4096;
 
@@ -109,6 +113,8 @@ struct Agent::State {
   bool OnWelcome(const wire::Welcome& welcome, BootTime now);
   void TakeReconnectSpread(std::uint32_t ms) { reconnect_spread = std::min(milliseconds(ms), kReconnectSpreadMax); }
   void OnNotice(const wire::Notice& notice, BootTime now);
+  BootTime LatestProbe() const;
+  bool ClockWaits(BootTime latest, BootTime now) const { return now < latest && !live.due(now); }
   Status ChangePlan();
   Status TakeSample(const wire::Fix& raw, BootTime now);
   void FinishCollecting();
@@ -131,6 +137,7 @@ struct Agent::State {
   HistoryLane history;
   Inbox inbox;
   ClockFilter clock;
+  BootTime probe_sent;                 // The last one, or welcomed since.
   PlanKeeper plans;
   std::unique_ptr<SignalRules> rules;  // Of the plan in force, if it has any.
   std::shared_ptr<const CompiledPlan> collecting;  // The collector's plan.
@@ -364,7 +371,10 @@ bool Agent::State::OnWelcome(const wire::Welcome& welcome, BootTime now) {
     return false;
   }
   // Said again on one connection it moves the frame, and changes no schedule.
-  if (!welcomed) clock.Restart(now);
+  if (!welcomed) {
+    clock.Restart(now);
+    probe_sent = now;
+  }
   welcomed = true;
   plan_report_due = plans.reply().has_value();
   TakeReconnectSpread(welcome.reconnect_spread_ms());
@@ -397,11 +407,13 @@ bool Agent::NextFrame(BootTime now, std::vector<std::byte>* stream) {
     s.EmitPlanReport(stream);
     return true;
   }
-  if (s.clock.report_due(now)) {
+  // News of the clock are not kept waiting: before its time a report is due because of them.
+  const bool regular = now >= s.clock.next_report();
+  if (s.clock.report_due(now) && !(regular && s.ClockWaits(s.clock.next_report() + kCompanyWait, now))) {
     s.EmitClockReport(now, stream);
     return true;
   }
-  if (s.clock.probe_due(now)) {
+  if (s.clock.probe_due(now) && !s.ClockWaits(s.LatestProbe(), now)) {
     s.EmitClockProbe(now, stream);
     return true;
   }
@@ -416,6 +428,12 @@ bool Agent::NextFrame(BootTime now, std::vector<std::byte>* stream) {
     return true;
   }
   return false;
+}
+
+// When the next probe goes, alone if need be.
+BootTime Agent::State::LatestProbe() const {
+  const BootTime next = clock.next_probe();
+  return next - probe_sent >= ClockFilter::kInterval && next != BootTime::max() ? next + kCompanyWait : next;
 }
 
 template <typename Table>
@@ -471,6 +489,7 @@ void Agent::State::EmitClockProbe(BootTime now, std::vector<std::byte>* stream) 
   flatbuffers::FlatBufferBuilder& builder = ScratchBuilder();
   Emit(FrameType::kClockProbe, &builder, wire::CreateClockProbe(builder, ToNs(now)), stream);
   clock.ProbeSent(now);
+  probe_sent = now;
 }
 
 void Agent::State::EmitLive(std::vector<std::byte>* stream) {
@@ -519,7 +538,8 @@ BootTime Agent::next_timer() const {
   if (!s.welcomed) return next;
   // What is due already waits for the link, not for time.
   const auto later = [&](BootTime time) { return time > s.timer_now ? time : BootTime::max(); };
-  next = std::min({next, later(s.clock.next_probe()), later(s.clock.next_report()),
+  const BootTime report = s.clock.next_report();
+  next = std::min({next, later(s.LatestProbe()), later(report == BootTime::max() ? report : report + kCompanyWait),
                    s.live.next_resume(s.timer_now), s.history.next_resume(s.timer_now)});
   if (s.history.has_unsent()) next = std::min(next, later(s.history_resume));
   return next;

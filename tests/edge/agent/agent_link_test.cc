@@ -94,6 +94,62 @@ TEST_F(AgentLink, ClockOffsetIsTheCloudsLessTheVehicles) {
   EXPECT_NEAR(static_cast<double>(report->As<wire::ClockReport>().uncertainty_ns()), 8e6, 2);
 }
 
+// Types of what goes out together, over so many seconds in which the vehicle samples, or does not.
+class AgentClock : public AgentLink {
+ protected:
+  std::vector<std::vector<FrameType>> Pass(int seconds_passed, bool sampling) {
+    std::vector<std::vector<FrameType>> written;
+    for (int i = 0; i < seconds_passed * 10; ++i) {
+      now_ += kSampleInterval;
+      if (sampling) Take(SteadySample(now_));
+      if (now_ >= agent_->next_timer()) agent_->OnTimer(now_);
+      std::vector<FrameType> types;
+      while (const auto frame = Next()) {
+        types.push_back(frame->type);
+        if (frame->type == FrameType::kClockProbe) Reply(*frame);
+      }
+      if (!types.empty()) written.push_back(types);
+    }
+    return written;
+  }
+};
+
+TEST_F(AgentClock, AtItsRegularTimesItGoesWithALiveFrame) {
+  Connect();
+  Pass(5, true);
+  int probes = 0;
+  int reports = 0;
+  for (const auto& types : Pass(65, true)) {
+    const auto count = [&types](FrameType type) { return std::count(types.begin(), types.end(), type); };
+    probes += static_cast<int>(count(FrameType::kClockProbe));
+    reports += static_cast<int>(count(FrameType::kClockReport));
+    if (count(FrameType::kClockProbe) + count(FrameType::kClockReport) > 0) {
+      EXPECT_EQ(count(FrameType::kLive), 1) << "at " << ToNs(now_);
+    }
+  }
+  EXPECT_GE(probes, 5);
+  EXPECT_GE(reports, 2);
+}
+
+TEST_F(AgentClock, WithoutSamplesItWaitsForASecondAtMost) {
+  Connect();
+  Pass(5, true);
+  const auto alone = Pass(66, false);
+  int probes = 0;
+  for (const auto& types : alone) probes += static_cast<int>(std::count(types.begin(), types.end(), FrameType::kClockProbe));
+  EXPECT_GE(probes, 5) << "66 s hold six intervals of 11 s";
+  // The timer that it waits for is there, and is in the future.
+  EXPECT_GT(agent_->next_timer(), now_);
+  EXPECT_LE(agent_->next_timer(), now_ + seconds(12));
+}
+
+TEST_F(AgentClock, TheFirstProbesWaitForNobody) {
+  Connect();
+  int probes = 0;
+  for (const auto& types : Pass(1, false)) probes += static_cast<int>(std::count(types.begin(), types.end(), FrameType::kClockProbe));
+  EXPECT_EQ(probes, 3);
+}
+
 TEST_F(AgentLink, ReportsACommandUntilItIsAcknowledged) {
   Connect();
   Feed(CommandFrame({}));
