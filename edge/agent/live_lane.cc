@@ -102,14 +102,14 @@ const wire::Fix& LiveLane::Send(WireArcs* path) {
     sent.path.Append({arc.length_cm() * 0.01, arc.curvature_e5() * 1e-5});
   }
   sent_ = sent;
-  error_ = Error();
-  error_time_ = sent.time;
+  past_count_ = 0;
+  Remember(Error(), sent.time);
   due_ = false;
   return last_->fix;
 }
 
 // True if the cloud's prediction is off by too much, or will be at the next
-// sample if its error goes on growing as it did since the one before.
+// sample if its error goes on growing as it did over the last ones.
 bool LiveLane::MustSend(const Sample& sample) {
   const nanoseconds silence = sample.time - sent_->time;
   // Half an interval early, so that a clock's jitter does not make "after a
@@ -127,15 +127,31 @@ bool LiveLane::MustSend(const Sample& sample) {
     error.heading_rad = WrapAngle(sample.heading_rad - frame_->Convergence(sample.position) -
                                   predicted.heading_rad);
   }
-  const double next = std::min(
-      ToSeconds(kSampleInterval) / ToSeconds(sample.time - error_time_), kExtrapolationMax);
-  const Error ahead{error.position + next * (error.position - error_.position),
-                    error.heading_rad + next * (error.heading_rad - error_.heading_rad),
-                    error.speed_mps + next * (error.speed_mps - error_.speed_mps)};
-  error_ = error;
-  error_time_ = sample.time;
+  const Error ahead = Ahead(error, sample.time);
+  Remember(error, sample.time);
   return TooFarOff(error) || TooFarOff(ahead) ||
          PathDeparts(sample, predicted, error.position, travel.distance_m);
+}
+
+// The error at the next sample.  Heading and speed go on as from the sample before, so that a driver who
+// brakes or turns is told of at once; the position as over the last samples, of which there may be fewer.
+LiveLane::Error LiveLane::Ahead(const Error& error, BootTime time) const {
+  const double interval_s = ToSeconds(kSampleInterval);
+  const PastError& last = past_[past_count_ - 1];
+  const double next = std::min(interval_s / ToSeconds(time - last.time), kExtrapolationMax);
+  const PastError& first = past_[0];
+  const double trend = interval_s / std::max(ToSeconds(time - first.time), kTrendSamples * interval_s);
+  return {error.position + trend * (error.position - first.error.position),
+          error.heading_rad + next * (error.heading_rad - last.error.heading_rad),
+          error.speed_mps + next * (error.speed_mps - last.error.speed_mps)};
+}
+
+void LiveLane::Remember(const Error& error, BootTime time) {
+  if (past_count_ == past_.size()) {
+    std::move(past_.begin() + 1, past_.end(), past_.begin());
+    --past_count_;
+  }
+  past_[past_count_++] = {error, time};
 }
 
 bool LiveLane::TooFarOff(const Error& error) const {

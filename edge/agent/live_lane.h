@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -60,6 +62,10 @@ class LiveLane {
     double heading_rad = 0;
     double speed_mps = 0;
   };
+  struct PastError {
+    Error error;
+    BootTime time;
+  };
   struct Taken {
     Sample sample;
     wire::Fix fix;
@@ -72,7 +78,13 @@ class LiveLane {
     wire::Intent intent{};
   };
 
+  // How the position's error grows is taken over so many samples: from one to the next it changes by the receiver's
+  // noise, over three by a third of that.
+  static constexpr std::size_t kTrendSamples = 3;
+
   bool MustSend(const Sample& sample);
+  Error Ahead(const Error& error, BootTime time) const;
+  void Remember(const Error& error, BootTime time);
   bool TooFarOff(const Error& error) const;
   bool PathDeparts(const Sample& sample, const Pose& predicted, Vec2 off, double driven_m) const;
 
@@ -80,8 +92,9 @@ class LiveLane {
   std::optional<LocalFrame> frame_;
   std::optional<Taken> last_;
   std::optional<Sent> sent_;
-  Error error_;            // At error_time_.
-  BootTime error_time_;
+  // At the last samples since a frame was sent, oldest first.
+  std::array<PastError, kTrendSamples> past_;
+  std::size_t past_count_ = 0;
   BootTime paused_until_;
   bool due_ = false;
   std::uint64_t conflated_ = 0;
