@@ -114,7 +114,9 @@ struct Agent::State {
   void TakeReconnectSpread(std::uint32_t ms) { reconnect_spread = std::min(milliseconds(ms), kReconnectSpreadMax); }
   void OnNotice(const wire::Notice& notice, BootTime now);
   BootTime LatestProbe() const;
-  bool ClockWaits(BootTime latest, BootTime now) const { return now < latest && !live.due(now); }
+  bool ClockWaits(BootTime latest, BootTime now) const {
+    return now < latest && !live.due(now) && now - sampled_at < kCompanyWait;
+  }
   Status ChangePlan();
   Status TakeSample(const wire::Fix& raw, BootTime now);
   void FinishCollecting();
@@ -150,6 +152,7 @@ struct Agent::State {
 
   std::uint32_t sequence = 0;  // Of the last sample.
   BootTime sample_time = BootTime(nanoseconds(-1));
+  BootTime sampled_at = BootTime(-kCompanyWait);  // by the clock that is handed in
 
   bool connected = false;
   bool hello_due = false;
@@ -195,6 +198,7 @@ Status Agent::OnSample(const Sample& sample, BootTime now) {
     if (s.plans.Advance(cloud_now)) changed = s.ChangePlan();
   }
   s.sample_time = sample.time;
+  s.sampled_at = now;
   const wire::Fix fix = ToWire(sample, ++s.sequence);
   s.live.OnSample(sample, fix);
   Status taken = s.TakeSample(fix, now);
