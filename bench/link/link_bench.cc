@@ -19,7 +19,8 @@
 //   starling_bytes, ..._bytes   of a sample; the table below the cases has the parts, and what is wanted
 //   picture_p99_m               the live picture's error; rivals are as old as their message
 //
-// --vehicles N and --seconds S: another fleet; the single drives are cut at S, too.  The time of a case says nothing.
+// --vehicles N and --seconds S: another fleet; the single drives are cut at S, too.  STARLING_LINK_SECONDS is S where
+// there is no --seconds.  The time of a case says nothing.
 #include <benchmark/benchmark.h>
 
 #include <arpa/inet.h>
@@ -264,8 +265,24 @@ int RegisterAll() {
   return 0;
 }
 
+// A number of an option, within 1 and 100000.
+std::optional<long> NumberIn(const char* text) {
+  char* end = nullptr;
+  const long value = std::strtol(text, &end, 10);
+  if (end == text || *end != '\0' || value < 1 || value > 100'000) return std::nullopt;
+  return value;
+}
+
 // Takes our own options out of the command line; what is wrong with them, if anything is.
 std::optional<std::string> TakeOptions(int* count, char** words) {
+  const auto wrong = [](std::string_view name, const char* text) {
+    return std::string(name) + " is " + text + ", must be within 1 and 100000";
+  };
+  if (const char* const given = std::getenv("STARLING_LINK_SECONDS")) {
+    const std::optional<long> value = NumberIn(given);
+    if (!value) return wrong("STARLING_LINK_SECONDS", given);
+    options.seconds = options.drive_seconds = *value;
+  }
   int kept = 1;
   for (int i = 1; i < *count; ++i) {
     const std::string_view word = words[i];
@@ -278,13 +295,10 @@ std::optional<std::string> TakeOptions(int* count, char** words) {
       options.drive = words[i];
       continue;
     }
-    char* end = nullptr;
-    const long value = std::strtol(words[i], &end, 10);
-    if (*end != '\0' || value < 1 || value > 100'000) {
-      return std::string(word) + " is " + words[i] + ", must be within 1 and 100000";
-    }
-    if (word == "--vehicles") options.vehicles = static_cast<std::uint32_t>(value);
-    else options.seconds = options.drive_seconds = value;
+    const std::optional<long> value = NumberIn(words[i]);
+    if (!value) return wrong(word, words[i]);
+    if (word == "--vehicles") options.vehicles = static_cast<std::uint32_t>(*value);
+    else options.seconds = options.drive_seconds = *value;
   }
   *count = kept;
   return std::nullopt;
