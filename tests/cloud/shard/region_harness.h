@@ -68,7 +68,7 @@ class RegionHarness {
     sample.yaw_rate_radps = car.motion.curvature_per_m * car.motion.speed_mps;
     sample.accuracy_m = car.accuracy_m;
     const wire::Fix fix = ToWire(sample, ++sequence_);
-    const std::vector<wire::Arc> arcs = ToWire(car.path);
+    const WireArcs arcs = ToWire(car.path);
 
     VehicleState state;
     const MotionState motion = MotionFromWire(fix, frame_);

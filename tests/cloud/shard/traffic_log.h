@@ -65,11 +65,11 @@ class RecordEncoder {
     sample.yaw_rate_radps = car.motion.curvature_per_m * car.motion.speed_mps;
     sample.accuracy_m = car.accuracy_m;
     const wire::Fix fix = ToWire(sample, sequence);
-    const std::vector<wire::Arc> arcs = ToWire(car.path);
+    const WireArcs arcs = ToWire(car.path);
     builder_.Clear();
     const auto name = builder_.CreateString(car.name);
     flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
-    if (!arcs.empty()) path = builder_.CreateVectorOfStructs(arcs);
+    if (!arcs.empty()) path = builder_.CreateVectorOfStructs(arcs.data(), arcs.size());
     const auto body = log::CreateFix(builder_, name, car.boot_id, &fix, path, sample_time_ns,
                                      car.length_cm, car.width_cm);
     return Finish(log::TelemetryBody::Fix, body.Union());
