@@ -88,7 +88,7 @@ class RegionHarness {
       builder_.Clear();
       const auto name = builder_.CreateString(car.name);
       flatbuffers::Offset<flatbuffers::Vector<const wire::Arc*>> path;
-      if (!arcs.empty()) path = builder_.CreateVectorOfStructs(arcs);
+      if (!arcs.empty()) path = builder_.CreateVectorOfStructs(arcs.data(), arcs.size());
       const bool owns = region == router.owner();
       const auto body = log::CreateFix(builder_, name, car.boot_id, &fix, path, ToNs(ShardDriver::At(at_s)),
                                        car.length_cm, car.width_cm, owns ? log::Role::Owner : log::Role::Ghost,
