@@ -26,6 +26,9 @@ constexpr double kJoinedM = 0.3;           // Ends that are one point.
 constexpr double kTurnaroundRad = 2.6;
 constexpr double kTurningRadiusMinM = 3;
 constexpr double kJoiningRadiusMinM = 5;   // From a lane that ends to the one beside it.
+constexpr double kBendRadiusMinM = 5;      // What a car can follow.  Around a bend of one lane's width,
+constexpr double kBendMinRad = 0.8;
+constexpr double kBendShareMax = 0.3;      // of whose streets so much at most is cut off for it.
 constexpr double kSpeedMinMps = 0.3;
 constexpr double kYawRateMaxRadps = 2;
 constexpr std::uint32_t kWaysOfLaneMax = Router::kWaysMax;
@@ -228,6 +231,7 @@ class StreetCityBuilder {
                     "no lanes for passenger cars that lead to each other; the simulator's trips go on for ever");
     }
     PlaceOrigin();
+    CutBends();
     AddLanes();
     if (Status status = AddJunctions(); !status.ok()) return status;
     for (JunctionIndex junction = 0; junction < city().junctions_.size(); ++junction) {
@@ -436,10 +440,62 @@ class StreetCityBuilder {
     return moved;
   }
 
+  // Networks have streets that end a metre before the next one begins, around a corner that no car can follow there, and
+  // not without swinging over the lane that comes from the other side.  Where each of the two has one lane and nothing
+  // else joins or leaves, the bend begins before the one's end and ends behind the other's beginning.
+  void CutBends() {
+    std::vector<std::vector<const StreetConnection*>> onto(network_.lanes().size());
+    std::uint64_t turnarounds = 0;
+    for (const cloud::LaneIndex lane : made_.lane_of) {
+      for (const StreetConnection* way : WaysOn(lane, &turnarounds)) onto[way->to].push_back(way);
+    }
+    cut_first_m_.assign(network_.lanes().size(), 0);
+    cut_last_m_.assign(network_.lanes().size(), 0);
+    for (const cloud::LaneIndex to : made_.lane_of) {
+      if (onto[to].size() != 1) continue;
+      const StreetConnection& way = *onto[to].front();
+      if (WaysOn(way.from, &turnarounds).size() != 1 || way.turn == cloud::Turn::kTurnAround ||
+          network_.edges()[network_.lanes()[way.from].edge].lane_count != 1 ||
+          network_.edges()[network_.lanes()[to].edge].lane_count != 1) {
+        continue;
+      }
+      const auto before = network_.shape(way.from);
+      const auto after = network_.shape(to);
+      const Vec2 last = before.back() - before[before.size() - 2];
+      const Vec2 first = after[1] - after[0];
+      const double turn = std::abs(WrapAngle(HeadingOf(first) - HeadingOf(last)));
+      if (turn < kBendMinRad || turn > kTurnaroundRad) continue;
+      // From the lanes' ends to where their lines meet; a bend of that radius takes so much of both.
+      const Vec2 ahead = (1 / Norm(last)) * last;
+      const Vec2 on = (1 / Norm(first)) * first;
+      const Vec2 gap = after[0] - before.back();
+      const double sine = Cross(ahead, on);
+      const double tangent_m = kBendRadiusMinM * std::tan(turn / 2);
+      const double from_m = tangent_m - Cross(gap, on) / sine;
+      const double to_m = tangent_m - Cross(ahead, gap) / sine;
+      // Not beyond the last straight piece.
+      if (from_m > kBendShareMax * network_.lanes()[way.from].length_m || from_m > Norm(last) ||
+          to_m > kBendShareMax * network_.lanes()[to].length_m || to_m > Norm(first)) {
+        continue;
+      }
+      cut_last_m_[way.from] = std::max(0.0, from_m);
+      cut_first_m_[to] = std::max(0.0, to_m);
+    }
+  }
+
+  // A lane's line as it is driven.
+  std::vector<Vec2> LineOf(cloud::LaneIndex lane) const {
+    std::vector<Vec2> points = Moved(network_.shape(lane));
+    const auto towards = [](Vec2 from, Vec2 to, double m) { return from + (m / Norm(to - from)) * (to - from); };
+    if (cut_first_m_[lane] > 0) points[0] = towards(points[0], points[1], cut_first_m_[lane]);
+    if (cut_last_m_[lane] > 0) points.back() = towards(points.back(), points[points.size() - 2], cut_last_m_[lane]);
+    return points;
+  }
+
   void AddLanes() {
     for (const cloud::LaneIndex lane : made_.lane_of) {
       const cloud::StreetLane& of = network_.lanes()[lane];
-      const std::vector<Vec2> points = Moved(network_.shape(lane));
+      const std::vector<Vec2> points = LineOf(lane);
       const RoundedLine line = RoundCorners(points, kCornerOffMaxM);
       city().AddTrack({points[0], line.heading_rad, 0}, line.arcs, of.speed_mps);
       SlowAtCorners(&city().tracks_.back(), std::max(of.speed_mps, kSpeedMinMps));
@@ -627,6 +683,8 @@ class StreetCityBuilder {
   const StreetPart part_;
   StreetCity made_;
   std::vector<bool> chosen_;                          // By the network's lane.
+  std::vector<double> cut_first_m_;                   // The same: CutBends.
+  std::vector<double> cut_last_m_;
   std::vector<LaneIndex> number_;                     // The city's, by the network's lane.
   std::vector<const StreetConnection*> ways_;         // By the city's connection.
   std::map<std::pair<cloud::SignalIndex, std::uint32_t>, SignalIndex> signals_;

@@ -41,11 +41,17 @@ inline double StopIn(double speed_mps, double room_m, double accel_mps2, double 
 // to the desired speed and a queue leaves a stop line as fast as it says.
 // Source: W. Schakel, B. van Arem, B. Netten, Effects of cooperative adaptive cruise control on
 // traffic flow stability, IEEE ITSC (2010): the IDM+.
+//
+// A driver may count on a leader who pulls away: the gap is then the one that will be there in
+// `pull_away_s`.
+// Source: M. Treiber, A. Kesting, D. Helbing, Delays, inaccuracies and anticipation in microscopic
+// traffic models, Physica A 360 (2006), section 3: temporal anticipation.  We deviate: only of gaps that open.
 struct CarFollowing {
   double accel_mps2 = 1.5;          // a: on a free road from a stand.
   double decel_mps2 = 1.8;          // b: comfortable braking.
   double headway_s = 1.2;           // T
   double gap_min_m = 2.0;           // s0: bumper to bumper in a queue.
+  double pull_away_s = 0;           // Counted on of a leader who is faster.
   bool summed = false;              // The IDM as it was published, not the IDM+.
 
   // Acceleration on a free road.  REQUIRES: desired_mps > 0.
@@ -68,7 +74,8 @@ struct CarFollowing {
   // Of a driver who has another headway and distance in mind.
   double Interaction(double speed_mps, double gap_m, double closing_mps, double t_s, double s0_m) const {
     const double wanted = s0_m + std::max(0.0, speed_mps * t_s + speed_mps * closing_mps * half_root_ab);
-    const double ratio = wanted / std::max(gap_m, 0.1);
+    const double opens_m = summed ? 0 : pull_away_s * std::max(0.0, -closing_mps);
+    const double ratio = wanted / std::max(gap_m + opens_m, 0.1);
     return accel_mps2 * ratio * ratio;
   }
 

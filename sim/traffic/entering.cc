@@ -12,6 +12,10 @@ constexpr double kStepS = ToSeconds(Traffic::kStep);
 constexpr int kPositionsTried = 10;          // Of those drawn at random, in one step.
 constexpr double kYieldMps2 = 2;             // What the one behind may have to do.
 
+// By that a queue leaves a line as Krauss' drivers do, who do as their leader does in the same step: measured beside SUMO,
+// a vehicle each 1.5 s from the second one on.
+constexpr double kPullAwayS = 2;
+
 // SUMO's parameters of Krauss' model, as the Intelligent Driver Model has them.  Its braking is
 // a comfortable one, SUMO's the hardest that a driver plans with.
 VehicleKind KindOfType(const VehicleType& type) {
@@ -23,6 +27,7 @@ VehicleKind KindOfType(const VehicleType& type) {
   kind.following.decel_mps2 = std::min(type.decel_mps2, CarFollowing().decel_mps2);
   kind.following.headway_s = type.tau_s;
   kind.following.gap_min_m = type.gap_min_m;
+  kind.following.pull_away_s = kPullAwayS;
   kind.following.half_root_ab = 0.5 / std::sqrt(kind.following.accel_mps2 * kind.following.decel_mps2);
   return kind;
 }

@@ -5,6 +5,10 @@
 // the braking asked of the one behind is milder; a lane that leads to where one wants to go is
 // worth the more the nearer the junction is, and near it is taken as soon as there is a gap; and
 // a change takes its way, as long as the speed asks for, during which a vehicle is in both lanes.
+//
+// How near: by what the queue leaves.  In the fuller one of the two lanes each vehicle ahead takes up its place before
+// the line, where a change will not be had.
+// Source: J. Erdmann, SUMO's lane-changing model (2015), section 3.1: the lanes' occupation.
 #include <algorithm>
 #include <cmath>
 
@@ -21,7 +25,8 @@ constexpr double kThresholdMps2 = 0.2;
 constexpr double kSafeMps2 = 2.0;            // What it may cost the one behind.
 constexpr double kWantedMps2 = 1.0;          // What the right lane is worth anywhere,
 constexpr double kUrgentMps2 = 4.0;          // and more of it at the junction,
-constexpr double kUrgentFromM = 300;         // and from where on it is worth something.
+constexpr double kUrgentFromM = 300;         // and from where on it is worth something,
+constexpr double kQueuedM = 7;               // less so much for each vehicle ahead.
 constexpr double kLateralMps2 = 1.2;
 constexpr double kRadiusMinM = 9;
 constexpr double kBesideLineM = 8;           // Before the line and behind it nobody changes.
@@ -41,7 +46,7 @@ constexpr double kBrakeForGapMps2 = 1;
 constexpr double kHeldOpenM = 20;            // No longer gap is left in front
 constexpr double kHeldUpM = 20;              // of those who are as near behind,
 constexpr double kSlowestMps = 4;            // nor does one drive more slowly where the lane is free.
-constexpr double kDetourAfterS = 20;
+constexpr double kDetourAfterS = 45;
 constexpr std::int64_t kDetourSteps = 50;
 constexpr double kAroundFromM = 80;          // Behind one that has broken down, or is at its stop.
 
@@ -196,16 +201,19 @@ LaneIndex Traffic::LaneFor(VehicleIndex vehicle, LaneIndex wanted, VehicleIndex 
   }
   LaneIndex best = kNoLane;
   double best_gain = kThresholdMps2;
+  const std::size_t ahead = PlaceIn(lane, me.along_m + 0.01);
   for (const LaneIndex to : {city_.lane(lane).left, city_.lane(lane).right}) {
     if (to == kNoLane) continue;
-    const double urgency = to_line_m < kUrgentFromM ? kUrgentMps2 * (1 - to_line_m / kUrgentFromM) : 0;
+    const std::size_t ahead_there = PlaceIn(to, me.along_m * city_.track(to).length_m / city_.track(lane).length_m);
+    const double left_m = to_line_m - kQueuedM * static_cast<double>(std::max(ahead, ahead_there));
+    const double urgency = left_m < kUrgentFromM ? kUrgentMps2 * (1 - std::max(0.0, left_m) / kUrgentFromM) : 0;
     const bool leads = to == wanted || Better(vehicle, to) == kNoLane;
     // There may be no way back in time; whoever has a stop ahead does not try.
-    if (!leads && (to_line_m < kAskM || me.halts)) continue;
+    if (!leads && (left_m < kAskM || me.halts)) continue;
     const double bias = to == wanted ? kWantedMps2 + urgency : leads ? 0 : -kWantedMps2 - urgency;
     const std::optional<Room> room = RoomOn(vehicle, to, to == wanted);
     if (!room) continue;
-    if (to == wanted && to_line_m < kUrgentFromM) return to;
+    if (to == wanted && left_m < kUrgentFromM) return to;
     const double gain = room->accel_mps2 - now + kPoliteness * (followed - room->cost_mps2) + bias;
     if (gain > best_gain) {
       best_gain = gain;

@@ -224,6 +224,41 @@ TEST(StreetCity, AWayThroughAJunctionIsAsFastAsTheNetworkSays) {
   EXPECT_NEAR(limit_mps(course_mps + 1), course_mps + 1, 1e-5);
 }
 
+// A street that turns by 90° to the right at J within two metres, and its other direction; `more` may be a second lane.
+std::string Corner(const std::string& more) {
+  return R"(<net version="1.20">
+  <edge id="wj" from="W" to="J" priority="1"><lane id="wj_0" index="0" speed="14" length="60" shape="0,-60 0,0"/>)" + more + R"(</edge>
+  <edge id="je" from="J" to="E" priority="1"><lane id="je_0" index="0" speed="14" length="90" shape="1.8,-1 91.8,-1"/></edge>
+  <edge id="ej" from="E" to="J" priority="1"><lane id="ej_0" index="0" speed="14" length="90" shape="90,2.2 0,2.2"/></edge>
+  <edge id="jw" from="J" to="W" priority="1"><lane id="jw_0" index="0" speed="14" length="60" shape="-3.2,0 -3.2,-60"/></edge>
+  <junction id="J" type="priority" x="0" y="0" incLanes="wj_0 ej_0" intLanes="">
+    <request index="0" response="00" foes="00" cont="0"/><request index="1" response="00" foes="00" cont="0"/>
+  </junction>
+  <junction id="W" type="dead_end" x="0" y="-60" incLanes="jw_0" intLanes=""/>
+  <junction id="E" type="dead_end" x="90" y="0" incLanes="je_0" intLanes=""/>
+  <connection from="wj" to="je" fromLane="0" toLane="0" dir="r" state="M"/>
+  <connection from="ej" to="jw" fromLane="0" toLane="0" dir="l" state="M"/>
+</net>)";
+}
+
+TEST(StreetCity, ABendThatNoCarCanFollowBeginsBeforeTheStreetsEnd) {
+  const auto tightest_m = [](const City& city, ConnectionIndex way) {
+    double radius_m = 1e9;
+    for (const TrackArc& piece : city.arcs(city.TrackOf(way))) {
+      radius_m = std::min(radius_m, 1 / std::max(std::abs(piece.arc.curvature_per_m), 1e-9));
+    }
+    return radius_m;
+  };
+  const City city = MakeStreetCity(NetworkOf(Corner("")), StreetPart::kAll).value().city;
+  EXPECT_NEAR(tightest_m(city, 0), 5, 0.01);
+  EXPECT_NEAR(city.track(0).length_m, 60 - 6, 0.01);    // The lines meet a metre before the end, and the bend takes 5 m of each.
+  EXPECT_NEAR(city.track(1).length_m, 90 - 3.2, 0.01);
+  // Beside another lane it stays as it is.
+  const City wide = MakeStreetCity(NetworkOf(Corner(
+      R"(<lane id="wj_1" index="1" speed="14" length="60" shape="-0.1,-60 -0.1,0"/>)")), StreetPart::kAll).value().city;
+  EXPECT_NEAR(wide.track(0).length_m, 60, 0.01);
+}
+
 TEST(StreetCity, RefusesWhatNobodyCanDriveInForEver) {
   const std::string street = R"(<net version="1.20">
   <edge id="ab" from="A" to="B" priority="1"><lane id="ab_0" index="0" speed="10" length="90" shape="0,0 90,0"/></edge>

@@ -179,7 +179,8 @@ std::string FullStreet(double longer_m) {
   <edge id="p" from="P" to="J" priority="1"><lane id="p_0" index="0" speed="14" length="120" shape="118,21 1,1.6"/></edge>
   <edge id="q" from="J" to="Q" priority="1"><lane id="q_0" index="0" speed="14" length="28" shape="-1.9,1.2 -5.2,0.4 -18,5 )" + end + R"("/></edge>
   <edge id="x" from="Q" to="X" priority="1"><lane id="x_0" index="0" speed="14" length="90" shape=")" + next + R"("/></edge>
-  <edge id="r" from="R" to="J" priority="1"><lane id="r_0" index="0" speed="14" length="96" shape="24,-93 0,0"/></edge>
+  <edge id="r" from="R" to="J" priority="1"><lane id="r_0" index="0" speed="14" length="96" shape="24,-93 0,0"/>
+    <lane id="r_1" index="1" speed="14" length="96" shape="20.9,-93.8 -3.1,-0.8"/></edge>
   <edge id="s" from="J" to="S" priority="1"><lane id="s_0" index="0" speed="14" length="180" shape="1.8,-1 173,55"/></edge>
   <tlLogic id="t" type="static" programID="0" offset="0">
     <phase duration="40" state="r"/><phase duration="8" state="G"/><phase duration="2" state="y"/>

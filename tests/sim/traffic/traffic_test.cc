@@ -52,6 +52,18 @@ TEST(CarFollowing, HasItsPublishedEquilibriumGap) {
   EXPECT_NEAR(model.half_root_ab, 0.5 / std::sqrt(model.accel_mps2 * model.decel_mps2), 1e-15);
 }
 
+// Of a leader who pulls away, and of no other: behind one as fast or slower it is the same.
+TEST(CarFollowing, CountsOnALeaderWhoPullsAway) {
+  const CarFollowing model;
+  CarFollowing counting;
+  counting.pull_away_s = 2;
+  EXPECT_DOUBLE_EQ(counting.Interaction(3, 4, -1), model.Interaction(3, 6, -1));
+  EXPECT_DOUBLE_EQ(counting.Interaction(3, 4, 0), model.Interaction(3, 4, 0));
+  EXPECT_DOUBLE_EQ(counting.Interaction(3, 4, 1), model.Interaction(3, 4, 1));
+  counting.summed = true;
+  EXPECT_DOUBLE_EQ(counting.Interaction(3, 4, -1), model.Interaction(3, 4, -1));
+}
+
 // What is left of the model without headway and distance: who needs b to stop, brakes with b.
 // Source: M. Treiber, A. Kesting, Traffic Flow Dynamics (2013), section 11.3.4.
 TEST(CarFollowing, StopsInTheDistanceOfItsComfortableBraking) {
