@@ -23,6 +23,8 @@
 #include "cloud/log/kafka_properties.h"
 #include "cloud/options.h"
 #include "cloud/orchestrator.h"
+#include "cloud/streets/network_plane.h"
+#include "cloud/streets/sumo_network.h"
 #include "cloud/supervisor/listening.h"
 #include "cloud/supervisor/supervisor.h"
 
@@ -107,6 +109,7 @@ struct Arguments {
   std::optional<std::string> listen;
   std::optional<std::string> http;
   std::optional<std::string> origin;
+  std::string network;
   std::optional<std::size_t> gateway_threads;
   std::optional<std::uint32_t> region;
   std::optional<std::string> regions;
@@ -171,6 +174,20 @@ Status ReadRole(const Arguments& arguments, CloudOptions* options) {
   return {};
 }
 
+// Where vehicles without a plan are expected to drive.
+Status ReadStreets(const std::string& path, CloudOptions* options) {
+  if (path.empty() || !options->has_shards()) return {};
+  const auto network = starling::cloud::ReadSumoNetwork(path);
+  if (!network.ok()) return network.status();
+  auto lanes = starling::cloud::MakeLaneMap(network.value(), starling::LocalFrame(options->origin));
+  if (!lanes.ok()) {
+    return {lanes.status().code(), "--network " + path + ": " + std::string(lanes.status().message()) +
+                                       "; --origin says where the city is"};
+  }
+  options->shard.streets = std::move(lanes).value();
+  return {};
+}
+
 Result<CloudOptions> MakeOptions(const Arguments& arguments) {
   CloudOptions options;
   if (!arguments.config.empty()) {
@@ -200,6 +217,7 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments) {
     if (!origin.ok()) return origin.status();
     options.origin = origin.value();
   }
+  if (Status status = ReadStreets(arguments.network, &options); !status.ok()) return status;
   if (arguments.gateway_threads) options.gateway.threads = *arguments.gateway_threads;
   options.gateway.region = options.region;
   options.gateway.origin = options.origin;
@@ -407,6 +425,9 @@ int main(int argc, char** argv) {
   app.add_option("--region", arguments.region, "number of the region that this process owns [0]");
   app.add_option("--regions", arguments.regions, "several, as 0-3,7: those that it owns or stands by for");
   app.add_option("--origin", arguments.origin, "LAT,LON of the city's local frame [48.1351,11.582]");
+  app.add_option("--network", arguments.network,
+                 "FILE: the city's streets, SUMO's .net.xml or .net.xml.gz with a projection; vehicles that send no plan "
+                 "are expected to follow them.  The same for all that own a region");
   app.add_option("--gateway-threads", arguments.gateway_threads, "threads that hold connections [1]");
   app.add_option("--config", arguments.config, "JSON file with everything else; an option goes before it");
   app.add_option("--key-file", arguments.key_file,

@@ -13,6 +13,7 @@ if(NOT STARLING_VEHICLE_ONLY)
   find_package(prometheus-cpp CONFIG REQUIRED)
   pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka>=2.0)
   pkg_check_modules(PUGIXML REQUIRED IMPORTED_TARGET pugixml>=1.12)
+  pkg_check_modules(PROJ REQUIRED IMPORTED_TARGET proj>=9.0)
   # Headers only.
   pkg_check_modules(TOMLPLUSPLUS REQUIRED tomlplusplus>=3.3)
 endif()

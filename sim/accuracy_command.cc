@@ -113,7 +113,7 @@ AccuracyCommand AddAccuracyCommand(CLI::App* program) {
   accuracy->add_option("--contacts", all.contacts, "FILE: contacts, CSV begin_s,end_s,id_a,id_b,...");
   accuracy->add_option("--types", all.types, "FILE: lines \"type length width\", m; else all are 5 m by 1.8 m");
   accuracy->add_option("--network", all.network,
-                       "FILE: is not used, and the report says so: the horizon knows no streets");
+                       "FILE: SUMO's streets, .net.xml or .net.xml.gz; each noise also with them");
   accuracy->add_option("--coordinates", options->coordinates, "metres, degrees, or guess by what speeds make of moves")
       ->check(CLI::IsMember({"guess", "metres", "degrees"}))
       ->capture_default_str();

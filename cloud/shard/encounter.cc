@@ -200,7 +200,7 @@ double Pet(double first_exit_s, double second_entry_s) { return second_entry_s -
 Mover::Mover(const VehicleState& state, std::int64_t now_ns,
              const std::optional<SpeedProfile>& profile)
     : motion_(state.Motion()),
-      path_(state.Path()),
+      path_(state.WayAhead()),
       profile_(profile),
       age_s_(std::max(static_cast<double>(now_ns - state.sample_time_ns) * 1e-9, 0.0)),
       length_m_(state.length_cm * 0.01),

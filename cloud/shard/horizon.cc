@@ -1,6 +1,7 @@
 #include "cloud/shard/horizon.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "cloud/shard/state_format.h"
@@ -34,9 +35,21 @@ void Horizon::Renew(Slot slot, std::int64_t now_ns) {
       std::min<std::int64_t>(age_ns / static_cast<std::int64_t>(kTrackStepS * 1e9), 255));
 }
 
+void Horizon::FollowStreet(VehicleState* state) const {
+  state->street_size = 0;
+  if (streets_ == nullptr || state->path_size > 0 || state->speed_cmps <= 0) return;
+  const Travel reach = TravelAfter(state->speed_mps(), state->accel_mps2(), kTrackSpanS + kTrackStepS * state->track_steps);
+  const PlannedPath way = streets_->WayOf(state->Motion(), reach.distance_m);
+  for (const PathArc& arc : way.arcs()) {
+    state->path[state->street_size++] = {static_cast<std::uint16_t>(std::min(arc.length_m * 100 + 0.5, 65'535.0)),
+                                         static_cast<std::int16_t>(std::floor(arc.curvature_per_m * 1e5 + 0.5))};
+  }
+}
+
 void Horizon::Place(Slot slot, std::int64_t now_ns) {
   Renew(slot, now_ns);
   VehicleState& state = vehicles_.state(slot);
+  FollowStreet(&state);
   BuildTrack(&state, &vehicles_.track(slot), &vehicles_.box(slot));
   grid_.Place(slot, vehicles_.box(slot), &vehicles_.rect(slot));
 }
@@ -265,6 +278,7 @@ void Horizon::RestoreCounters(std::uint64_t tested, std::uint64_t refined, std::
 }
 
 bool Horizon::RestorePlace(Slot slot, std::span<const std::uint16_t> left_out) {
+  FollowStreet(&vehicles_.state(slot));
   BuildTrack(&vehicles_.state(slot), &vehicles_.track(slot), &vehicles_.box(slot));
   const SweepBox& box = vehicles_.box(slot);
   const double columns = (static_cast<double>(box.x_max) - box.x_min) / kCellSideM + 2;

@@ -13,6 +13,7 @@
 #include "cloud/shard/flat_map.h"
 #include "cloud/shard/shard_config.h"
 #include "cloud/shard/vehicle_table.h"
+#include "cloud/streets/lane_map.h"
 
 namespace starling::cloud {
 
@@ -82,6 +83,9 @@ class Horizon {
     map_ = map;
     region_ = region;
   }
+
+  // Vehicles without a plan are expected to follow these.  Null: there are none.
+  void SetStreets(const LaneMap* streets) { streets_ = streets; }
 
   // The pair of two vehicles in the order of their names; FlatMap::kNone if there is no
   // room for one more.
@@ -160,6 +164,7 @@ class Horizon {
     Encounter encounter;
   };
 
+  void FollowStreet(VehicleState* state) const;
   // By the tracks alone; cheap.  `*span`: when they may meet.
   bool MayMeet(Slot one, Slot other, std::int64_t now_ns, TimeSpan* span);
   // By the boxes.  REQUIRES: the id of `low` is the smaller one
@@ -186,6 +191,7 @@ class Horizon {
   const HorizonConfig config_;
   const RegionMap* map_ = nullptr;
   RegionId region_{};
+  const LaneMap* streets_ = nullptr;
   VehicleTable& vehicles_;
   CellGrid& grid_;
   FlatMap by_slots_;

@@ -63,6 +63,7 @@ Shard::State::State(const ShardConfig& shard_config, RegionId shard_region, Fram
       horizon(config.horizon, &vehicles, &grid),
       planner(config.planner, &vehicles, &horizon, this),
       outbox(config.outbox_per_vehicle_max, config.closed_remembered) {
+  horizon.SetStreets(config.streets.get());
   UseMap();
 }
 Shard::State::~State() = default;
@@ -90,7 +91,7 @@ bool Shard::State::Store(const log::Fix& record, Slot slot) {
   state.length_cm = record.length_cm() != 0 ? record.length_cm() : kLengthDefaultCm;
   state.width_cm = record.width_cm() != 0 ? record.width_cm() : kWidthDefaultCm;
   state.accuracy_dm = fix.accuracy_dm();
-  state.path_size = 0;
+  state.path_size = state.street_size = 0;
   if (record.path() != nullptr) {
     for (const wire::Arc* arc : *record.path()) {
       state.path[state.path_size++] = {arc->length_cm(), arc->curvature_e5()};

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 
 #include "cloud/regions/region_map.h"
+#include "cloud/streets/lane_map.h"
 #include "common/status.h"
 #include "common/time.h"
 
@@ -64,6 +66,8 @@ struct ShardConfig {
   HeatmapConfig heatmap;
   HorizonConfig horizon;
   PlannerConfig planner;
+  // Where vehicles without a plan will go; null: straight on, or around their bend.  In the shard's frame.
+  std::shared_ptr<const LaneMap> streets;
 
   // Errors: kInvalidArgument, naming the field.
   Status Validate() const;

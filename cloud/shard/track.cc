@@ -78,9 +78,9 @@ void BuildTrack(VehicleState* state, Track* track, SweepBox* box) {
 
   bool straight = reach >= 0 || state->curvature_per_m == 0;
   if (reach > 0) {
-    if (state->path_size == 0) straight = state->curvature_per_m == 0;
+    if (state->way_size() == 0) straight = state->curvature_per_m == 0;
     double covered = 0;
-    for (std::size_t i = 0; i < state->path_size && covered < reach; ++i) {
+    for (std::size_t i = 0; i < state->way_size() && covered < reach; ++i) {
       straight = straight && state->path[i].curvature_e5 == 0;
       covered += state->path[i].length_cm * 0.01;
     }
@@ -94,7 +94,7 @@ void BuildTrack(VehicleState* state, Track* track, SweepBox* box) {
   if (straight) {
     for (std::size_t i = 0; i < kTrackPoints; ++i) set(i, state->position + distance[i] * direction);
   } else if (reach < 0) {  // In reverse: rare.
-    const PlannedPath path = state->Path();
+    const PlannedPath path = state->WayAhead();
     for (std::size_t i = 0; i < kTrackPoints; ++i) {
       set(i, DriveAlong(state->Motion(), path, distance[i]).position);
     }
@@ -103,10 +103,10 @@ void BuildTrack(VehicleState* state, Track* track, SweepBox* box) {
     PathWalker walker(state->position, state->heading_rad, direction);
     std::size_t arc = 0;
     const auto next = [&] {
-      if (state->path_size == 0) {
+      if (state->way_size() == 0) {
         if (arc == 0) walker.NextArc(kTurnMaxRad / std::abs(state->curvature_per_m), state->curvature_per_m);
         if (arc == 1) walker.NextArc(kFar, 0);
-      } else if (arc < state->path_size) {
+      } else if (arc < state->way_size()) {
         walker.NextArc(state->path[arc].length_cm * 0.01, state->path[arc].curvature_e5 * 1e-5);
       } else {
         walker.NextArc(kFar, 0);

@@ -40,7 +40,8 @@ struct VehicleState {
   std::uint16_t length_cm = 0;
   std::uint16_t width_cm = 0;
   std::array<PackedArc, PlannedPath::kArcsMax> path;
-  std::uint8_t path_size = 0;
+  std::uint8_t path_size : 4 = 0;       // arcs of its own plan; or
+  std::uint8_t street_size : 4 = 0;     // of where its street leads, without one
   std::uint8_t accuracy_dm = 0;
   std::uint8_t track_steps = 0;         // the track starts so many steps after the fix
   bool straight = false;                // within the track's time the heading stays
@@ -52,9 +53,14 @@ struct VehicleState {
   MotionState Motion() const {
     return {position, heading_rad, speed_mps(), accel_mps2(), curvature_per_m};
   }
-  PlannedPath Path() const {
+  // What the agent knows that we believe: pictures of where it is go by this.
+  PlannedPath Path() const { return FirstArcs(path_size); }
+  // Where it is expected to drive: conflicts go by this.
+  PlannedPath WayAhead() const { return FirstArcs(way_size()); }
+  std::size_t way_size() const { return static_cast<std::size_t>(path_size + street_size); }
+  PlannedPath FirstArcs(std::size_t count) const {
     PlannedPath unpacked;
-    for (std::size_t i = 0; i < path_size; ++i) {
+    for (std::size_t i = 0; i < count; ++i) {
       unpacked.Append({path[i].length_cm * 0.01, path[i].curvature_e5 * 1e-5});
     }
     return unpacked;

@@ -1,7 +1,10 @@
 #include "sim/accuracy/accuracy.h"
 
+#include <memory>
 #include <utility>
 
+#include "cloud/streets/network_plane.h"
+#include "cloud/streets/sumo_network.h"
 #include "sim/experiment/number_text.h"
 
 namespace starling::sim {
@@ -21,13 +24,17 @@ class Measurer {
 
   Result<Accuracy> Run() {
     if (Status status = Read(); !status.ok()) return status;
+    if (Status status = ReadStreets(); !status.ok()) return status;
     if (Status status = FindTruth(); !status.ok()) return status;
     const AccuracyOptions& options = accuracy_.options;
     std::vector<bool> plans = {false};
     if (options.planned_paths) plans.push_back(true);
-    for (const bool planned : plans) {
+    std::vector<WaysKnown> all = {WaysKnown::kNone};
+    if (streets_ != nullptr) all.push_back(WaysKnown::kStreets);
+    if (options.planned_paths) all.push_back(WaysKnown::kPlans);
+    for (const WaysKnown ways : all) {
       for (const double noise_m : options.noise_m) {
-        if (!Drive(noise_m, planned, cloud::HorizonConfig(), &accuracy_.points)) return Ended();
+        if (!Drive(noise_m, ways, cloud::HorizonConfig(), &accuracy_.points)) return Ended();
       }
     }
     if (options.reference) {
@@ -36,12 +43,12 @@ class Measurer {
       }
     }
     if (!options.sweep) return std::move(accuracy_);
-    for (const bool planned : plans) {
+    for (const WaysKnown ways : all) {
       for (const double threshold : SweptThresholds()) {
         cloud::HorizonConfig horizon;
         horizon.required_decel_min_mps2 = threshold;
         horizon.urgent_decel_min_mps2 = kUrgentShare * threshold;
-        if (!Drive(options.noise_m.front(), planned, horizon, &accuracy_.swept)) return Ended();
+        if (!Drive(options.noise_m.front(), ways, horizon, &accuracy_.swept)) return Ended();
       }
     }
     return std::move(accuracy_);
@@ -66,6 +73,23 @@ class Measurer {
     if (accuracy_.read.recording.tracks.empty()) {
       return {ErrorCode::kInvalidArgument, options.fcd + ": no vehicle is in it"};
     }
+    return {};
+  }
+
+  Status ReadStreets() {
+    const std::string& file = accuracy_.options.network;
+    if (file.empty()) return {};
+    const Result<cloud::StreetNetwork> network = cloud::ReadSumoNetwork(file);
+    if (!network.ok()) return network.status();
+    if (accuracy_.read.degrees) {
+      auto streets = cloud::MakeLaneMap(network.value(), LocalFrame(accuracy_.read.recording.origin));
+      if (!streets.ok()) return {streets.status().code(), file + ": " + std::string(streets.status().message())};
+      streets_ = std::move(streets).value();
+    } else {
+      const Vec2 zero = accuracy_.read.zero;
+      streets_ = std::make_shared<cloud::LaneMap>(network.value(), [zero](Vec2 point) { return point - zero; });
+    }
+    accuracy_.lanes = streets_->lanes();
     return {};
   }
 
@@ -105,15 +129,16 @@ class Measurer {
     return scores;
   }
 
-  bool Drive(double noise_m, bool planned, const cloud::HorizonConfig& horizon, std::vector<AccuracyPoint>* points) {
+  bool Drive(double noise_m, WaysKnown ways, const cloud::HorizonConfig& horizon, std::vector<AccuracyPoint>* points) {
     const std::string what = std::string("driving, noise ") + Fixed(noise_m, 1) + " m" +
-                             (planned ? ", planned paths" : "") + ", alarm at " +
+                             (ways == WaysKnown::kPlans ? ", planned paths" : ways == WaysKnown::kStreets ? ", streets" : "") + ", alarm at " +
                              Fixed(horizon.required_decel_min_mps2, 1) + " m/s2";
-    RecordedFleetConfig fleet{accuracy_.options.seed, GnssOfNoise(noise_m), planned};
+    RecordedFleetConfig fleet{accuracy_.options.seed, GnssOfNoise(noise_m), ways == WaysKnown::kPlans};
     cloud::ShardConfig shard;
     shard.horizon = horizon;
+    if (ways == WaysKnown::kStreets) shard.streets = streets_;
     bool goes_on = true;
-    AccuracyPoint point{noise_m, planned, horizon, {}, {}};
+    AccuracyPoint point{noise_m, ways, horizon, {}, {}};
     point.driven = DriveRecording(accuracy_.read.recording, fleet, shard,
                                   [&](double share) { return goes_on = Tell(what, share); });
     if (!goes_on) return false;
@@ -132,7 +157,7 @@ class Measurer {
     if (!goes_on) return false;
     reference.scores = ScoreAll(reference.by_force.decisions);
     for (const AccuracyPoint& point : accuracy_.points) {
-      if (point.planned_paths != planned) continue;
+      if (point.ways != (planned ? WaysKnown::kPlans : WaysKnown::kNone)) continue;
       reference.not_in_shard = CountWithout(reference.by_force.decisions, point.driven.decisions, kSameDecisionS);
       reference.not_by_force = CountWithout(point.driven.decisions, reference.by_force.decisions, kSameDecisionS);
       const std::vector<JudgedEncounter>& by_shard = point.scores.front().encounters;
@@ -151,6 +176,7 @@ class Measurer {
 
   const AccuracyProgress& progress_;
   Accuracy accuracy_;
+  std::shared_ptr<const cloud::LaneMap> streets_;
 };
 
 }  // namespace

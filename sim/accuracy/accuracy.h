@@ -1,6 +1,7 @@
 // How right the horizon is on a recording: what was asked, and what came out.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -22,7 +23,7 @@ struct AccuracyOptions {
   std::string ssm;       // empty: without
   std::string contacts;  // empty: without
   std::string types;     // empty: every vehicle is 5 m by 1.8 m
-  std::string network;   // only said: the horizon uses none
+  std::string network;   // SUMO's; empty: without
   RecordingOptions::Coordinates coordinates = RecordingOptions::Coordinates::kGuess;
   std::uint64_t seed = 1;  // of the sensors' errors
   ScoreRules rules;
@@ -47,9 +48,17 @@ struct TruthSource {
   ReadTruth truth;
 };
 
+// What the cloud knows of where vehicles will go.
+enum class WaysKnown : std::uint8_t {
+  kNone,
+  kStreets,  // AccuracyOptions::network
+  kPlans,    // samples say it
+};
+inline constexpr std::array<std::string_view, 3> kWaysKnownNames = {"none", "streets", "plans"};
+
 struct AccuracyPoint {
   double noise_m = 0;
-  bool planned_paths = false;
+  WaysKnown ways = WaysKnown::kNone;
   cloud::HorizonConfig horizon;
   FleetDecisions driven;
   std::vector<Score> scores;  // by source; the first is what trajectories say
@@ -70,6 +79,7 @@ struct AccuracyReference {
 struct Accuracy {
   AccuracyOptions options;
   ReadRecording read;
+  std::size_t lanes = 0;  // of the network
   std::vector<TruthSource> sources;
   std::vector<AccuracyPoint> points;  // the base point first
   std::vector<AccuracyPoint> swept;

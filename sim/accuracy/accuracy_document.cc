@@ -82,7 +82,7 @@ class Document {
                                      {"not_recorded", source.truth.not_recorded}});
     }
     return PrettyJson(json::object{{"recording", Recorded()},
-                                   {"network_used", false},
+                                   {"network_used", !options.network.empty()},
                                    {"commands_obeyed", false},
                                    {"seed", options.seed},
                                    {"rules",
@@ -172,7 +172,8 @@ class Document {
       return json::object{{"count", count}, {"a_vehicle_hour", AnHour(count)}};
     };
     return {{"noise_m", point.noise_m},
-            {"planned_paths", point.planned_paths},
+            {"ways_known", kWaysKnownNames[static_cast<std::size_t>(point.ways)]},
+            {"planned_paths", point.ways == WaysKnown::kPlans},
             {"required_decel_min_mps2", NineDigits(point.horizon.required_decel_min_mps2)},
             {"urgent_decel_min_mps2", NineDigits(point.horizon.urgent_decel_min_mps2)},
             {"probability_min", NineDigits(point.horizon.probability_min)},

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <tuple>
@@ -63,16 +64,16 @@ class Page {
              ". Nobody obeys: all drive as recorded.</p>\n";
     Section(
         "Recall and precision", CurvePlot(accuracy_),
-        "By trajectories. <span class=\"key without\">Without</span> and <span class=\"key with\">with</span> planned "
-        "paths. " +
+        "By trajectories, where nothing is known of vehicles' ways (<span class=\"key without\">none</span>), "
+        "<span class=\"key middle\">streets</span>, or <span class=\"key with\">plans</span>. " +
             std::string(accuracy_.swept.empty() ? "The numbers are the positions' deviations; --sweep makes it a curve."
                                                 : "The numbers are the deceleration that an alarm needs, m/s²."));
     Section("Lead times", LeadPlot(accuracy_),
             "Of the " + std::to_string(score_.leads_s.size()) + " encounters that were found.");
     for (const AccuracyPoint& point : accuracy_.points) {
-      // The first of either.
-      if (&point != &accuracy_.base() && (!point.planned_paths || plans_shown_)) continue;
-      plans_shown_ = plans_shown_ || point.planned_paths;
+      // The first of each.
+      if (shown_[static_cast<std::size_t>(point.ways)]) continue;
+      shown_[static_cast<std::size_t>(point.ways)] = true;
       Misses(point);
       FalseAlarms(point);
     }
@@ -81,7 +82,9 @@ class Page {
   }
 
  private:
-  static std::string Plans(const AccuracyPoint& point) { return point.planned_paths ? ", with planned paths" : ""; }
+  static std::string Plans(const AccuracyPoint& point) {
+    return point.ways == WaysKnown::kPlans ? ", with planned paths" : point.ways == WaysKnown::kStreets ? ", with streets" : "";
+  }
 
   static std::string Clean(const std::string& text) { return Escaped(CleanText(text)); }
 
@@ -166,7 +169,7 @@ class Page {
   const Recording& recording_;
   const Score& score_;
   std::string text_;
-  bool plans_shown_ = false;
+  std::array<bool, kWaysKnownNames.size()> shown_{};  // by WaysKnown
 };
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <utility>
 
 #include "common/geo/trigonometry.h"
 #include "sim/experiment/axis.h"
@@ -74,14 +75,16 @@ std::string CurvePlot(const Accuracy& accuracy) {
   Axis x = Axis::Exact(0, 100, 6);
   Axis y = Axis::Round(0, std::max(100 * highest, 1.0), 6);
   Frame(&svg, &x, &y, "recall, %", "precision, %");
-  for (const bool planned : {false, true}) {
+  for (const auto& [ways, series] : {std::pair(WaysKnown::kNone, "without"), std::pair(WaysKnown::kStreets, "middle"),
+                                     std::pair(WaysKnown::kPlans, "with")}) {
+    const std::string name = series;
     SvgPath line;
     bool begun = false;
     for (const bool marks : {false, true}) {
       for (const AccuracyPoint& point : points) {
         const std::optional<double> recall = point.scores.front().recall.share();
         const std::optional<double> precision = point.scores.front().precision.share();
-        if (point.planned_paths != planned || !recall || !precision) continue;
+        if (point.ways != ways || !recall || !precision) continue;
         const Vec2 at{x.At(100 * *recall), y.At(100 * *precision)};
         if (!marks) {
           begun ? line.LineTo(at) : line.MoveTo(at);
@@ -89,12 +92,12 @@ std::string CurvePlot(const Accuracy& accuracy) {
           continue;
         }
         const std::string alarm = Fixed(point.horizon.required_decel_min_mps2, 1);
-        svg.Circle(at, 4.5, planned ? "with-mark" : "without-mark",
+        svg.Circle(at, 4.5, name + "-mark",
                    "alarm at " + alarm + " m/s2, noise " + Fixed(point.noise_m, 1) + " m");
         svg.Text({at.x + 7, at.y - 6}, accuracy.swept.empty() ? Fixed(point.noise_m, 1) + " m" : alarm, "tick halo");
       }
       if (!marks && begun && !accuracy.swept.empty()) {
-        svg.Path(line, planned ? "series with-line" : "series without-line");
+        svg.Path(line, "series " + name + "-line");
       }
     }
   }

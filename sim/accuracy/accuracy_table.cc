@@ -36,7 +36,7 @@ class Table {
     for (std::size_t i = 0; i < accuracy_.sources.size(); ++i) Source(i);
     Alarms();
     References();
-    if (accuracy_.points.size() > 1) Points("noise and plans", accuracy_.points);
+    if (accuracy_.points.size() > 1) Points("noise, and what is known of vehicles' ways", accuracy_.points);
     if (!accuracy_.swept.empty()) Points("thresholds", accuracy_.swept);
     return std::move(text_);
   }
@@ -63,7 +63,7 @@ class Table {
     }
     for (const auto& [what, count] : read.skipped) Line("  not read", CleanText(what) + ": " + std::to_string(count));
     if (!accuracy_.options.network.empty()) {
-      Line("network", "not used: the horizon knows no streets yet, so with and without are the same");
+      Line("network", CleanText(accuracy_.options.network) + ", " + std::to_string(accuracy_.lanes) + " lanes");
     }
   }
 
@@ -141,12 +141,12 @@ class Table {
 
   void Points(const char* title, const std::vector<AccuracyPoint>& points) {
     text_ += std::string("\n") + title + "\n";
-    std::string head = "  noise, m  plans  alarm at";
+    std::string head = "  noise, m  ways known  alarm at";
     for (const TruthSource& source : accuracy_.sources) head += Padded("  recall, " + std::string(source.name), 25);
     text_ += head + "precision  lead p50  episodes/h  avoidance/h  false/h: jump, turning, straight\n";
     for (const AccuracyPoint& point : points) {
       const Score& score = point.scores.front();
-      std::string row = "  " + Padded(Fixed(point.noise_m, 1), 10) + Padded(point.planned_paths ? "yes" : "no", 7) +
+      std::string row = "  " + Padded(Fixed(point.noise_m, 1), 10) + Padded(std::string(kWaysKnownNames[static_cast<std::size_t>(point.ways)]), 12) +
                         Padded(Fixed(point.horizon.required_decel_min_mps2, 1), 10);
       for (const Score& each : point.scores) {
         row += Padded(

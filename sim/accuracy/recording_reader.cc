@@ -150,6 +150,7 @@ class Maker {
     if (first == nullptr) return {};
     // Metres are put around the frame's zero; where on Earth that is does not matter.
     const Vec2 zero{std::floor(first->x), std::floor(first->y)};
+    read_.zero = zero;
     Recording& recording = read_.recording;
     recording.origin = {450'000'000, 100'000'000};
     const auto refuse = [&](const FileRow& row, const std::string& expected) {

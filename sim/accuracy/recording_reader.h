@@ -24,6 +24,7 @@ struct RecordingOptions {
 struct ReadRecording {
   Recording recording;
   bool degrees = false;
+  Vec2 zero;  // of metres: what is the frame's zero
   // SUMO's angles are those of the network's plane.  Where that is not the frame's, vehicles would drive off sideways:
   // this is by how much they were turned, the median of what headings and moves say.
   double turned_rad = 0;

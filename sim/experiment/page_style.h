@@ -43,7 +43,7 @@ li { margin-bottom: 4px; overflow-wrap: anywhere; }
 summary { cursor: pointer; font-weight: 600; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 8px 0; font-size: 14px; }
 dt { color: var(--muted); } dd { margin: 0; overflow-wrap: anywhere; }
-.key { font-weight: 600; } .key.without { color: var(--without); } .key.with { color: var(--with); }
+.key { font-weight: 600; } .key.without { color: var(--without); } .key.middle { color: var(--ink); } .key.with { color: var(--with); }
 text { font-size: 13px; fill: var(--ink); }
 text.tick, text.head, text.muted { fill: var(--muted); } text.head { font-size: 12px; }
 text.number, text.tick { font-variant-numeric: tabular-nums; }
@@ -58,10 +58,11 @@ text.without-text { fill: var(--without); font-weight: 600; } text.with-text { f
 .slope { stroke: var(--slope); fill: none; } .w1 { stroke-width: 1.2; } .w2 { stroke-width: 2.2; } .w3 { stroke-width: 3.2; } .w4 { stroke-width: 4.2; }
 .mean { stroke: var(--ink); stroke-width: 2.6; } .mean-point { fill: var(--ink); stroke: var(--ground); stroke-width: 1.2; }
 .band { opacity: 0.2; } .series { fill: none; stroke-width: 2; stroke-linejoin: round; }
-.without-line { stroke: var(--without); } .with-line { stroke: var(--with); } .ink-line { stroke: var(--ink); }
+.without-line { stroke: var(--without); } .with-line { stroke: var(--with); } .ink-line, .middle-line { stroke: var(--ink); }
 .frame { fill: none; stroke: var(--grid); } .lanes { fill: none; stroke: var(--lane); stroke-width: 0.9; stroke-linejoin: round; }
 .miss { fill-opacity: 0.3; stroke-width: 1.2; stroke-opacity: 0.9; }
 .without-mark { fill: var(--without); stroke: var(--without); } .with-mark { fill: var(--with); stroke: var(--with); }
+.middle-mark { fill: var(--ink); stroke: var(--ink); }
 .ink-mark { fill: var(--muted); stroke: var(--muted); }
 .collision { stroke: var(--ground); stroke-width: 1.2; }
 )";

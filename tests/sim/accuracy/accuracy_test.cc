@@ -8,6 +8,7 @@
 
 #include "sim/accuracy/accuracy_text.h"
 #include "sim/accuracy/future_path.h"
+#include "tests/cloud/streets/bend_network.h"
 #include "tests/sim/accuracy/scene.h"
 
 namespace starling::sim {
@@ -113,10 +114,12 @@ TEST_F(AccuracyTest, ReportTableAndPageSayTheSame) {
       folder_.Write("ssm.xml",
                     "<SSMLog><conflict begin=\"100\" end=\"106\" ego=\"fast\" foe=\"still\"><minTTC time=\"105.0\" "
                     "type=\"2\" value=\"0.10\"/></conflict></SSMLog>");
-  options_.network = "city.net.xml";
+  options_.network = folder_.Write("city.net.xml", cloud::BendNetworkText());
   const Accuracy accuracy = Measure(kRearEnd);
   const boost::json::value report = boost::json::parse(AccuracyDocument(accuracy));
-  EXPECT_EQ(report.at("network_used"), false);
+  EXPECT_EQ(report.at("network_used"), true);
+  EXPECT_EQ(report.at("points").at(0).at("ways_known"), "none");
+  EXPECT_EQ(report.at("points").at(1).at("ways_known"), "streets");
   EXPECT_EQ(report.at("sources").as_array().size(), 2u);
   const boost::json::value& point = report.at("points").at(0);
   for (const char* source : {"trajectories", "ssm"}) {
@@ -131,11 +134,31 @@ TEST_F(AccuracyTest, ReportTableAndPageSayTheSame) {
   EXPECT_THAT(table, HasSubstr("by trajectories\n"));
   EXPECT_THAT(table, HasSubstr("by ssm\n"));
   EXPECT_THAT(table, HasSubstr("1 of 1"));
-  EXPECT_THAT(table, HasSubstr("the horizon knows no streets yet"));
+  EXPECT_THAT(table, HasSubstr("city.net.xml, 10 lanes"));
   const std::string page = AccuracyPage(accuracy);
   EXPECT_THAT(page, testing::StartsWith("<!DOCTYPE html>"));
   EXPECT_THAT(page, HasSubstr("Recall by trajectories: 1 of 1"));
   EXPECT_THAT(page, HasSubstr("</html>"));
+}
+
+TEST_F(AccuracyTest, StreetsSayWhereALaneLeads) {
+  // On a lane from which all turn left, and in the turn somebody stands.
+  options_.network = folder_.Write("city.net.xml", cloud::BendNetworkText());
+  const Accuracy accuracy = Measure({{"comes", {20, -4}, 90, 14, 0, 5.6}, {"stands", {118.7, 4.8}, 45, 0, 0, 5.6}});
+  ASSERT_EQ(accuracy.points.size(), 2u);
+  EXPECT_EQ(accuracy.points[0].driven.decisions.size(), 0u);
+  EXPECT_EQ(accuracy.points[1].driven.decisions.size(), 1u);
+}
+
+TEST_F(AccuracyTest, ANetworkThatCannotBeReadOrPlacedIsNamed) {
+  options_.fcd = folder_.Write("fcd.csv", FcdOf(kRearEnd));
+  options_.network = folder_.Write("city.net.xml", "<net>");
+  EXPECT_THAT(std::string(MeasureAccuracy(options_, nullptr).status().message()), HasSubstr("city.net.xml:1"));
+  // In degrees it has to be known where on Earth the network is.
+  options_.fcd = folder_.Write("degrees.csv", FcdOf({{"a", {11.3, 44.5}, 90, 1e-5, 0, 2}}));
+  options_.coordinates = RecordingOptions::Coordinates::kDegrees;
+  options_.network = folder_.Write("city.net.xml", cloud::BendNetworkText());
+  EXPECT_THAT(std::string(MeasureAccuracy(options_, nullptr).status().message()), HasSubstr("says no projection"));
 }
 
 TEST_F(AccuracyTest, IdsAreTextAndNotMarkup) {
