@@ -12,10 +12,13 @@ namespace {
 
 constexpr VehicleClasses kMotor = kPassenger | kTaxi | kBus | kTruck | kDelivery | kEmergency | kMotorcycle;
 constexpr double kCellM = 32;
+constexpr double kPieceM = 128;            // Of a segment, for its cells; those of two may be the same.
+constexpr double kHalfWidthMaxM = 10;
 constexpr double kNearM = 1.2;             // Beyond the lane's edge.
 constexpr double kAlignedCos = 0.7;        // 45 degrees.
 constexpr double kPieceOffM = 0.2;
 constexpr double kChordRad = 0.3;
+constexpr std::size_t kPiecePointsMax = 64;
 constexpr double kApartM = 0.05;           // Points that are closer are one.
 // What makes a lane less likely by one.
 constexpr double kSigmaRightM = 0.8;
@@ -29,7 +32,7 @@ constexpr double kAlignMinM = 4;
 constexpr double kPieceMinM = 1;           // Shorter pieces are taken together with the next one.
 constexpr double kStraightRad = 0.005;     // A piece that turns by less is straight.
 constexpr int kLanesMax = 16;
-constexpr double kReachMaxM = 200'000;
+constexpr double kReachMaxM = 100'000;
 // So near the line, with so much curvature, a vehicle has chosen its way.
 constexpr double kChosenM = 8;
 constexpr double kChosenCurvature = 0.02;
@@ -107,7 +110,7 @@ void LaneMap::AddLane(const StreetNetwork& network, LaneIndex number, const std:
   if ((street.allowed & kMotor) == 0 || (function != EdgeFunction::kNormal && function != EdgeFunction::kInternal)) return;
   Lane& lane = lanes_[number];
   lane.inside = function == EdgeFunction::kInternal;
-  lane.half_width_m = static_cast<float>((street.width_m > 0 ? street.width_m : 3.2) / 2);
+  lane.half_width_m = static_cast<float>(std::min((street.width_m > 0 ? street.width_m : 3.2) / 2, kHalfWidthMaxM));
   lane.point_first = static_cast<std::uint32_t>(points_.size());
   for (const Vec2 point : network.shape(number)) {
     const Vec2 exact = to_frame(point);
@@ -160,7 +163,7 @@ void LaneMap::FitPieces(Lane* lane) {
   lane->piece_first = static_cast<std::uint32_t>(pieces_.size());
   for (std::size_t from = 0; from < segments;) {
     std::size_t until = from + 1;
-    for (std::size_t next = from + 2; next <= segments; ++next) {
+    for (std::size_t next = from + 2; next <= std::min(segments, from + kPiecePointsMax); ++next) {
       const double length = static_cast<double>(along_[first + next]) - along_[first + from];
       const double curvature = (heading_at(next) - heading_at(from)) / length;
       bool near = true;
@@ -216,12 +219,18 @@ void LaneMap::AddCells() {
       const Lane& lane = lanes_[number];
       const double reach = lane.half_width_m + kNearM;
       for (std::uint32_t i = 0; i + 1 < lane.point_count; ++i) {
-        const Vec2 a = points_[lane.point_first + i];
-        const Vec2 b = points_[lane.point_first + i + 1];
-        const auto cell = [&](double value, double from) { return static_cast<std::int64_t>((value - from) / kCellM); };
-        for (std::int64_t y = cell(std::min(a.y, b.y) - reach, low_.y); y <= cell(std::max(a.y, b.y) + reach, low_.y); ++y) {
-          for (std::int64_t x = cell(std::min(a.x, b.x) - reach, low_.x); x <= cell(std::max(a.x, b.x) + reach, low_.x); ++x) {
-            visit(static_cast<std::size_t>(y * columns_ + x), Segment{number, lane.point_first + i});
+        const Vec2 begin = points_[lane.point_first + i];
+        const Vec2 along = points_[lane.point_first + i + 1] - begin;
+        // Piece by piece: the box of a long one across the grid has hardly a cell that it touches.
+        const int pieces = 1 + static_cast<int>(Norm(along) / kPieceM);
+        for (int piece = 0; piece < pieces; ++piece) {
+          const Vec2 a = begin + (1.0 * piece / pieces) * along;
+          const Vec2 b = begin + (1.0 * (piece + 1) / pieces) * along;
+          const auto cell = [](double value, double from) { return static_cast<std::int64_t>((value - from) / kCellM); };
+          for (std::int64_t y = cell(std::min(a.y, b.y) - reach, low_.y); y <= cell(std::max(a.y, b.y) + reach, low_.y); ++y) {
+            for (std::int64_t x = cell(std::min(a.x, b.x) - reach, low_.x); x <= cell(std::max(a.x, b.x) + reach, low_.x); ++x) {
+              visit(static_cast<std::size_t>(y * columns_ + x), Segment{number, lane.point_first + i});
+            }
           }
         }
       }

@@ -8,7 +8,7 @@
 //
 // How near: by what the queue leaves.  In the fuller one of the two lanes each vehicle ahead takes up its place before
 // the line, where a change will not be had.
-// Source: J. Erdmann, SUMO's lane-changing model (2015), section 3.1: the lanes' occupation.
+// Source: J. Erdmann, SUMO's Lane-Changing Model, Modeling Mobility with Open Data (2015): the lanes' occupation.
 #include <algorithm>
 #include <cmath>
 
