@@ -1,7 +1,6 @@
 #include "common/durable_file.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -30,10 +29,12 @@ int WriteAll(int file, std::span<const std::byte> content) {
 
 Status ReplaceFile(const std::string& path, std::span<const std::byte> content, unsigned mode) {
   const std::string draft = path + ".new";
-  const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, static_cast<mode_t>(mode));
+  // A killed run may have left one, of another mode; and whoever may write in the folder, a link to elsewhere.
+  if (::unlink(draft.c_str()) != 0 && errno != ENOENT) return SystemError(draft, errno);
+  const int file =
+      ::open(draft.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, static_cast<mode_t>(mode));
   if (file < 0) return SystemError(draft, errno);
-  // The mode that open() gives holds for new files only, and a killed run may have left one.
-  int error = ::fchmod(file, static_cast<mode_t>(mode)) == 0 ? WriteAll(file, content) : errno;
+  int error = WriteAll(file, content);
   if (error == 0 && ::fsync(file) != 0) error = errno;
   // Some file systems say only here that there is no room.
   if (::close(file) != 0 && error == 0) error = errno;

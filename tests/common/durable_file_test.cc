@@ -1,8 +1,10 @@
 #include "common/durable_file.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -67,12 +69,44 @@ TEST_F(DurableFile, WhatCannotBeWrittenLeavesTheFormerOne) {
   EXPECT_FALSE(Put("missing/a", "new").ok());
 }
 
-// /dev/full takes a file's name and none of its bytes.
+// A disk takes as much of the file as it has room for, and no more.
 TEST_F(DurableFile, ADiskThatIsFullIsSaid) {
   ASSERT_TRUE(Put("a", "former").ok());
-  fs::create_symlink("/dev/full", Path("a.new"));
-  EXPECT_FALSE(Put("a", "new").ok());
+  struct rlimit former {};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &former), 0);
+  const auto former_action = std::signal(SIGXFSZ, SIG_IGN);
+  const struct rlimit little { 1000, former.rlim_max };
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &little), 0);
+  const Status status = Put("a", std::string(5000, 'x'));
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &former), 0);
+  std::signal(SIGXFSZ, former_action);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.message(), Path("a") + ": File too large");
   EXPECT_EQ(Text("a"), "former");
+  EXPECT_FALSE(fs::exists(Path("a.new")));
+}
+
+TEST_F(DurableFile, ALinkThatStandsWhereTheDraftGoesLeadsNowhere) {
+  std::ofstream(Path("elsewhere")) << "somebody's";
+  ASSERT_EQ(::chmod(Path("elsewhere").c_str(), 0640), 0);
+  fs::create_symlink(Path("elsewhere"), Path("a.new"));
+  ASSERT_TRUE(Put("a", "new", 0600).ok());
+  EXPECT_EQ(Text("a"), "new");
+  EXPECT_TRUE(fs::is_regular_file(fs::symlink_status(Path("a"))));
+  EXPECT_EQ(Text("elsewhere"), "somebody's");
+  struct stat about {};
+  ASSERT_EQ(::stat(Path("elsewhere").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777, 0640u);
+}
+
+TEST_F(DurableFile, TheUmaskIsHonoured) {
+  const mode_t former = ::umask(027);
+  const bool put = Put("a", "mine").ok();
+  ::umask(former);
+  ASSERT_TRUE(put);
+  struct stat about {};
+  ASSERT_EQ(::stat(Path("a").c_str(), &about), 0);
+  EXPECT_EQ(about.st_mode & 07777, 0640u);
 }
 
 }  // namespace
