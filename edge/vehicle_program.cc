@@ -218,6 +218,7 @@ void VehicleProgram::OnTick() {
   TellOfPlan();
   LookAtIdentity();
   TellOfRenewal();
+  TellOfStrangers();
   WarnOfExpiry();
   Uplink& uplink = shell_.uplink();
   const std::uint64_t failures = uplink.counters().failures;
@@ -287,6 +288,16 @@ void VehicleProgram::TellOfRenewal() {
              Quoted(shell_.uplink().renewal_failure()) + ",\"in_use_until\":" +
              Quoted(ExpiryText(in_use().credentials.certificate.get())) + "}");
   }
+}
+
+void VehicleProgram::TellOfStrangers() {
+  Uplink& uplink = shell_.uplink();
+  const std::uint64_t strangers = uplink.counters().strangers;
+  // Once, until a gateway is believed again: attempts go on every few seconds.
+  if (std::exchange(strangers_, strangers) != strangers && !std::exchange(said_stranger_, true)) {
+    Complain("{\"event\":\"gateway_not_believed\",\"why\":" + Quoted(uplink.last_failure()) + "}");
+  }
+  if (uplink.connected()) said_stranger_ = false;
 }
 
 void VehicleProgram::WarnOfExpiry() {

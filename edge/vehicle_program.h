@@ -62,6 +62,7 @@ class VehicleProgram {
   void LookAtIdentity(bool at_once = false);
   const VehicleIdentity& in_use();     // what the next connection shows
   void TellOfRenewal();
+  void TellOfStrangers();
   void WarnOfExpiry();
   void Finish(const char* why);
   Status Report();
@@ -96,6 +97,8 @@ class VehicleProgram {
   std::string spool_failure_;
   std::uint64_t renewals_ = 0;
   std::uint64_t renewals_refused_ = 0;
+  std::uint64_t strangers_ = 0;
+  bool said_stranger_ = false;
   BootTime next_expiry_look_;
   std::string expiry_note_;            // of the service's status; empty: no need to renew
   std::string said_expiry_note_;

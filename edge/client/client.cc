@@ -136,6 +136,7 @@ struct Client::State {
   UplinkCounters told;
   std::optional<BootTime> refused_again;  // a certificate that gateways refused is shown once more then
   bool told_connected = false;
+  bool told_stranger = false;
   std::string told_spool_failure;
   std::uint64_t told_replies = 0;
 
@@ -207,6 +208,10 @@ void Client::State::OnTick() {
     refused_again = now + kRefusedAgain;
     Tell("certificate refused by the gateway: " + uplink.renewal_failure());
   }
+  if (link.strangers != told.strangers && !std::exchange(told_stranger, true)) {
+    Tell("gateway not believed: " + uplink.last_failure());
+  }
+  if (uplink.connected()) told_stranger = false;
   // The first failure is always told: without it, waiting looks like working.
   if (link.failures != 0 && told.failures == 0) Tell("connect failed: " + uplink.last_failure());
   told = link;

@@ -205,7 +205,16 @@ std::size_t TlsLink::WriteSome(std::span<const std::byte> bytes) {
 void TlsLink::FailTls(int result) {
   int system_error = errno;
   const int error = SSL_get_error(ssl_.get(), result);
-  if (error == SSL_ERROR_SSL) return Fail("TLS: " + LastTlsError(), Listener::Failure::kProtocol);
+  if (error == SSL_ERROR_SSL) {
+    const long verified = established_ ? X509_V_OK : SSL_get_verify_result(ssl_.get());
+    if (verified != X509_V_OK) {
+      ERR_clear_error();
+      return Fail(std::string("TLS: the gateway's certificate is not believed: ") +
+                      X509_verify_cert_error_string(verified),
+                  Listener::Failure::kStranger);
+    }
+    return Fail("TLS: " + LastTlsError(), Listener::Failure::kProtocol);
+  }
   if (error == SSL_ERROR_ZERO_RETURN && write_errno_ == 0) {
     return Fail("the cloud closed the connection", Listener::Failure::kPeer);
   }

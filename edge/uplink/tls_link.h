@@ -34,6 +34,7 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
       kWay,       // the way to the peer
       kPeer,      // the peer closed, or its machine says that nobody is there
       kProtocol,  // TLS itself
+      kStranger,  // the peer's certificate is of nobody that we believe, or not for its name
     };
 
     // TLS is established.  The peer may still refuse our certificate: TLS 1.3

@@ -30,8 +30,9 @@ void IgnoreBrokenPipes() {
 constexpr seconds kAvoidingPatience{60};
 constexpr milliseconds kAvoidingLook{500};
 
-// One refusal may be a gateway that was about to stop.
+// One refusal, or some at once, may be a gateway that was about to stop.
 constexpr int kRefusalsMax = 2;
+constexpr seconds kRefusedFor{5};
 
 // Frames between the agent and SSL_write; shared by all uplinks of a thread, and
 // empty between two calls of Pump.
@@ -75,11 +76,12 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
         const Credentials* the_credentials, Agent* the_agent, Clock the_clock,
         Controller the_controller, std::uint64_t the_seed)
       : config(the_config), context(the_context), agent(the_agent), clock(std::move(the_clock)),
-        controller(std::move(the_controller)), identity{nullptr, the_tls, the_credentials},
+        controller(std::move(the_controller)), identity{nullptr, nullptr, the_tls, the_credentials},
         random(the_seed), timer(*the_context), renew_timer(*the_context) {}
 
   struct Identity {
-    std::shared_ptr<const VehicleIdentity> owned;  // null: the constructor's, which outlives us
+    std::shared_ptr<const VehicleIdentity> owned;  // the credentials; null: the constructor's, which outlive us
+    std::shared_ptr<const VehicleIdentity> trust;  // the context; null: as above
     SSL_CTX* tls;
     const Credentials* credentials;
   };
@@ -99,11 +101,13 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   void Account(const TlsLink& closed);
   void RunTimer(nanoseconds delay, void (State::*then)());
   nanoseconds Draw(nanoseconds most);
+  // Has `by` believe the authorities of `whom`.
+  static void Believe(const Identity& whom, Identity* by);
   void Show(Identity next);
   void RenewAfter(nanoseconds delay);
   void OnRenewDue();
   void OnWelcomed();
-  void OnIdentityRefused(const std::string& reason);
+  void OnRefused(bool by_us, const std::string& reason);
 
   void OnEstablished() override;
   void OnBytes(std::span<const std::byte> bytes) override;
@@ -126,6 +130,9 @@ struct Uplink::State final : TlsLink::Listener, std::enable_shared_from_this<Upl
   bool fallback_is_newer = false;
   bool renewal_open = false;           // no gateway has taken or refused it yet
   int refusals = 0;                    // of `identity`, in a row
+  BootTime refused_since;              // the first of them
+  std::size_t refused_at = 0;          // the address of the newest
+  bool refused_by_us = false;          // what these are: it is the gateway that was not believed
   std::uint64_t link_round = 0;        // whose identity the link has shown
   std::string refused_why;
   std::string renewal_failure;
@@ -198,7 +205,7 @@ void Uplink::State::OnEstablished() {
 void Uplink::State::OnFailed(std::string reason, Failure failure) {
   // The ticket may be what was wrong.  A gateway that is away or overloaded says
   // nothing about it, and will be glad of it.
-  if (failure == Failure::kProtocol && !link->established()) session.reset();
+  if ((failure == Failure::kProtocol || failure == Failure::kStranger) && !link->established()) session.reset();
   Lose(std::move(reason), failure);
 }
 
@@ -210,14 +217,20 @@ void Uplink::State::Lose(std::string reason, Failure failure) {
   // other, and those first that keep out of somebody's way.
   const bool gone = failure == Failure::kPeer && !awaiting_welcome;
   const bool first = agent->avoids(clock());
-  // Who takes us for nobody closes after TLS; who is nobody to us fails in it.
-  const bool refused = awaiting_welcome && link_round == identity_round &&
-                       (failure == Failure::kProtocol || (failure == Failure::kPeer && link->established()));
+  const bool of_identity = awaiting_welcome && link_round == identity_round;
+  // Who takes us for nobody says so after TLS.  Before, anybody on the way may have spoken.
+  const bool refused =
+      of_identity && link->established() && (failure == Failure::kProtocol || failure == Failure::kPeer);
+  const bool stranger = of_identity && failure == Failure::kStranger;
+  if (failure == Failure::kStranger) ++closed.strangers;
   last_failure = addresses() == 1 ? std::move(reason) : ToText(Address()) + ": " + reason;
   const bool attempt = awaiting_welcome;
   const bool lasted = Lasted();
   Disconnect(false);
-  if (refused) OnIdentityRefused(last_failure);
+  // What else befalls the same address had other reasons, and so may the refusals have had; of
+  // another one, it says nothing about them.
+  if (refused || stranger) OnRefused(stranger, last_failure);
+  else if (address == refused_at) refusals = 0;
   if (lasted) {
     failed_in_turn = 0;
   } else {
@@ -243,6 +256,11 @@ void Uplink::State::Retry(nanoseconds spread, bool soon) {
 nanoseconds Uplink::State::Draw(nanoseconds most) {
   random = MixHash(random, 1);
   return nanoseconds(static_cast<nanoseconds::rep>(random % (static_cast<std::uint64_t>(most.count()) + 1)));
+}
+
+void Uplink::State::Believe(const Identity& whom, Identity* by) {
+  by->trust = whom.trust;
+  by->tls = whom.tls;
 }
 
 void Uplink::State::Show(Identity next) {
@@ -289,10 +307,20 @@ void Uplink::State::OnWelcomed() {
   fallback.reset();
 }
 
-void Uplink::State::OnIdentityRefused(const std::string& reason) {
-  if (!fallback || ++refusals < kRefusalsMax) return;
+void Uplink::State::OnRefused(bool by_us, const std::string& reason) {
+  if (!fallback) return;
+  // An authority that was taken out of the file would come back, for whoever has its key and is
+  // on the way.  Only files that have nothing in common are taken for a mistake.
+  if (by_us && !fallback_is_newer && ShareAuthority(identity.tls, fallback->tls)) return;
+  const BootTime now = clock();
+  if (std::exchange(refused_by_us, by_us) != by_us) refusals = 0;
+  if (refusals++ == 0) refused_since = now;
+  refused_at = address;
+  if (refusals < kRefusalsMax || now - refused_since < kRefusedFor) return;
   if (!fallback_is_newer) refused_why = reason;
   Identity other = std::move(*fallback);
+  // Who refuses us has been believed: what is not, is the certificate alone.
+  if (!by_us && !fallback_is_newer) Believe(identity, &other);
   fallback = std::move(identity);
   fallback_is_newer = !fallback_is_newer;
   Show(std::move(other));
@@ -398,14 +426,17 @@ void Uplink::Renew(std::shared_ptr<const VehicleIdentity> identity, nanoseconds 
     s.fallback = s.identity;
   } else if (s.fallback && s.fallback_is_newer) {
     s.fallback = s.identity;  // The newer one was refused, and this takes its place.
+  } else if (s.fallback && ShareAuthority(s.identity.tls, s.fallback->tls)) {
+    State::Believe(s.identity, &*s.fallback);  // Whom that one gave up stays given up.
   }
   s.fallback_is_newer = false;
   s.renewal_open = true;
   SSL_CTX* const tls = identity->context.get();
   const Credentials* const credentials = &identity->credentials;
-  s.Show({std::move(identity), tls, credentials});
-  s.renew_at_last = s.clock() + spread + kAvoidingPatience;
-  s.RenewAfter(s.Draw(spread));
+  s.Show({identity, identity, tls, credentials});
+  const nanoseconds drawn = s.Draw(spread);
+  s.renew_at_last = s.clock() + drawn + kAvoidingPatience;
+  s.RenewAfter(drawn);
 }
 
 const std::shared_ptr<const VehicleIdentity>& Uplink::identity() const { return state_->identity.owned; }

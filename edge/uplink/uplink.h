@@ -50,6 +50,7 @@ struct UplinkCounters {
   std::uint64_t bytes_down = 0;
   std::uint64_t records_up = 0;
   std::uint64_t records_down = 0;
+  std::uint64_t strangers = 0;          // of these, with a peer whose certificate is of nobody that we believe
   std::uint64_t renewals = 0;           // identities of Renew that a gateway has welcomed
   std::uint64_t renewals_refused = 0;   // and that none would take: the one before went on
 };
@@ -103,8 +104,10 @@ class Uplink {
   // and made anew at a moment drawn within `spread`, later while a command keeps the vehicle
   // out of somebody's way, though not by more than a minute; if it is lost before, that is
   // the next one.  Until a gateway has welcomed it, the identity that was welcomed before is
-  // kept: gateways that refuse the new one twice in a row are shown that again, and
-  // renewals_refused and last_failure say so.
+  // kept: gateways that refuse the new one for 5 s, twice in a row, after TLS, are shown that again, and
+  // renewals_refused and renewal_failure say so.  The authorities stay the new ones: who could
+  // refuse us was believed by them.  Only if they have none in common with the former ones, and
+  // gateways are as often of none of them, the former ones are believed again as well.
   void Renew(std::shared_ptr<const VehicleIdentity> identity, nanoseconds spread);
 
   // What the next connection shows; null: that of the constructor.

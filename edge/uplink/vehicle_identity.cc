@@ -24,6 +24,11 @@ struct StoreContextDeleter {
   void operator()(X509_STORE_CTX* context) const { X509_STORE_CTX_free(context); }
 };
 
+struct StackDeleter {
+  void operator()(STACK_OF(X509)* stack) const { sk_X509_pop_free(stack, X509_free); }
+};
+using StackPtr = std::unique_ptr<STACK_OF(X509), StackDeleter>;
+
 std::time_t ToUnix(CloudTime time) {
   return static_cast<std::time_t>(std::chrono::duration_cast<seconds>(time.time_since_epoch()).count());
 }
@@ -85,6 +90,18 @@ int VerifyChain(X509* certificate, const std::vector<X509Ptr>& authorities, std:
   if (now) X509_VERIFY_PARAM_set_time(parameters, ToUnix(*now));
   else X509_VERIFY_PARAM_set_flags(parameters, X509_V_FLAG_NO_CHECK_TIME);
   return X509_verify_cert(context.get()) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(context.get());
+}
+
+bool ShareAuthority(SSL_CTX* left, SSL_CTX* right) {
+  const StackPtr believed(X509_STORE_get1_all_certs(SSL_CTX_get_cert_store(left)));
+  const StackPtr others(X509_STORE_get1_all_certs(SSL_CTX_get_cert_store(right)));
+  if (believed == nullptr || others == nullptr) return true;  // No memory: nothing is given back then.
+  for (int i = 0; i < sk_X509_num(believed.get()); ++i) {
+    for (int k = 0; k < sk_X509_num(others.get()); ++k) {
+      if (X509_cmp(sk_X509_value(believed.get(), i), sk_X509_value(others.get(), k)) == 0) return true;
+    }
+  }
+  return false;
 }
 
 Result<std::shared_ptr<const VehicleIdentity>> LoadIdentity(const IdentityFiles& files) {

@@ -41,6 +41,9 @@ Result<std::shared_ptr<const VehicleIdentity>> LoadIdentity(const IdentityFiles&
 // X509_V_OK if it does.  Without `now` no dates are judged.
 int VerifyChain(X509* certificate, const std::vector<X509Ptr>& authorities, std::optional<CloudTime> now);
 
+// Whether there is an authority that both contexts believe.
+bool ShareAuthority(SSL_CTX* left, SSL_CTX* right);
+
 // A certificate's last second, as "2029-01-31T12:00:00Z"; and as a time.
 std::string ExpiryText(X509* certificate);
 CloudTime ExpiryOf(X509* certificate);

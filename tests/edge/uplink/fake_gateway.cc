@@ -70,8 +70,8 @@ struct FakeGateway::Session : std::enable_shared_from_this<FakeGateway::Session>
   bool under_way = false;
 };
 
-FakeGateway::FakeGateway(boost::asio::io_context* context, const CertificateFolder& certificates)
-    : context_(context), tls_(MakeServerContext(certificates).value().release()), acceptor_(*context) {
+FakeGateway::FakeGateway(boost::asio::io_context* context, const CertificateFolder& certificates, std::uint16_t port)
+    : context_(context), tls_(MakeServerContext(certificates).value().release()), acceptor_(*context), port_(port) {
   ListenAgain();
 }
 

@@ -22,8 +22,8 @@ namespace starling::edge {
 // io_context of the uplink, so that a test is one thread and needs no waiting.
 class FakeGateway {
  public:
-  // Listens on a free port of 127.0.0.1.
-  FakeGateway(boost::asio::io_context* context, const CertificateFolder& certificates);
+  // Listens on `port` of 127.0.0.1; 0: a free one.
+  FakeGateway(boost::asio::io_context* context, const CertificateFolder& certificates, std::uint16_t port = 0);
   ~FakeGateway() { StopListening(); Drop(); }
 
   std::uint16_t port() const { return port_; }
