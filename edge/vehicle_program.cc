@@ -326,7 +326,7 @@ void VehicleProgram::TellOfSpool() {
 
 void VehicleProgram::TellOfPlan() {
   if (plan_saver_) {
-    if (const std::optional<Status> saved = plan_saver_->Poll(); saved && !saved->ok()) {
+    if (const std::optional<Status> saved = plan_saver_->Poll(BootNow()); saved && !saved->ok()) {
       Complain("{\"event\":\"plan_not_kept\",\"why\":" + Quoted(saved->message()) + "}");
     }
   }

@@ -79,8 +79,9 @@ class VehicleProgram {
   JsonSource source_;
   std::optional<SensorSource> sensors_;
   const DiskSpool* const spool_;       // the shell's; null: it is in memory
-  std::optional<PlanSaver> plan_saver_;  // none: nothing keeps plans
   VehicleShell shell_;
+  // None: nothing keeps plans.  Behind the shell: it writes while the spool's lock is held.
+  std::optional<PlanSaver> plan_saver_;
   ServiceNotice service_;
 
   bool finishing_ = false;

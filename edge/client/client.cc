@@ -131,9 +131,9 @@ struct Client::State {
   IdentityWatch identity;
   const std::shared_ptr<const VehicleIdentity> first_identity;
   const DiskSpool* const spool;        // the shell's; null: in memory
-  std::optional<PlanSaver> plan_saver;
   VehicleShell shell;
   UplinkCounters told;
+  std::optional<PlanSaver> plan_saver;  // behind the shell: it writes while the spool's lock is held
   std::optional<BootTime> refused_again;  // a certificate that gateways refused is shown once more then
   bool told_connected = false;
   bool told_stranger = false;
@@ -219,7 +219,7 @@ void Client::State::OnTick() {
     Tell(told_connected ? "connected to " + ToText(uplink.endpoint()) : "not connected: " + uplink.last_failure());
   }
   if (plan_saver) {
-    const std::optional<Status> saved = plan_saver->Poll();
+    const std::optional<Status> saved = plan_saver->Poll(now);
     if (saved && !saved->ok()) Tell("plan not kept: " + std::string(saved->message()));
   }
   const AgentPlan plan = shell.agent().plan();

@@ -56,8 +56,8 @@ Result<std::optional<std::vector<std::byte>>> ReadKeptPlan(const std::string& pa
 }
 
 PlanSaver::~PlanSaver() {
-  if (writing_.valid()) writing_.wait();
-  if (!waiting_) return;
+  if (writing_.valid() && writing_.get().ok()) unwritten_.reset();
+  if (!waiting_ && !unwritten_) return;
   Begin();
   writing_.wait();
 }
@@ -68,18 +68,25 @@ void PlanSaver::Save(std::span<const std::byte> plan) {
 }
 
 void PlanSaver::Begin() {
+  if (waiting_) unwritten_ = std::exchange(waiting_, std::nullopt);
   // Where no thread can be had, Poll does it.
-  writing_ = std::async(std::launch::async | std::launch::deferred, [path = path_, content = std::move(*waiting_)] {
+  writing_ = std::async(std::launch::async | std::launch::deferred, [path = path_, content = *unwritten_] {
     return ReplaceFile(path, content, 0600);
   });
-  waiting_.reset();
 }
 
-std::optional<Status> PlanSaver::Poll() {
-  if (!writing_.valid()) return std::nullopt;
+std::optional<Status> PlanSaver::Poll(BootTime now) {
+  if (!writing_.valid()) {
+    if (unwritten_ && now >= retry_) Begin();
+    return std::nullopt;
+  }
   if (writing_.wait_for(std::chrono::seconds(0)) == std::future_status::timeout) return std::nullopt;
   const Status written = writing_.get();
+  if (written.ok()) unwritten_.reset();
+  else retry_ = now + kRetry;
   if (waiting_) Begin();
+  const std::string why = written.ok() ? std::string() : std::string(written.message());
+  if (std::exchange(said_, why) == why && !written.ok()) return std::nullopt;
   return written;
 }
 

@@ -42,12 +42,22 @@ class KeptPlan : public testing::Test {
     std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(bytes.data()),
                                                  static_cast<std::streamsize>(bytes.size()));
   }
+  static Status Outcome(PlanSaver* saver, BootTime now) {
+    std::optional<Status> said;
+    while (!said) {
+      said = saver->Poll(now);
+      std::this_thread::yield();
+    }
+    return *said;
+  }
   void ExpectDamaged() {
     const auto read = ReadKeptPlan(path_);
     ASSERT_FALSE(read.ok());
     EXPECT_EQ(read.status().code(), ErrorCode::kCorruption);
     EXPECT_THAT(std::string(read.status().message()), HasSubstr(path_));
   }
+
+  static constexpr BootTime kNow = BootTime(seconds(1000));
 
   fs::path folder_;
   std::string path_;
@@ -77,15 +87,45 @@ TEST_F(KeptPlan, OfManyTheNewestIsTheOneThatStays) {
 TEST_F(KeptPlan, WhatBecameOfItIsSaidOnce) {
   fs::create_directory(path_ + ".new");
   PlanSaver saver(path_);
-  EXPECT_EQ(saver.Poll(), std::nullopt);
+  EXPECT_EQ(saver.Poll(kNow), std::nullopt);
   saver.Save(APlan(1));
-  std::optional<Status> said;
-  while (!said) {
-    said = saver.Poll();
-    std::this_thread::yield();
+  EXPECT_FALSE(Outcome(&saver, kNow).ok());
+  EXPECT_EQ(saver.Poll(kNow), std::nullopt);
+}
+
+TEST_F(KeptPlan, WhatCouldNotBeWrittenIsTriedAgainAMinuteLater) {
+  fs::create_directory(path_ + ".new");
+  PlanSaver saver(path_);
+  saver.Save(APlan(1));
+  EXPECT_FALSE(Outcome(&saver, kNow).ok());
+  fs::remove(path_ + ".new");
+  EXPECT_EQ(saver.Poll(kNow + PlanSaver::kRetry - nanoseconds(1)), std::nullopt);
+  EXPECT_FALSE(fs::exists(path_));
+  EXPECT_TRUE(Outcome(&saver, kNow + PlanSaver::kRetry).ok());
+  EXPECT_EQ(ReadKeptPlan(path_).value(), APlan(1));
+}
+
+TEST_F(KeptPlan, ANewerOneTakesThePlaceOfWhatCouldNotBeWrittenAtOnce) {
+  fs::create_directory(path_ + ".new");
+  PlanSaver saver(path_);
+  saver.Save(APlan(1));
+  EXPECT_FALSE(Outcome(&saver, kNow).ok());
+  fs::remove(path_ + ".new");
+  saver.Save(APlan(2));
+  EXPECT_TRUE(Outcome(&saver, kNow).ok());
+  EXPECT_EQ(saver.Poll(kNow + PlanSaver::kRetry), std::nullopt);
+  EXPECT_EQ(ReadKeptPlan(path_).value(), APlan(2));
+}
+
+TEST_F(KeptPlan, WhatCouldNotBeWrittenIsTriedOnceMoreAtTheEnd) {
+  fs::create_directory(path_ + ".new");
+  {
+    PlanSaver saver(path_);
+    saver.Save(APlan(1));
+    EXPECT_FALSE(Outcome(&saver, kNow).ok());
+    fs::remove(path_ + ".new");
   }
-  EXPECT_FALSE(said->ok());
-  EXPECT_EQ(saver.Poll(), std::nullopt);
+  EXPECT_EQ(ReadKeptPlan(path_).value(), APlan(1));
 }
 
 TEST_F(KeptPlan, EveryFlippedBitAndEveryCutIsNoticed) {
