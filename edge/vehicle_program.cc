@@ -257,7 +257,9 @@ void VehicleProgram::LookAtIdentity(bool at_once) {
     Complain("{\"event\":\"certificate_refused\",\"by\":\"this vehicle\",\"why\":" + Quoted(news.refused) +
              ",\"in_use_until\":" + Quoted(ExpiryText(in_use().credentials.certificate.get())) + "}");
   }
-  const bool again = next_renewal_ != BootTime() && (at_once || now >= next_renewal_);
+  // One that was read before waits for its moment, which has come.
+  const bool waits = at_once && uplink.renewing();
+  const bool again = waits || (next_renewal_ != BootTime() && (at_once || now >= next_renewal_));
   if (news.renewed == nullptr && again) news.renewed = identity_.newest();
   if (news.renewed == nullptr) return;
   next_renewal_ = BootTime();

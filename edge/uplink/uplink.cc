@@ -439,6 +439,8 @@ void Uplink::Renew(std::shared_ptr<const VehicleIdentity> identity, nanoseconds 
   s.RenewAfter(drawn);
 }
 
+bool Uplink::renewing() const { return state_->renewal_open; }
+
 const std::shared_ptr<const VehicleIdentity>& Uplink::identity() const { return state_->identity.owned; }
 
 const std::string& Uplink::renewal_failure() const { return state_->renewal_failure; }

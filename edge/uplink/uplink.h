@@ -110,6 +110,9 @@ class Uplink {
   // gateways are as often of none of them, the former ones are believed again as well.
   void Renew(std::shared_ptr<const VehicleIdentity> identity, nanoseconds spread);
 
+  // No gateway has taken or refused the one of the newest Renew yet.
+  bool renewing() const;
+
   // What the next connection shows; null: that of the constructor.
   const std::shared_ptr<const VehicleIdentity>& identity() const;
   // Why the newest renewal was refused; empty: none was.

@@ -200,6 +200,23 @@ TEST_F(UplinkPrograms, AtSighupACertificateIsReadAndShownAtOnce) {
   EXPECT_EQ(Of(EndBalanced(), "uplink", "connects"), 2u);
 }
 
+TEST_F(UplinkPrograms, AtSighupACertificateThatWasReadAlreadyIsShownAtOnce) {
+  Provide();
+  StartCloud();
+  ASSERT_FALSE(HasFailure());
+  StartVehicle({"--renew-spread", "3600"});
+  ASSERT_TRUE(Streams());
+  Sign("800");
+  ASSERT_FALSE(HasFailure());
+  Put("certs/vehicles/veh-00001.pem", "vehicle/me.pem");
+  Put("vehicle/veh-00001.key", "vehicle/me.key");
+  ASSERT_TRUE(Says(R"("shown_within_s":3600)"));
+  vehicle_->Signal(SIGHUP);
+  ASSERT_TRUE(Says(R"("shown_within_s":0)"));
+  ASSERT_TRUE(Says(R"("event":"certificate_in_use")"));
+  EXPECT_EQ(Of(EndBalanced(), "uplink", "renewals"), 1u);
+}
+
 // The vehicle believes both authorities, the gateway only one: what no file says.
 TEST_F(UplinkPrograms, WhatTheGatewayRefusesGivesWayToTheFormerCertificate) {
   Provide();
