@@ -119,6 +119,7 @@ struct Client::State {
   void OnAction(const ControlAction& action);
   void OnTick();
   void TakeSamples();
+  std::uint64_t Lost() const;
   void Tell(const std::string& event) const {
     if (callbacks.on_event) callbacks.on_event(event);
   }
@@ -132,8 +133,8 @@ struct Client::State {
   const std::shared_ptr<const VehicleIdentity> first_identity;
   const DiskSpool* const spool;        // the shell's; null: in memory
   VehicleShell shell;
-  UplinkCounters told;
   std::optional<PlanSaver> plan_saver;  // behind the shell: it writes while the spool's lock is held
+  UplinkCounters told;
   std::optional<BootTime> refused_again;  // a certificate that gateways refused is shown once more then
   bool told_connected = false;
   bool told_stranger = false;
@@ -148,6 +149,7 @@ struct Client::State {
   ClientCounters counters;
   std::uint64_t untaken = 0;
   std::optional<bool> drain_over;
+  std::uint64_t lost_before = 0;       // samples that the cloud will never have, when Drain last ended
   bool draining = false;
   bool stopped = false;
 
@@ -174,6 +176,7 @@ void Client::State::Begin() {
     }
     for (const std::string& warning : spool->warnings()) Tell("spool: " + warning);
   }
+  lost_before = Lost();                // By the runs before.
   shell.Start();
   OnTick();
   const auto work = boost::asio::make_work_guard(context);
@@ -185,7 +188,10 @@ void Client::State::OnAction(const ControlAction& action) {
   if (callbacks.on_command) return callbacks.on_command(command);
   const std::lock_guard lock(mutex);
   if (commands.size() == kCommandsMax) {
-    commands.pop_front();
+    // A lease ends by itself; what a release ends does not.
+    const auto oldest = std::ranges::find_if(
+        commands, [](const ClientCommand& each) { return each.kind != ClientCommand::Kind::kRelease; });
+    commands.erase(oldest == commands.end() ? commands.begin() : oldest);
     ++untaken;
   }
   commands.push_back(command);
@@ -237,8 +243,7 @@ void Client::State::OnTick() {
   counters.sampled = ledger.sampled;
   counters.delivered = ledger.delivered;
   counters.in_flight = ledger.in_flight;
-  counters.dropped = ledger.dropped_spool_full + ledger.dropped_refused + ledger.dropped_io + ledger.dropped_too_old +
-                     ledger.dropped_unreadable;
+  counters.dropped = Lost();
   counters.samples_refused = agent.samples_refused;
   counters.commands_applied = agent.applied;
   counters.commands_rejected = agent.rejected;
@@ -248,6 +253,12 @@ void Client::State::OnTick() {
   counters.connect_failures = link.failures;
   counters.renewals = link.renewals;
   counters.connected = told_connected;
+}
+
+std::uint64_t Client::State::Lost() const {
+  const AgentLedger ledger = shell.agent().ledger();
+  return ledger.dropped_spool_full + ledger.dropped_refused + ledger.dropped_io + ledger.dropped_too_old +
+         ledger.dropped_unreadable;
 }
 
 void Client::State::TakeSamples() {
@@ -295,13 +306,15 @@ std::unique_ptr<Client> Client::Start(const ClientOptions& options, ClientCallba
 PushResult Client::Push(const ClientSample& given) {
   // One of the far future would have every later one refused.
   if (given.boot_time_ns > ToNs(BootNow() + kSampleAheadMax)) return PushResult::kInvalid;
-  const Sample sample = SampleOf(given);
+  Sample sample = SampleOf(given);
   if (!ValidateSample(sample).ok()) return PushResult::kInvalid;
   State& s = *state_;
   {
     const std::lock_guard lock(s.mutex);
     if (s.stopped) return PushResult::kStopped;
     if (s.samples.size() >= s.options.queue_samples_max) return PushResult::kFull;
+    // Of two threads, the one that is first here has the earlier "now".
+    if (given.boot_time_ns == 0) sample.time = BootNow();
     s.samples.push_back(sample);
     if (std::exchange(s.samples_posted, true)) return PushResult::kTaken;
   }
@@ -313,7 +326,7 @@ std::optional<ClientCommand> Client::TakeCommand() {
   State& s = *state_;
   const std::uint64_t now = ToNs(BootNow());
   const std::lock_guard lock(s.mutex);
-  while (!s.commands.empty()) {
+  while (!s.stopped && !s.commands.empty()) {
     ClientCommand command = std::move(s.commands.front());
     s.commands.pop_front();
     // A release ends something, however late it is fetched.
@@ -339,10 +352,13 @@ bool Client::Drain(double wanted_s) {
   lock.unlock();
   // Behind the samples that were pushed before.
   boost::asio::post(s.context, [&s, at_most] {
-    s.shell.Drain(at_most, [&s](bool drained) {
+    s.shell.Drain(at_most, [&s](bool) {
       s.OnTick();
+      const std::uint64_t lost = s.Lost();
       const std::lock_guard over(s.mutex);
-      s.drain_over = drained;
+      // Nothing waits either if it was dropped; and a report on a command that waits is no sample.
+      const bool all_there = std::exchange(s.lost_before, lost) == lost;
+      s.drain_over = all_there && s.shell.agent().ledger().in_flight == 0;
       s.changed.notify_all();
     });
   });
@@ -361,6 +377,9 @@ void Client::Stop() {
   }
   if (!s.thread.joinable()) return;
   boost::asio::post(s.context, [&s] {
+    s.TakeSamples();
+    // What is not in the spool now is in no file when this has ended.
+    (void)s.shell.agent().Flush();
     s.shell.Stop();
     s.context.stop();
   });

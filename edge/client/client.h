@@ -83,7 +83,7 @@ struct ClientCounters {
 
 // All of these are called on the library's thread: they must return within milliseconds, because
 // nothing is sent or received meanwhile, must not throw, and may call Push, TakeCommand and counters
-// of the client, but neither Drain nor Stop.
+// of the client, but neither Drain nor Stop.  The first may come before Start has returned.
 struct ClientCallbacks {
   // A command to act on now; each comes once, and none after its lease.  Empty: TakeCommand.
   std::function<void(const ClientCommand&)> on_command;
@@ -115,7 +115,8 @@ class Client {
   //         files that cannot be read or do not fit, a spool that another process has.
   static std::unique_ptr<Client> Start(const ClientOptions& options, ClientCallbacks callbacks, std::string* why);
 
-  // As Stop.
+  // As Stop; also waits for a lookup of a gateway's name that is under way, as long as the system's
+  // resolver takes.
   ~Client();
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
@@ -123,18 +124,22 @@ class Client {
   // Takes one sample; some ten a second is what all else is made for.  Never waits.
   PushResult Push(const ClientSample& sample);
 
-  // The oldest command that waits, if there is no on_command; its lease lives.  At most 64 wait:
-  // poll ten times a second at least.  A command counts as applied when it begins to wait.
+  // The oldest command that waits, if there is no on_command; its lease lives.  At most 64 wait, and
+  // one that is no release gives way first: poll ten times a second at least.  A command counts as applied when it begins to wait.
   std::optional<ClientCommand> TakeCommand();
 
   // Figures of one instant, at most 0.1 s ago.
   ClientCounters counters() const;
 
   // Waits until the cloud has everything that was pushed before, or `seconds` have passed, [0, 3600];
-  // true if it has.  What it has not stays in a spool on disk.  Once at a time.
+  // true if it has, and of what was pushed since the last Drain nothing was dropped; what counts as
+  // samples_refused is left out.  What the cloud has not stays in a spool on disk.  Once at a time,
+  // and nobody may push meanwhile: it would wait for that too, and say false if that is on its way
+  // when the time is over.
   bool Drain(double seconds);
 
-  // Ends the connection and the thread; waits for nothing.  Push and TakeCommand then do nothing.
+  // Ends the connection and the thread; does not wait for the cloud.  What was pushed and it has not
+  // is in a spool on disk once the client is destroyed.  Push and TakeCommand then do nothing.
   void Stop();
 
  private:

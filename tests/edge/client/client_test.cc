@@ -91,7 +91,8 @@ class ClientTest : public testing::Test {
     waiter.join();
     return over == 1;
   }
-  void SendCommand(std::uint64_t id, std::uint64_t boot, wire::CommandKind kind = wire::CommandKind::SpeedAdvice) {
+  void SendCommand(std::uint64_t id, std::uint64_t boot, wire::CommandKind kind = wire::CommandKind::SpeedAdvice,
+                   nanoseconds lease = seconds(4)) {
     flatbuffers::FlatBufferBuilder command;
     wire::CommandBuilder builder(command);
     builder.add_command_id(id);
@@ -100,7 +101,7 @@ class ClientTest : public testing::Test {
     builder.add_sequence(id);
     builder.add_episode_id(5);
     builder.add_boot_id(boot);
-    builder.add_expires_boot_time_ns(ToNs(BootNow() + seconds(4)));
+    builder.add_expires_boot_time_ns(ToNs(BootNow() + lease));
     builder.add_speed_ceiling_cmps(kind == wire::CommandKind::Release ? 0 : 830);
     builder.add_decel_cmps2(kind == wire::CommandKind::Release ? 0 : 150);
     command.Finish(builder.Finish());
@@ -240,6 +241,85 @@ TEST_F(ClientTest, WhatASpoolOnDiskHoldsTheNextOneSends) {
   EXPECT_TRUE(Drained(10));
   EXPECT_EQ(client_->counters().sampled, 30u);
   EXPECT_EQ(client_->counters().delivered, 30u);
+}
+
+TEST_F(ClientTest, WhoStopsWithoutDrainingLosesNothingThatWasPushed) {
+  options_.spool = (folder_->root / "spool").string();
+  gateway_.StopListening();
+  Start();
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_EQ(client_->Push(Next()), PushResult::kTaken);
+    context_.run_for(std::chrono::milliseconds(1));
+  }
+  client_.reset();
+  gateway_.ListenAgain();
+  Connect();
+  EXPECT_TRUE(Drained(10));
+  EXPECT_EQ(client_->counters().sampled, 40u);
+  EXPECT_EQ(client_->counters().delivered, 40u);
+}
+
+TEST_F(ClientTest, WhatASpoolInMemoryHadNoRoomForIsNotCalledDelivered) {
+  options_.spool_bytes_max = 4096;
+  gateway_.StopListening();
+  Start();
+  for (int i = 0; client_->counters().dropped == 0; ++i) {
+    ASSERT_LT(i, 100'000);
+    if (client_->Push(Next()) == PushResult::kFull || i % 500 == 0) context_.run_for(std::chrono::milliseconds(100));
+  }
+  gateway_.ListenAgain();
+  EXPECT_FALSE(Drained(20));
+  EXPECT_EQ(client_->counters().in_flight, 0u);
+  // What comes after is judged by itself.
+  Drive(5);
+  EXPECT_TRUE(Drained(10));
+}
+
+TEST_F(ClientTest, AReportThatTheCloudHasNotAcknowledgedIsNoSample) {
+  Connect();
+  Drive(5);
+  gateway_.SetAcknowledgingReports(false);
+  SendCommand(1, gateway_.boot_id());
+  RunUntil([&] { return !gateway_.outcomes().empty(); });
+  EXPECT_TRUE(Drained(1));
+}
+
+TEST_F(ClientTest, AReleaseOutlastsAQueueThatNobodyEmpties) {
+  Connect();
+  for (std::uint64_t id = 1; id <= 70; ++id) {
+    // Short, because the inbox takes no more commands than it can remember.
+    SendCommand(id, gateway_.boot_id(), id == 1 ? wire::CommandKind::Release : wire::CommandKind::SpeedAdvice,
+                milliseconds(200));
+    context_.run_for(std::chrono::milliseconds(5));
+    RunUntil([&] { return gateway_.outcomes().size() == id; });
+    ASSERT_EQ(gateway_.outcomes().back(), wire::CommandOutcome::Applied);
+  }
+  const std::optional<ClientCommand> first = client_->TakeCommand();
+  ASSERT_TRUE(first.has_value());
+  EXPECT_EQ(first->kind, ClientCommand::Kind::kRelease);
+}
+
+TEST_F(ClientTest, WhoHasStoppedIsHandedNoCommand) {
+  Connect();
+  SendCommand(1, gateway_.boot_id());
+  RunUntil([&] { return !gateway_.outcomes().empty(); });
+  client_->Stop();
+  EXPECT_FALSE(client_->TakeCommand().has_value());
+}
+
+TEST_F(ClientTest, SamplesOfNowThatSeveralThreadsPushAreAllTaken) {
+  options_.queue_samples_max = 65'536;
+  Start();
+  const auto push = [&] {
+    ClientSample sample = Next();
+    sample.boot_time_ns = 0;
+    for (int i = 0; i < 2000; ++i) (void)client_->Push(sample);
+  };
+  std::thread other(push);
+  push();
+  other.join();
+  RunUntil([&] { return client_->counters().sampled + client_->counters().samples_refused == 4000; });
+  EXPECT_EQ(client_->counters().samples_refused, 0u);
 }
 
 TEST_F(ClientTest, OptionsThatCannotBeAreSaid) {

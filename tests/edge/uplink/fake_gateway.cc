@@ -175,6 +175,7 @@ void FakeGateway::OnFrame(Session* session, const FrameView& frame) {
         outcomes_.push_back(status->outcome());
         through = status->report_sequence();
       }
+      if (!acknowledging_reports_) return;
       builder.Finish(wire::CreateStatusAck(builder, report->boot_id(), through));
       return Send(session, FrameType::kStatusAck, builder);
     }

@@ -40,6 +40,9 @@ class FakeGateway {
   // While true it reads, but says nothing.
   void SetSilent(bool silent) { silent_ = silent; }
 
+  // While false reports on commands come and are not acknowledged.
+  void SetAcknowledgingReports(bool acknowledging) { acknowledging_reports_ = acknowledging; }
+
   // What it asks for from now on, in Welcome and with each clock reply.
   void SetReconnectSpread(milliseconds spread) { reconnect_spread_ms_ = static_cast<std::uint32_t>(spread.count()); }
 
@@ -73,6 +76,7 @@ class FakeGateway {
   bool accepting_ = true;
   bool reading_ = true;
   bool silent_ = false;
+  bool acknowledging_reports_ = true;
   std::uint32_t reconnect_spread_ms_ = 0;
   PayloadCodec codec_;
   std::vector<std::shared_ptr<Session>> sessions_;
