@@ -59,12 +59,12 @@ void TlsLink::Connect(const std::string& host, std::uint16_t port) {
     ConnectTo(Tcp::resolver::results_type::create(Tcp::endpoint(address, port), host, {}));
     return;
   }
-  auto resolver = std::make_shared<Tcp::resolver>(socket_.get_executor());
-  resolver->async_resolve(
+  resolver_ = std::make_unique<Tcp::resolver>(socket_.get_executor());
+  resolver_->async_resolve(
       host, std::to_string(port),
-      [self = shared_from_this(), resolver, host](error_code failure,
-                                                  Tcp::resolver::results_type endpoints) {
+      [self = shared_from_this(), host](error_code failure, Tcp::resolver::results_type endpoints) {
         if (self->listener_ == nullptr) return;
+        self->resolver_.reset();
         if (failure) return self->Fail("cannot resolve " + host + ": " + failure.message());
         self->ConnectTo(endpoints);
       });
@@ -237,6 +237,9 @@ void TlsLink::Close(bool polite) {
     ClearErrors();
     (void)SSL_shutdown(ssl_.get());
   }
+  // Lookups of all links of a context are made one after the other: one that waits behind
+  // another that hangs, and is wanted no more, would hold up those after it.
+  if (resolver_ != nullptr) resolver_->cancel();
   error_code ignored;
   socket_.close(ignored);
 }

@@ -100,6 +100,7 @@ class TlsLink : public std::enable_shared_from_this<TlsLink> {
   void FailTls(int result);
   void Fail(std::string reason, Listener::Failure failure = Listener::Failure::kWay);
 
+  std::unique_ptr<Tcp::resolver> resolver_;  // null: no name is looked up
   Tcp::socket socket_;
   const MakeTls make_tls_;
   SslPtr ssl_;                       // null until TCP has connected
