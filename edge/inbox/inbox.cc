@@ -108,6 +108,10 @@ void Inbox::Accept(const wire::Command& command, BootTime now) {
   } else if (pending_.size() >= kPendingMax || pending_.size() + leases_.size() >= kLeasesMax) {
     known.outcome = CommandOutcome::Rejected;
     known.reason = RejectReason::InboxFull;
+  } else if (veto_ && command.kind() != wire::CommandKind::Release && veto_(ActionOf(command))) {
+    // Before it takes the place of anything that waits.
+    known.outcome = CommandOutcome::Rejected;
+    known.reason = RejectReason::OutsideEnvelope;
   }
   // Only a command for this boot that is well formed speaks for its region.
   if (known.reason != RejectReason::Malformed && known.reason != RejectReason::WrongBoot) {
@@ -128,14 +132,6 @@ void Inbox::Accept(const wire::Command& command, BootTime now) {
 
 std::optional<ControlAction> Inbox::Take(BootTime now) {
   Expire(now);
-  const auto vetoed = [this](const ControlAction& action) {
-    return veto_ && action.kind != wire::CommandKind::Release && veto_(action);
-  };
-  while (!pending_.empty() && vetoed(pending_.front().action)) {
-    const CommandId id = pending_.front().action.command;
-    pending_.erase(pending_.begin());
-    Finish(id, CommandOutcome::Rejected, RejectReason::OutsideEnvelope, now);
-  }
   if (pending_.empty()) return std::nullopt;
   const Pending next = std::move(pending_.front());
   pending_.erase(pending_.begin());

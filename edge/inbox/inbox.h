@@ -73,12 +73,12 @@ class Inbox {
   // Takes a verified command: it now waits for Take, or has its status.
   void Accept(const wire::Command& command, BootTime now);
 
-  // Asked of each command, other than a Release, that would be handed over: one that `veto`
+  // Asked of each command, other than a Release, that would wait for Take: one that `veto`
   // says true of is Rejected as OutsideEnvelope, and what its episode was asked for before
-  // stays.  It must not call the inbox.
+  // stays, handed over or not.  It must not call the inbox.
   void SetVeto(std::function<bool(const ControlAction&)> veto) { veto_ = std::move(veto); }
 
-  // Hands over the oldest command that waits, whose lease lives and that is not vetoed.
+  // Hands over the oldest command that waits and whose lease lives.
   std::optional<ControlAction> Take(BootTime now);
 
   // Gives the commands whose lease has ended their status.

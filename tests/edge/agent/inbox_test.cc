@@ -125,6 +125,16 @@ TEST_F(InboxTest, WhatTheVehicleVetoesIsRejectedAndTheFormerLeaseStays) {
   EXPECT_EQ(inbox_->counters().rejected, 1u);
 }
 
+TEST_F(InboxTest, WhatIsVetoedTakesNoPlaceOfOneThatWaits) {
+  inbox_->SetVeto([](const ControlAction& action) { return ToNumber(action.command) == 2; });
+  Accept(Spec(1, 1, 7));
+  Accept(Spec(2, 2, 7));
+  EXPECT_EQ(Take(), 1u);
+  EXPECT_EQ(Take(), 0u);
+  EXPECT_EQ(inbox_->counters().superseded, 0u);
+  EXPECT_EQ(inbox_->counters().rejected, 1u);
+}
+
 TEST_F(InboxTest, AReleaseIsNotVetoed) {
   Accept(Spec(1, 1, 7));
   EXPECT_EQ(Take(), 1u);
