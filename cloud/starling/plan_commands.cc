@@ -1,5 +1,6 @@
 // plan check, push, status and results: what vehicles are to collect, which have it, and what came of it.
 
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -48,7 +49,7 @@ Examples:
   starling plan status --data data --json | jq '.vehicles[] | select(.state == "behind") | .vehicle'
 
 Without --http it goes by the newest history batch that the log holds of each vehicle, and "behind" may also be a
-vehicle that refused, or is off.  States: in_force, waiting (its start is to come), ended, refused, behind (it has
+vehicle that waits for the start, has seen the end, refused, is off, or is in another region than --region.  States: in_force, waiting (its start is to come), ended, refused, behind (it has
 another plan, or none), unwanted (nothing is wanted on it).
 
 Exit codes: 0 it is shown, 1 something cannot be read (the reason is on standard error), 2 wrong usage.)";
@@ -176,11 +177,16 @@ int Results(const Arguments& arguments) {
 // What vehicles say, of the orchestrator that runs.
 Status Ask(const Arguments& arguments, const std::optional<VehicleId>& only, PlanStatus* plans) {
   constexpr std::uint64_t kPage = 500;
+  const auto unexpected = [&](const std::string& target, int status) {
+    return Status(ErrorCode::kUnavailable,
+                  "http://" + arguments.http + target + " answers with status " + std::to_string(status));
+  };
   std::uint64_t total = only ? 0 : 1;
   for (std::uint64_t first = 0; first < total;) {
     const Result<HttpAnswer> page = HttpGet(
         arguments.http, "/v1/vehicles?first=" + std::to_string(first) + "&count=" + std::to_string(kPage));
     if (!page.ok()) return page.status();
+    if (page.value().status != 200) return unexpected("/v1/vehicles", page.value().status);
     std::uint64_t on_page = 0;
     const Result<std::uint64_t> count = plans->TakePage(page.value().body, &on_page);
     if (!count.ok()) return count.status();
@@ -194,8 +200,7 @@ Status Ask(const Arguments& arguments, const std::optional<VehicleId>& only, Pla
     if (!answer.ok()) return answer.status();
     if (answer.value().status == 404) continue;  // It is wanted on a vehicle that never came.
     if (answer.value().status != 200) {
-      return {ErrorCode::kUnavailable, "http://" + arguments.http + "/v1/vehicles/" + vehicle.ToString() +
-                                           " answers with status " + std::to_string(answer.value().status)};
+      return unexpected("/v1/vehicles/" + vehicle.ToString(), answer.value().status);
     }
     if (Status status = plans->TakeVehicle(vehicle, answer.value().body); !status.ok()) return status;
   }
@@ -228,6 +233,12 @@ int ShowStatus(const Arguments& arguments) {
     if (Status status = Ask(arguments, only, &plans); !status.ok()) {
       return status.code() == ErrorCode::kInvalidArgument ? Misuse(status) : Fail(status);
     }
+  }
+  const std::vector<VehicleId> known = plans.vehicles();
+  if (only && std::ranges::find(known, *only) == known.end()) {
+    return Fail({ErrorCode::kInvalidArgument, "no vehicle " + only->ToString() + " is known: it has no history in region " +
+                                                  std::to_string(arguments.region) + " and no plan of its own" +
+                                                  (arguments.http.empty() ? "" : ", and the orchestrator has not met it")});
   }
   std::fputs(arguments.json ? (plans.Json(folder, only) + "\n").c_str() : plans.Table(folder, only).c_str(), stdout);
   return 0;
