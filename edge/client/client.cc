@@ -41,6 +41,9 @@ Result<VehicleShellConfig> ConfigOf(const ClientOptions& options) {
   for (const std::string& text : options.connect) {
     const Result<Endpoint> endpoint = ParseEndpoint(text);
     if (!endpoint.ok()) return Invalid("connect: " + std::string(endpoint.status().message()));
+    if (std::ranges::find(endpoints, endpoint.value()) != endpoints.end()) {
+      return Invalid("connect: " + text + " stands there twice");
+    }
     endpoints.push_back(endpoint.value());
   }
   if (endpoints.empty()) return Invalid("connect: there is no address");

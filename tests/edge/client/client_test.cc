@@ -326,6 +326,7 @@ TEST_F(ClientTest, OptionsThatCannotBeAreSaid) {
   const std::vector<std::pair<std::function<void(ClientOptions*)>, std::string>> cases = {
       {[](ClientOptions* options) { options->connect.clear(); }, "there is no address"},
       {[](ClientOptions* options) { options->connect = {"cloud"}; }, "cloud is not HOST:PORT"},
+      {[](ClientOptions* options) { options->connect.push_back(options->connect.front()); }, "stands there twice"},
       {[](ClientOptions* options) { options->ca = "/missing/ca.pem"; }, "cannot read /missing/ca.pem"},
       {[](ClientOptions* options) { options->key = options->ca; }, "holds no private key"},
       {[](ClientOptions* options) { options->length_m = 0; }, "length_m"},
