@@ -5,7 +5,6 @@
 #include <charconv>
 #include <csignal>
 #include <cstdio>
-#include <ctime>
 #include <iterator>
 #include <map>
 #include <memory>
@@ -20,8 +19,7 @@
 #include "common/tls/tls_context.h"
 #include "edge/doctor/doctor.h"
 #include "edge/spool/disk_spool.h"
-#include "edge/spool/posix_spool_files.h"
-#include "edge/spool/spool_writer.h"
+#include "edge/spool/spool_folder.h"
 #include "edge/uplink/endpoint.h"
 #include "edge/vehicle_program.h"
 
@@ -205,16 +203,8 @@ struct SpoolOptions {
   Result<std::unique_ptr<DiskSpool>> Open(std::size_t bytes_max) const {
     DiskSpoolConfig config;
     config.bytes_max = bytes_max;
-    // What is given up at one time is a small part of it.
-    config.segment_bytes = std::clamp(bytes_max / 16, std::size_t{4096}, config.segment_bytes);
     config.age_max = seconds(static_cast<std::int64_t>(age_s));
-    if (Status status = config.Validate(); !status.ok()) return status;
-    Result<std::unique_ptr<PosixSpoolFiles>> files = PosixSpoolFiles::Open(folder);
-    if (!files.ok()) return files.status();
-    auto writer = std::make_unique<ThreadSpoolWriter>(files.value().get());
-    return DiskSpool::Open(config, std::move(files).value(), std::move(writer), [] {
-      return static_cast<std::uint32_t>(std::max<std::time_t>(0, std::time(nullptr)));
-    });
+    return OpenSpoolFolder(folder, config);
   }
 };
 

@@ -6,7 +6,6 @@
 #include <boost/asio/post.hpp>
 #include <cmath>
 #include <condition_variable>
-#include <ctime>
 #include <deque>
 #include <mutex>
 #include <system_error>
@@ -17,8 +16,7 @@
 #include "common/telemetry/fix_codec.h"
 #include "edge/plan/kept_plan.h"
 #include "edge/spool/disk_spool.h"
-#include "edge/spool/posix_spool_files.h"
-#include "edge/spool/spool_writer.h"
+#include "edge/spool/spool_folder.h"
 #include "edge/uplink/boot_clock.h"
 #include "edge/uplink/endpoint.h"
 #include "edge/uplink/vehicle_identity.h"
@@ -63,20 +61,6 @@ Result<VehicleShellConfig> ConfigOf(const ClientOptions& options) {
   }
   if (Status status = config.Validate(); !status.ok()) return status;
   return config;
-}
-
-Result<std::unique_ptr<DiskSpool>> OpenSpool(const ClientOptions& options) {
-  DiskSpoolConfig config;
-  config.bytes_max = options.spool_bytes_max;
-  // What is given up at one time is a small part of it.
-  config.segment_bytes = std::clamp(config.bytes_max / 16, std::size_t{4096}, config.segment_bytes);
-  if (Status status = config.Validate(); !status.ok()) return status;
-  Result<std::unique_ptr<PosixSpoolFiles>> files = PosixSpoolFiles::Open(options.spool);
-  if (!files.ok()) return files.status();
-  auto writer = std::make_unique<ThreadSpoolWriter>(files.value().get());
-  return DiskSpool::Open(config, std::move(files).value(), std::move(writer), [] {
-    return static_cast<std::uint32_t>(std::max<std::time_t>(0, std::time(nullptr)));
-  });
 }
 
 ClientCommand CommandOf(const ControlAction& action) {
@@ -290,7 +274,9 @@ std::unique_ptr<Client> Client::Start(const ClientOptions& options, ClientCallba
   if (Status status = identity.Start(); !status.ok()) return refuse(status);
   std::unique_ptr<DiskSpool> spool;
   if (!options.spool.empty()) {
-    Result<std::unique_ptr<DiskSpool>> opened = OpenSpool(options);
+    DiskSpoolConfig spool_config;
+    spool_config.bytes_max = options.spool_bytes_max;
+    Result<std::unique_ptr<DiskSpool>> opened = OpenSpoolFolder(options.spool, spool_config);
     if (!opened.ok()) return refuse(opened.status());
     spool = std::move(opened).value();
   }
