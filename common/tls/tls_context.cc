@@ -48,7 +48,7 @@ Result<BioPtr> OpenPem(const std::filesystem::path& path) {
 }
 
 // What server and client have in common.
-Result<SslContextPtr> MakeContext(const SSL_METHOD* method, const std::filesystem::path& ca) {
+Result<SslContextPtr> MakeContext(const SSL_METHOD* method, const std::vector<X509Ptr>& authorities) {
   SslContextPtr context(SSL_CTX_new(method));
   if (context == nullptr) return TlsFailure(ErrorCode::kIoError, "cannot make a TLS context");
   SSL_CTX* const raw = context.get();
@@ -65,13 +65,9 @@ Result<SslContextPtr> MakeContext(const SSL_METHOD* method, const std::filesyste
   // A frame that was cut off is noticed by the frame codec.
   SSL_CTX_set_options(raw, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_RENEGOTIATION);
 
-  // Not SSL_CTX_load_verify_file: it does not tell an unreadable file from one that
-  // holds no certificate, and takes one that is damaged behind its first one.
-  const Result<std::vector<X509Ptr>> authorities = LoadCertificates(ca);
-  if (!authorities.ok()) return authorities.status();
-  for (const X509Ptr& authority : authorities.value()) {
+  for (const X509Ptr& authority : authorities) {
     if (X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), authority.get()) != 1) {
-      return TlsFailure(ErrorCode::kInvalidArgument, "cannot use " + ca.string());
+      return TlsFailure(ErrorCode::kInvalidArgument, "cannot use an authority");
     }
   }
   return context;
@@ -89,6 +85,8 @@ Result<X509Ptr> LoadCertificate(const std::filesystem::path& path) {
   return certificate;
 }
 
+// Not SSL_CTX_load_verify_file: it does not tell an unreadable file from one that
+// holds no certificate, and takes one that is damaged behind its first one.
 Result<std::vector<X509Ptr>> LoadCertificates(const std::filesystem::path& path) {
   Result<BioPtr> file = OpenPem(path);
   if (!file.ok()) return file.status();
@@ -131,7 +129,9 @@ Result<Credentials> LoadCredentials(const std::filesystem::path& certificate,
 }
 
 Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder) {
-  Result<SslContextPtr> context = MakeContext(TLS_server_method(), folder.ca());
+  const Result<std::vector<X509Ptr>> authorities = LoadCertificates(folder.ca());
+  if (!authorities.ok()) return authorities.status();
+  Result<SslContextPtr> context = MakeContext(TLS_server_method(), authorities.value());
   if (!context.ok()) return context;
   SSL_CTX* const raw = context.value().get();
 
@@ -155,7 +155,13 @@ Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder) {
 }
 
 Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca) {
-  Result<SslContextPtr> context = MakeContext(TLS_client_method(), ca);
+  const Result<std::vector<X509Ptr>> authorities = LoadCertificates(ca);
+  if (!authorities.ok()) return authorities.status();
+  return MakeClientContext(authorities.value());
+}
+
+Result<SslContextPtr> MakeClientContext(const std::vector<X509Ptr>& authorities) {
+  Result<SslContextPtr> context = MakeContext(TLS_client_method(), authorities);
   if (!context.ok()) return context;
   SSL_CTX_set_verify(context.value().get(), SSL_VERIFY_PEER, nullptr);
   // With a cache, also one that keeps nothing, OpenSSL spoils a session that was used

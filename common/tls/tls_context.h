@@ -100,6 +100,8 @@ Result<SslContextPtr> MakeServerContext(const CertificateFolder& folder);
 // to each connection.  Keeps no sessions: SSL_get1_session has the newest of a connection,
 // for whoever wants to resume.
 Result<SslContextPtr> MakeClientContext(const std::filesystem::path& ca);
+// The same with authorities that were read before.
+Result<SslContextPtr> MakeClientContext(const std::vector<X509Ptr>& authorities);
 
 // A connection object for one vehicle.  `session` may be null; otherwise it is
 // offered for resumption.  The server's validity is not checked while this

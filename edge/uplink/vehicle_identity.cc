@@ -109,13 +109,14 @@ Result<std::shared_ptr<const VehicleIdentity>> LoadIdentity(const IdentityFiles&
     if (Status status = CheckFile(*file); !status.ok()) return status;
   }
   auto identity = std::make_shared<VehicleIdentity>();
-  Result<SslContextPtr> context = MakeClientContext(files.ca);
-  if (!context.ok()) return context.status();
   Result<std::vector<X509Ptr>> authorities = LoadCertificates(files.ca);
   if (!authorities.ok()) return authorities.status();
   Result<Credentials> credentials = LoadCredentials(files.certificate, files.key);
   if (!credentials.ok()) return credentials.status();
   identity->context = std::move(context).value();
+  // What is verified with is what is judged by, though the file may change meanwhile.
+  Result<SslContextPtr> context = MakeClientContext(authorities.value());
+  if (!context.ok()) return context.status();
   identity->authorities = std::move(authorities).value();
   identity->credentials = std::move(credentials).value();
   identity->expires = ExpiryOf(identity->credentials.certificate.get());
