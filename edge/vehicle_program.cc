@@ -36,13 +36,6 @@ const char* KindName(wire::CommandKind kind) {
   }
 }
 
-// A certificate is worth a remark when it is good for no longer.
-constexpr std::chrono::hours kExpiryNotice{30 * 24};
-constexpr std::chrono::hours kExpiryInterval{1};
-// So often a certificate that gateways refuse is shown once more: their list of authorities may
-// have been what was behind.
-constexpr std::chrono::hours kRefusedAgain{1};
-
 void Complain(const std::string& line) {
   std::fputs((line + "\n").c_str(), stderr);
 }
@@ -263,13 +256,12 @@ void VehicleProgram::LookAtIdentity(bool at_once) {
   if (news.renewed == nullptr && again) news.renewed = identity_.newest();
   if (news.renewed == nullptr) return;
   next_renewal_ = BootTime();
-  // One that has expired is good for no connection: there is nothing to spare.
-  const bool spared = !at_once && in_use().expires > CloudNow();
-  uplink.Renew(news.renewed, spared ? options_.renew_spread : seconds(0));
+  const nanoseconds spread = at_once ? nanoseconds(0) : SpreadOf(in_use(), CloudNow(), options_.renew_spread);
+  uplink.Renew(news.renewed, spread);
   next_expiry_look_ = BootTime();
   Complain("{\"event\":\"certificate\",\"until\":" +
            Quoted(ExpiryText(news.renewed->credentials.certificate.get())) + ",\"shown_within_s\":" +
-           std::to_string(spared ? options_.renew_spread.count() : 0) + "}");
+           std::to_string(std::chrono::duration_cast<seconds>(spread).count()) + "}");
 }
 
 const VehicleIdentity& VehicleProgram::in_use() {
@@ -308,15 +300,13 @@ void VehicleProgram::WarnOfExpiry() {
   if (now < next_expiry_look_ || date < kEarliestPlausibleDate) return;
   next_expiry_look_ = now + kExpiryInterval;
   expiry_note_.clear();
-  const VehicleIdentity& identity = in_use();
-  const nanoseconds left = identity.expires - date;
-  if (left > kExpiryNotice) return;
-  const std::string until = ExpiryText(identity.credentials.certificate.get());
-  const auto days = std::chrono::floor<std::chrono::hours>(left).count() / 24;
-  expiry_note_ = left.count() <= 0 ? "; certificate has expired: " + until
-                                   : "; certificate expires in " + std::to_string(days) + " days: " + until;
-  Complain("{\"event\":\"certificate_expires\",\"until\":" + Quoted(until) + ",\"days\":" +
-           std::to_string(left.count() <= 0 ? -1 : days) + "}");
+  const std::optional<int> days = DaysToWarnOf(in_use(), date);
+  if (!days) return;
+  const std::string until = ExpiryText(in_use().credentials.certificate.get());
+  expiry_note_ = *days < 0 ? "; certificate has expired: " + until
+                           : "; certificate expires in " + std::to_string(*days) + " days: " + until;
+  Complain("{\"event\":\"certificate_expires\",\"until\":" + Quoted(until) + ",\"days\":" + std::to_string(*days) +
+           "}");
 }
 
 void VehicleProgram::TellOfSpool() {

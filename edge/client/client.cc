@@ -28,8 +28,6 @@ namespace {
 constexpr std::size_t kCommandsMax = 64;
 constexpr std::size_t kQueueMax = 65'536;
 constexpr seconds kSampleAheadMax{1};
-// As the program does.
-constexpr std::chrono::hours kRefusedAgain{1};
 
 Status Invalid(const std::string& what) { return {ErrorCode::kInvalidArgument, what}; }
 
@@ -107,6 +105,11 @@ struct Client::State {
   void OnTick();
   void TakeSamples();
   std::uint64_t Lost() const;
+  // What the next connection shows.
+  const VehicleIdentity& InUse() {
+    const std::shared_ptr<const VehicleIdentity>& shown = shell.uplink().identity();
+    return shown == nullptr ? *first_identity : *shown;
+  }
   void Tell(const std::string& event) const {
     if (callbacks.on_event) callbacks.on_event(event);
   }
@@ -123,6 +126,7 @@ struct Client::State {
   std::optional<PlanSaver> plan_saver;  // behind the shell: it writes while the spool's lock is held
   UplinkCounters told;
   std::optional<BootTime> refused_again;  // a certificate that gateways refused is shown once more then
+  BootTime next_expiry_look;
   bool told_connected = false;
   bool told_stranger = false;
   std::string told_spool_failure;
@@ -192,14 +196,25 @@ void Client::State::OnTick() {
   if (news.renewed == nullptr && refused_again && now >= *refused_again) news.renewed = identity.newest();
   if (news.renewed != nullptr) {
     refused_again.reset();
-    uplink.Renew(news.renewed, nanoseconds(std::llround(options.renew_spread_s * 1e9)));
+    uplink.Renew(news.renewed,
+                 SpreadOf(InUse(), CloudNow(), nanoseconds(std::llround(options.renew_spread_s * 1e9))));
+    next_expiry_look = BootTime();
     Tell("certificate read, good until " + ExpiryText(news.renewed->credentials.certificate.get()));
   }
   const UplinkCounters link = uplink.counters();
   if (link.renewals != told.renewals) Tell("certificate in use");
   if (link.renewals_refused != told.renewals_refused) {
     refused_again = now + kRefusedAgain;
+    next_expiry_look = BootTime();
     Tell("certificate refused by the gateway: " + uplink.renewal_failure());
+  }
+  if (now >= next_expiry_look && CloudNow() >= kEarliestPlausibleDate) {
+    next_expiry_look = now + kExpiryInterval;
+    if (const std::optional<int> days = DaysToWarnOf(InUse(), CloudNow())) {
+      Tell((*days < 0 ? std::string("certificate has expired: ")
+                      : "certificate expires in " + std::to_string(*days) + " days: ") +
+           ExpiryText(InUse().credentials.certificate.get()));
+    }
   }
   if (link.strangers != told.strangers && !std::exchange(told_stranger, true)) {
     Tell("gateway not believed: " + uplink.last_failure());

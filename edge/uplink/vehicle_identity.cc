@@ -17,6 +17,9 @@ namespace {
 // A hundred authorities; what is longer is no file of certificates.
 constexpr std::int64_t kFileBytesMax = 256 << 10;
 
+// A certificate is worth a remark when it is good for no longer.
+constexpr std::chrono::hours kExpiryNotice{30 * 24};
+
 struct StoreDeleter {
   void operator()(X509_STORE* store) const { X509_STORE_free(store); }
 };
@@ -111,16 +114,28 @@ Result<std::shared_ptr<const VehicleIdentity>> LoadIdentity(const IdentityFiles&
   auto identity = std::make_shared<VehicleIdentity>();
   Result<std::vector<X509Ptr>> authorities = LoadCertificates(files.ca);
   if (!authorities.ok()) return authorities.status();
-  Result<Credentials> credentials = LoadCredentials(files.certificate, files.key);
-  if (!credentials.ok()) return credentials.status();
-  identity->context = std::move(context).value();
   // What is verified with is what is judged by, though the file may change meanwhile.
   Result<SslContextPtr> context = MakeClientContext(authorities.value());
   if (!context.ok()) return context.status();
+  Result<Credentials> credentials = LoadCredentials(files.certificate, files.key);
+  if (!credentials.ok()) return credentials.status();
+  identity->context = std::move(context).value();
   identity->authorities = std::move(authorities).value();
   identity->credentials = std::move(credentials).value();
   identity->expires = ExpiryOf(identity->credentials.certificate.get());
   return std::shared_ptr<const VehicleIdentity>(std::move(identity));
+}
+
+std::optional<int> DaysToWarnOf(const VehicleIdentity& identity, CloudTime date) {
+  if (date < kEarliestPlausibleDate) return std::nullopt;
+  if (identity.expires <= date) return -1;
+  const nanoseconds left = identity.expires - date;
+  if (left > kExpiryNotice) return std::nullopt;
+  return static_cast<int>(std::chrono::floor<std::chrono::hours>(left).count() / 24);
+}
+
+nanoseconds SpreadOf(const VehicleIdentity& in_use, CloudTime date, nanoseconds spread) {
+  return in_use.expires > date ? spread : nanoseconds(0);
 }
 
 IdentityWatch::IdentityWatch(IdentityFiles files) : files_(std::move(files)) {}

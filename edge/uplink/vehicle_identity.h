@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -47,6 +48,20 @@ bool ShareAuthority(SSL_CTX* left, SSL_CTX* right);
 // A certificate's last second, as "2029-01-31T12:00:00Z"; and as a time.
 std::string ExpiryText(X509* certificate);
 CloudTime ExpiryOf(X509* certificate);
+
+// Whole days for which `identity` is good still, if that is worth a remark at `date`, 30 or fewer; -1: it
+// has expired.  Nothing on a clock that has not learnt the date.
+std::optional<int> DaysToWarnOf(const VehicleIdentity& identity, CloudTime date);
+
+// Over how long to spread the change of identity from `in_use`: over `spread`, but at once from one that
+// has expired, which is good for no connection.
+nanoseconds SpreadOf(const VehicleIdentity& in_use, CloudTime date, nanoseconds spread);
+
+// So often there is a remark.
+inline constexpr std::chrono::hours kExpiryInterval{1};
+// So often a certificate that gateways refuse is shown once more: their list of authorities may
+// have been what was behind.
+inline constexpr std::chrono::hours kRefusedAgain{1};
 
 // Notices that the files of an identity have changed, and judges what they hold now.
 //

@@ -322,6 +322,25 @@ TEST_F(ClientTest, SamplesOfNowThatSeveralThreadsPushAreAllTaken) {
   EXPECT_EQ(client_->counters().samples_refused, 0u);
 }
 
+TEST_F(ClientTest, ACertificateThatExpiresSoonIsSaid) {
+  const CertificateFolder soon{folder_->root / "soon"};
+  cloud::FleetConfig config;
+  config.vehicles = 1;
+  config.days = 20;
+  ASSERT_TRUE(cloud::InitFleet(soon, config, CloudNow(), nullptr).ok());
+  const VehicleId vehicle = VehicleId::Parse("veh-00001").value();
+  options_.certificate = soon.vehicle(vehicle);
+  options_.key = soon.vehicle_key(vehicle);
+  std::atomic<int> said{0};  // counted by the client's thread, read by the test; orders nothing else
+  callbacks_.on_event = [&](const std::string& event) {
+    if (event.starts_with("certificate expires in 19 days: ")) ++said;
+  };
+  Start();
+  RunUntil([&] { return said == 1; });
+  client_->Stop();
+  EXPECT_EQ(said, 1);
+}
+
 TEST_F(ClientTest, OptionsThatCannotBeAreSaid) {
   const std::vector<std::pair<std::function<void(ClientOptions*)>, std::string>> cases = {
       {[](ClientOptions* options) { options->connect.clear(); }, "there is no address"},
