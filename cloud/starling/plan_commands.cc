@@ -49,8 +49,9 @@ Examples:
   starling plan status --data data --json | jq '.vehicles[] | select(.state == "behind") | .vehicle'
 
 Without --http it goes by the newest history batch that the log holds of each vehicle, and "behind" may also be a
-vehicle that waits for the start, has seen the end, refused, is off, or is in another region than --region.  States: in_force, waiting (its start is to come), ended, refused, behind (it has
-another plan, or none), unwanted (nothing is wanted on it).
+vehicle that waits for the start, has seen the end, refused, is off, or is in another region than --region.
+States: in_force, waiting (its start is to come), ended, refused, behind (it has another plan, or none), unwanted
+(nothing is wanted on it).
 
 Exit codes: 0 it is shown, 1 something cannot be read (the reason is on standard error), 2 wrong usage.)";
 
