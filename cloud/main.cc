@@ -176,7 +176,11 @@ Status ReadRole(const Arguments& arguments, CloudOptions* options) {
 
 // Where vehicles without a plan are expected to drive.
 Status ReadStreets(const std::string& path, CloudOptions* options) {
-  if (path.empty() || !options->has_shards()) return {};
+  if (path.empty()) return {};
+  if (options->regions.size() > 1 || !options->region_map.empty()) {
+    return {starling::ErrorCode::kInvalidArgument,
+            "--network goes with one region: a vehicle is told to the next one by its own motion, without streets"};
+  }
   const auto network = starling::cloud::ReadSumoNetwork(path);
   if (!network.ok()) return network.status();
   auto lanes = starling::cloud::MakeLaneMap(network.value(), starling::LocalFrame(options->origin));
@@ -427,7 +431,7 @@ int main(int argc, char** argv) {
   app.add_option("--origin", arguments.origin, "LAT,LON of the city's local frame [48.1351,11.582]");
   app.add_option("--network", arguments.network,
                  "FILE: the city's streets, SUMO's .net.xml or .net.xml.gz with a projection; vehicles that send no plan "
-                 "are expected to follow them.  The same for all that own a region");
+                 "are expected to follow them.  For a fleet of one region, and the same for all that own it or stand by");
   app.add_option("--gateway-threads", arguments.gateway_threads, "threads that hold connections [1]");
   app.add_option("--config", arguments.config, "JSON file with everything else; an option goes before it");
   app.add_option("--key-file", arguments.key_file,

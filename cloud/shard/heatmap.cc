@@ -70,7 +70,8 @@ CellIndex Heatmap::CellAtEnd(Slot slot, std::int64_t end_ns) const {
   const VehicleState& state = vehicles_.state(slot);
   const double steps = static_cast<double>(end_ns - state.track_start_ns()) * (1e-9 / kTrackStepS);
   if (state.standing()) return CellAt(state.position);
-  if (steps >= 0 && steps < kTrackPoints - 1) {
+  // A track by the street is what is expected, not what the vehicle has said.
+  if (state.street_size == 0 && steps >= 0 && steps < kTrackPoints - 1) {
     const Track& track = vehicles_.track(slot);
     const auto i = static_cast<std::size_t>(steps);
     const double part = steps - static_cast<double>(i);

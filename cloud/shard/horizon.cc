@@ -37,8 +37,9 @@ void Horizon::Renew(Slot slot, std::int64_t now_ns) {
 
 void Horizon::FollowStreet(VehicleState* state) const {
   state->street_size = 0;
-  if (streets_ == nullptr || state->path_size > 0 || state->speed_cmps <= 0) return;
+  if (streets_ == nullptr || state->path_size > 0 || state->speed_cmps < 0) return;
   const Travel reach = TravelAfter(state->speed_mps(), state->accel_mps2(), kTrackSpanS + kTrackStepS * state->track_steps);
+  if (reach.distance_m <= 0) return;
   const PlannedPath way = streets_->WayOf(state->Motion(), reach.distance_m);
   for (const PathArc& arc : way.arcs()) {
     state->path[state->street_size++] = {static_cast<std::uint16_t>(std::min(arc.length_m * 100 + 0.5, 65'535.0)),

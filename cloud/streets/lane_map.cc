@@ -17,6 +17,7 @@ constexpr double kHalfWidthMaxM = 10;
 constexpr double kNearM = 1.2;             // Beyond the lane's edge.
 constexpr double kAlignedCos = 0.7;        // 45 degrees.
 constexpr double kPieceOffM = 0.2;
+constexpr double kChordOffM = 0.4;
 constexpr double kChordRad = 0.3;
 constexpr std::size_t kPiecePointsMax = 64;
 constexpr double kApartM = 0.05;           // Points that are closer are one.
@@ -39,6 +40,7 @@ constexpr double kChosenCurvature = 0.02;
 constexpr double kCurvatureMax = 0.3;      // 1/m; what a vehicle can turn, and the wire can say.
 
 double Rounded(double value, double steps) { return std::floor(value * steps + 0.5) / steps; }
+
 // Arcs that take the headings of pieces of a lane, one after the other, from a heading that may be another one.
 class WayFitter {
  public:
@@ -65,7 +67,12 @@ class WayFitter {
     }
     pending_m_ += piece_m;
     pending_rad_ = end_rad;
-    if (aligned_ && pending_m_ >= kPieceMinM && !full()) Append(end_rad);
+    if (!aligned_ || pending_m_ <= 0) return;
+    if (pending_m_ < kPieceMinM) {
+      aligned_ = false;                    // The turn that it may have is not the whole next piece's.
+    } else if (!full()) {
+      Append(end_rad);
+    }
   }
 
   PlannedPath Finish() {
@@ -145,42 +152,52 @@ void LaneMap::FitPieces(Lane* lane) {
     headings[i] = HeadingOf(points_[first + i + 1] - points_[first + i]);
     if (i > 0) headings[i] = headings[i - 1] + WrapAngle(headings[i] - headings[i - 1]);
   }
-  const auto length_of = [&](std::size_t segment) { return along_[first + segment + 1] - along_[first + segment]; };
+  const auto length_of = [&](std::size_t segment) {
+    return static_cast<double>(along_[first + segment + 1]) - along_[first + segment];
+  };
   // At an end the segment's own; where the line is drawn with chords of a bend, as much more as between them.
   const auto at_end = [&](std::size_t last, std::size_t before) {
     const double turn = headings[last] - headings[before];
     return headings[last] + (length_of(last) < 2 * length_of(before) && std::abs(turn) < kChordRad ? turn / 2 : 0);
   };
-  const double begin_rad = segments > 1 ? at_end(0, 1) : headings.front();
-  const double end_rad = segments > 1 ? at_end(segments - 1, segments - 2) : headings.back();
   const auto heading_at = [&](std::size_t point) {
-    if (point == 0) return begin_rad;
-    if (point == segments) return end_rad;
+    if (segments == 1) return headings.front();
+    if (point == 0) return at_end(0, 1);
+    if (point == segments) return at_end(segments - 1, segments - 2);
     return (headings[point - 1] + headings[point]) / 2;
   };
-  lane->begin_heading_rad = static_cast<float>(begin_rad);
-  lane->turn_rad = static_cast<float>(end_rad - begin_rad);
+  const auto is_near = [&](std::size_t from, std::size_t until, double begin_rad, double end_rad) {
+    const double curvature =
+        (end_rad - begin_rad) / (static_cast<double>(along_[first + until]) - along_[first + from]);
+    Pose pose{points_[first + from], begin_rad, 0};
+    for (std::size_t segment = from; segment < until; ++segment) {
+      const Vec2 a = points_[first + segment];
+      const Vec2 b = points_[first + segment + 1];
+      pose = DriveArc(pose, length_of(segment) / 2, curvature);
+      if (NormSquared(pose.position - 0.5 * (a + b)) > kChordOffM * kChordOffM) return false;
+      pose = DriveArc(pose, length_of(segment) / 2, curvature);
+      if (NormSquared(pose.position - b) > kPieceOffM * kPieceOffM) return false;
+    }
+    return true;
+  };
   lane->piece_first = static_cast<std::uint32_t>(pieces_.size());
   for (std::size_t from = 0; from < segments;) {
-    std::size_t until = from + 1;
-    for (std::size_t next = from + 2; next <= std::min(segments, from + kPiecePointsMax); ++next) {
-      const double length = static_cast<double>(along_[first + next]) - along_[first + from];
-      const double curvature = (heading_at(next) - heading_at(from)) / length;
-      bool near = true;
-      Pose pose{points_[first + from], heading_at(from), 0};
-      for (std::size_t point = from + 1; point <= next && near; ++point) {
-        const double step = static_cast<double>(along_[first + point]) - along_[first + point - 1];
-        pose = DriveArc(pose, step, curvature);
-        near = NormSquared(pose.position - points_[first + point]) <= kPieceOffM * kPieceOffM;
-      }
-      if (!near) break;
+    std::size_t until = from;
+    for (std::size_t next = from + 1; next <= std::min(segments, from + kPiecePointsMax); ++next) {
+      if (!is_near(from, next, heading_at(from), heading_at(next))) break;
       until = next;
     }
+    // A long segment beside a corner is straight all the same.
+    const bool straight = until == from;
+    if (straight) ++until;
+    const double begin_rad = straight ? headings[from] : heading_at(from);
+    const double end_rad = straight ? headings[from] : heading_at(until);
     pieces_.push_back({static_cast<float>(static_cast<double>(along_[first + until]) - along_[first + from]),
-                       static_cast<float>(heading_at(until))});
+                       static_cast<float>(begin_rad), static_cast<float>(end_rad)});
     from = until;
   }
   lane->piece_count = static_cast<std::uint32_t>(pieces_.size()) - lane->piece_first;
+  lane->turn_rad = pieces_.back().end_heading_rad - pieces_[lane->piece_first].begin_heading_rad;
 }
 
 void LaneMap::AddWays(const StreetNetwork& network) {
@@ -188,10 +205,22 @@ void LaneMap::AddWays(const StreetNetwork& network) {
     Lane& lane = lanes_[number];
     lane.way_first = static_cast<std::uint32_t>(ways_.size());
     if (lane.point_count == 0) continue;
-    for (const StreetConnection& way : network.ways_on(number)) {
-      const LaneIndex next = way.via != kNone ? way.via : way.to;
-      if (next != kNone && lanes_[next].point_count > 0) ways_.push_back(next);
-    }
+    // Nobody is expected to turn around who need not.
+    const auto add = [&](bool around) {
+      for (const StreetConnection& way : network.ways_on(number)) {
+        if ((way.turn == Turn::kTurnAround) != around) continue;
+        LaneIndex next = way.via != kNone ? way.via : way.to;
+        // Lanes within a junction may have no length, and one way on.
+        for (int through = 0; through < kLanesThroughMax && next != kNone && lanes_[next].point_count == 0; ++through) {
+          const auto on = network.ways_on(next);
+          if (network.edges()[network.lanes()[next].edge].function != EdgeFunction::kInternal || on.empty()) break;
+          next = on.front().via != kNone ? on.front().via : on.front().to;
+        }
+        if (next != kNone && lanes_[next].point_count > 0) ways_.push_back(next);
+      }
+    };
+    add(false);
+    if (ways_.size() == lane.way_first) add(true);
     lane.way_count = static_cast<std::uint32_t>(ways_.size()) - lane.way_first;
   }
 }
@@ -280,7 +309,7 @@ LaneMap::Place LaneMap::Find(const MotionState& state) const {
     if (lane.inside) cost += bend * bend / (kSigmaCurvature * kSigmaCurvature);
     if (cost >= least) continue;
     least = cost;
-    best = {segment.lane, along_[segment.point] + std::clamp(at, 0.0, length), right, sine};
+    best = {segment.lane, along_[segment.point] + std::clamp(at, 0.0, length), right};
   }
   return best;
 }
@@ -306,18 +335,18 @@ LaneIndex LaneMap::NextLane(const Lane& lane, double to_end_m, double curvature_
   return best;
 }
 
-void LaneMap::ForPiecesAhead(const Place& place, double curvature_per_m,
-                             const std::function<bool(double length_m, double begin_rad, double end_rad)>& visit) const {
+template <typename Visit>
+void LaneMap::ForPiecesAhead(const Place& place, double curvature_per_m, Visit visit) const {
   LaneIndex number = place.lane;
   double from_m = place.along_m;           // On this lane.
   double begin_rad = 0;                    // Of the next piece, in the caller's count,
   double before_rad = 0;                   // and where the one before ended, in its lane's.
   for (int lanes = 0; lanes < kLanesMax && number != kNone; ++lanes) {
     const Lane& lane = lanes_[number];
-    double piece_m = 0;                    // Where it begins,
-    double piece_rad = lane.begin_heading_rad;
+    double piece_m = 0;                    // Where it begins.
     for (std::uint32_t i = lane.piece_first; i < lane.piece_first + lane.piece_count; ++i) {
       const double length = pieces_[i].length_m;
+      const double piece_rad = pieces_[i].begin_heading_rad;
       const double curvature = (static_cast<double>(pieces_[i].end_heading_rad) - piece_rad) / length;
       const double here_m = std::clamp(from_m - piece_m, 0.0, length);
       if (length - here_m > kApartM) {
@@ -331,7 +360,6 @@ void LaneMap::ForPiecesAhead(const Place& place, double curvature_per_m,
         before_rad = pieces_[i].end_heading_rad;
       }
       piece_m += length;
-      piece_rad = pieces_[i].end_heading_rad;
     }
     number = NextLane(lane, lane.length_m - from_m, lanes == 0 ? curvature_per_m : 0);
     from_m = 0;
@@ -340,8 +368,9 @@ void LaneMap::ForPiecesAhead(const Place& place, double curvature_per_m,
 
 PlannedPath LaneMap::WayOf(const MotionState& state, double length_m) const {
   MotionState soon = state;
-  const double own_m = kOwnS * state.speed_mps;
   const bool turns = std::abs(state.curvature_per_m) <= kCurvatureMax;
+  // No farther than its own turn is believed.
+  const double own_m = std::min(kOwnS * state.speed_mps, kTurnMaxRad / std::max(std::abs(state.curvature_per_m), 1e-9));
   if (turns) {
     const Pose moved = DriveAlong(state, {}, own_m);
     soon.position = moved.position;

@@ -10,7 +10,6 @@
 #include "cloud/streets/street_network.h"
 #include "common/geo/vec2.h"
 #include "common/motion/predictor.h"
-#include "common/status.h"
 
 namespace starling::cloud {
 
@@ -29,7 +28,6 @@ class LaneMap {
     LaneIndex lane = kNone;
     double along_m = 0;
     double right_m = 0;                  // of the lane's middle
-    double turned_rad = 0;               // of the vehicle's heading from the lane's, clockwise
   };
   // The lane that position, heading and curvature fit best; lane kNone where none is near enough.
   Place Find(const MotionState& state) const;
@@ -44,10 +42,12 @@ class LaneMap {
   double reach_m() const { return reach_m_; }  // of the point that is farthest from the frame's zero, on either axis
 
  private:
-  // Constant curvature, within 0.2 m of the lane's line.
+  // Constant curvature, within 0.2 m of the lane's points and 0.4 m of what is between them.  A corner of the line is
+  // between two pieces.
   struct Piece {
     float length_m = 0;
-    float end_heading_rad = 0;           // not wrapped within a lane
+    float begin_heading_rad = 0;         // not wrapped within a lane
+    float end_heading_rad = 0;
   };
   struct Lane {
     std::uint32_t point_first = 0;       // in points_ and along_
@@ -58,7 +58,6 @@ class LaneMap {
     std::uint32_t way_count = 0;
     float length_m = 0;
     float half_width_m = 0;
-    float begin_heading_rad = 0;
     float turn_rad = 0;                  // from its begin to its end
     bool inside = false;                 // a junction
   };
@@ -73,8 +72,8 @@ class LaneMap {
   void FitPieces(Lane* lane);
   // The pieces from `place` on, over the lanes that follow, as long as `visit` is true; headings clockwise from
   // north, which go on from piece to piece.
-  void ForPiecesAhead(const Place& place, double curvature_per_m,
-                      const std::function<bool(double length_m, double begin_rad, double end_rad)>& visit) const;
+  template <typename Visit>  // bool (double length_m, double begin_rad, double end_rad)
+  void ForPiecesAhead(const Place& place, double curvature_per_m, Visit visit) const;
   LaneIndex NextLane(const Lane& lane, double to_end_m, double curvature_per_m) const;
   std::int64_t CellAt(Vec2 position) const;
 
