@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -189,10 +190,14 @@ Status ReadStreets(const std::string& path, CloudOptions* options) {
                                        "; --origin says where the city is"};
   }
   options->shard.streets = std::move(lanes).value();
+  char size[80];
+  std::snprintf(size, sizeof size, "%zu lanes, %.1f km", options->shard.streets->lanes(), options->shard.streets->length_m() / 1000);
+  Say("streets of " + path + ": " + size);
   return {};
 }
 
-Result<CloudOptions> MakeOptions(const Arguments& arguments) {
+// `streets`: those that were read already.
+Result<CloudOptions> MakeOptions(const Arguments& arguments, std::shared_ptr<const starling::cloud::LaneMap> streets = nullptr) {
   CloudOptions options;
   if (!arguments.config.empty()) {
     if (Status status = LoadConfiguration(arguments.config, &options); !status.ok()) return status;
@@ -221,7 +226,10 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments) {
     if (!origin.ok()) return origin.status();
     options.origin = origin.value();
   }
-  if (Status status = ReadStreets(arguments.network, &options); !status.ok()) return status;
+  options.shard.streets = std::move(streets);
+  if (options.shard.streets == nullptr) {
+    if (Status status = ReadStreets(arguments.network, &options); !status.ok()) return status;
+  }
   if (arguments.gateway_threads) options.gateway.threads = *arguments.gateway_threads;
   options.gateway.region = options.region;
   options.gateway.origin = options.origin;
@@ -387,8 +395,9 @@ int RunSupervised(const Arguments& arguments, const CloudOptions& first) {
   if (!people.ok()) return Fail(kExitFailed, people.status());
   sockets.people = people.value();
   const auto work = [&] {
-    // Read anew each time: files may have changed since.
-    const Result<CloudOptions> options = MakeOptions(arguments);
+    // Read anew each time: files may have changed since.  Not the streets: what the log's tail was decided by stays, and a
+    // city's take seconds.
+    const Result<CloudOptions> options = MakeOptions(arguments, first.shard.streets);
     if (!options.ok()) return Fail(kExitUsage, options.status());
     // Whoever else has them is named when they are opened.
     starling::cloud::AwaitUnlocked(options.value().log.directory + "/LOCK", kLockPatience);
