@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "sim/experiment/experiment_page.h"
 #include "sim/experiment/experiment_result.h"
 #include "sim/experiment/experiment_table.h"
+#include "sim/experiment/number_text.h"
 #include "sim/fleet/report.h"
 #include "sim/scenario/paired_runs.h"
 #include "sim/scenario/scenario_reader.h"
@@ -30,6 +32,7 @@ constexpr std::uint32_t kPairs = 10;
 constexpr const char* kExamples = R"(Examples:
   starling-sim experiment sim/scenario/library/rush-hour.toml --report out/rush-hour.json
   starling-sim experiment my.toml --seed 100 --pairs 20 --report out/my.json
+  starling-sim experiment sim/scenario/library/red-light-runners.toml --penetration 0.3 --report out/third.json
 
 Each seed is driven twice in virtual time, without and with the orchestrator's commands; all else is the same,
 and drivers who break rules ignore commands, too.  What will be looked at is written to FILE.plan.json before the
@@ -45,6 +48,7 @@ struct ExperimentOptions {
   PairedRunsConfig runs{1, kPairs, 0};
   std::uint32_t vehicles = 0;
   std::uint32_t seconds = 0;
+  std::optional<double> penetration;       // none: the scenario's
   std::string told_as;                     // the command line, for the page
 };
 
@@ -64,6 +68,7 @@ int RunExperiment(ExperimentOptions options) {
   Scenario scenario = std::move(read).value();
   if (options.vehicles > 0) scenario.traffic.vehicles = options.vehicles;
   if (options.seconds > 0) scenario.seconds = options.seconds;
+  if (options.penetration) scenario.fleet.penetration = *options.penetration;
   if (options.runs.jobs == 0) options.runs.jobs = std::clamp(std::thread::hardware_concurrency(), 1U, 64U);
   for (const Status& status : {scenario.Validate(), options.runs.Validate()}) {
     if (!status.ok()) return Fail(kExitUsage, status.message());
@@ -128,11 +133,17 @@ ExperimentCommand AddExperimentCommand(CLI::App* program) {
   experiment->add_option("--jobs", options->runs.jobs, "runs at a time; as many as there are processors");
   experiment->add_option("--vehicles", options->vehicles, "instead of the scenario's, in the same city");
   experiment->add_option("--seconds", options->seconds, "instead of the scenario's");
+  experiment->add_option("--penetration", options->penetration, "share of vehicles with an agent, instead of the scenario's")
+      ->check(CLI::Range(0.0, 1.0));
   experiment->add_option("--report", options->report, "FILE.json; beside it FILE.html and FILE.plan.json")
       ->capture_default_str();
   return {experiment, [options] {
             options->told_as = "starling-sim experiment " + options->scenario + " --seed " +
                                std::to_string(options->runs.seed) + " --pairs " + std::to_string(options->runs.pairs);
+            const auto add = [&](const char* name, const std::string& value) { options->told_as += name + value; };
+            if (options->vehicles > 0) add(" --vehicles ", std::to_string(options->vehicles));
+            if (options->seconds > 0) add(" --seconds ", std::to_string(options->seconds));
+            if (options->penetration) add(" --penetration ", Fixed(*options->penetration, 3));
             return RunExperiment(*options);
           }};
 }
