@@ -147,7 +147,7 @@ def make(folder, kind, seed, seconds, vehicles, lawless):
     drive = ["sumo", "-X", "never", "--no-step-log", "--no-warnings", "-n", network, "-r", trips, "-a",
              folder + "/types.add.xml", "--seed", str(seed), "--step-length", "0.1", "--lanechange.duration", "3",
              "--collision.action", "warn", "--collision.check-junctions", "--collision.mingap-factor", "0", "--end", str(end),
-             "--time-to-teleport", "-1", "--fcd-output", folder + "/fcd.xml.gz", "--device.fcd.begin", str(WARM_UP_S),
+             "--time-to-teleport", "-1", "--ignore-route-errors", "--fcd-output", folder + "/fcd.xml.gz", "--device.fcd.begin", str(WARM_UP_S),
              "--precision", "2", "--fcd-output.acceleration", "--fcd-output.attributes",
              "x,y,angle,speed,acceleration,type,lane"]
     # SUMO 1.15's SSM device ends the program in some recordings; those have no conflicts of SUMO's.
