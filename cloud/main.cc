@@ -359,6 +359,7 @@ int Run(const CloudOptions& options, const starling::cloud::ListeningSockets& so
     if (const Status map = orchestrator.FollowRegionMap(); !map.ok()) {
       Say("the new region map: " + std::string(map.message()) + "; trying again");
     }
+    orchestrator.Watch();
     failure = orchestrator.Health();
     if (!failure.ok()) {
       Say("stopping: " + std::string(failure.message()));

@@ -275,6 +275,13 @@ void ReadConsole(Section* section, ConsoleConfig* config) {
   section->Read("idle_timeout", &config->idle_timeout);
 }
 
+void ReadCost(Section* section, CostPrices* prices) {
+  section->Read("link_per_gb", &prices->link_per_gb);
+  section->Read("processor_per_core_hour", &prices->processor_per_core_hour);
+  section->Read("memory_per_gb_hour", &prices->memory_per_gb_hour);
+  section->Read("storage_per_gb_month", &prices->storage_per_gb_month);
+}
+
 std::optional<double> ParseDegrees(std::string_view text, double limit) {
   double degrees = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), degrees);
@@ -294,7 +301,7 @@ std::uint64_t CloudOptions::OpenFilesNeeded() const {
 Status CloudOptions::Validate() const {
   for (const Status& status :
        {gateway.Validate(), log.Validate(), state.Validate(), history.Validate(), shard.Validate(),
-        runner.Validate(), writer.Validate(), console.Validate()}) {
+        runner.Validate(), writer.Validate(), console.Validate(), cost.Validate()}) {
     if (!status.ok()) return status;
   }
   if (regions.empty() || regions.front() != region) {
@@ -327,6 +334,7 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options) {
   file.ReadSectionOf("writer", [&](Section* of) { ReadWriter(of, &options->writer); });
   file.ReadSectionOf("kafka", [&](Section* of) { ReadKafka(of, &options->kafka); });
   file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
+  file.ReadSectionOf("cost", [&](Section* of) { ReadCost(of, &options->cost); });
   file.Finish();
   return mistake;
 }

@@ -7,7 +7,9 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/console/process_usage.h"
 #include "cloud/dispatch/settings_file.h"
+#include "cloud/measure/disk_space.h"
 #include "cloud/regions/region_map_record.h"
 #include "common/check.h"
 #include "common/tls/tls_context.h"
@@ -24,6 +26,8 @@ constexpr milliseconds kOwnershipPoll{2};
 constexpr seconds kRegionMapPause{1};
 
 constexpr milliseconds kDrainTimeout{10'000};
+
+constexpr seconds kCostInterval{5};
 
 Status Advise(const Status& status, const std::string& advice) {
   return {status.code(), std::string(status.message()) + "; " + advice};
@@ -84,6 +88,12 @@ void AddUp(const std::vector<Figure>& more, std::vector<Figure>* sum) {
     const bool largest = figure.name == "epoch" || figure.name == "lag_ms" ||
                          figure.name.find("longest") != std::string_view::npos ||
                          figure.name.ends_with("_max") || figure.name.find("age") != std::string_view::npos;
+    if (figure.histogram != nullptr) {
+      auto both = std::make_shared<HistogramCounts>(*figure.histogram);
+      both->Add(*more[i].histogram);
+      figure.histogram = std::move(both);
+      continue;
+    }
     figure.value = largest ? std::max(figure.value, more[i].value) : figure.value + more[i].value;
   }
 }
@@ -113,6 +123,7 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
                            const StoreEncryption& encryption)
     : node_(options.node),
       region_map_(options.region_map),
+      data_(options.data),
       started_at_(std::chrono::steady_clock::now()),
       started_(CloudNow()),
       report_(opened),
@@ -125,7 +136,8 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
         OnOwnership(region, what, now);
       }, [this](const RegionMap& map) { OnRegionMap(map); },
       [this](const CommandSettings& settings) { switch_.Take(settings); }),
-      console_(options.console, this) {}
+      console_(options.console, this),
+      cost_(options.cost) {}
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
 
@@ -196,6 +208,7 @@ Status Orchestrator::OpenRoles(const CloudOptions& options, const OrchestratorHo
     auto shard = ShardRole::Open(config, region, engine_.get(), sink, store, hooks.writer);
     if (!shard.ok()) return shard.status();
     shards_.push_back(std::move(shard).value());
+    region_names_.push_back(std::to_string(ToNumber(region)));
   }
   return {};
 }
@@ -372,6 +385,39 @@ std::string Orchestrator::StartText() const {
   return text;
 }
 
+CostUsage Orchestrator::Usage() const {
+  CostUsage usage;
+  const ProcessUsage process = ReadProcessUsage();
+  usage.processor_s = process.cpu_s;
+  usage.memory_bytes = process.rss_bytes;
+  usage.storage_bytes = store_->rocks().disk_bytes;
+  if (engine_->embedded() != nullptr) usage.storage_bytes += engine_->embedded()->rocks().disk_bytes;
+  if (gateway_ != nullptr && gateway_->listening()) {
+    const GatewayCounters counters = gateway_->gateway().counters();
+    usage.link_bytes = counters.wire_bytes_in + counters.wire_bytes_out;
+    usage.vehicles = counters.connections;
+    return usage;
+  }
+  for (const auto& shard : shards_) {
+    // Whoever stands by for a region does nothing for its vehicles yet.
+    const ShardRunnerCounters counters = shard->runner().counters();
+    if (counters.owner) usage.vehicles += counters.vehicles;
+  }
+  return usage;
+}
+
+void Orchestrator::Watch() {
+  const nanoseconds steady = std::chrono::steady_clock::now().time_since_epoch();
+  const bool cost_due = cost_looked_ == nanoseconds(0) || steady - cost_looked_ >= kCostInterval;
+  if (cost_due) cost_looked_ = steady;
+  const CostUsage usage = cost_due ? Usage() : CostUsage();
+  const CloudTime now = CloudNow();
+  const nanoseconds looked = std::chrono::steady_clock::now().time_since_epoch();
+  const MutexLock lock(watch_mutex_);
+  clock_.Look(now, looked);
+  if (cost_due) cost_.Look(steady, usage);
+}
+
 Status Orchestrator::Health() const {
   if (Status status = engine_->log()->status(); !status.ok()) return status;
   for (const auto& shard : shards_) {
@@ -424,10 +470,14 @@ std::vector<Figure> Orchestrator::Figures() {
     const ShardRunnerCounters runner = shard->runner().counters();
     starling::cloud::AppendFigures(runner.shard, &of_one);
     starling::cloud::AppendFigures(runner, &of_one);
+    starling::cloud::AppendFigures(shard->runner().latencies(), &of_one);
     starling::cloud::AppendFigures(runner.checkpoint, &of_one);
     AddUp(of_one, &of_shards);
   }
   figures.insert(figures.end(), of_shards.begin(), of_shards.end());
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    AppendRegionFigures(region_names_[i], shards_[i]->runner().counters(), CloudNow(), &figures);
+  }
   switch_.AppendFigures(&figures);
   if (!shards_.empty()) {
     std::uint64_t shadowed = 0;
@@ -450,9 +500,24 @@ std::vector<Figure> Orchestrator::Figures() {
                        FigureKind::kCounter, static_cast<double>(dispatch_.shed())});
   }
   starling::cloud::AppendFigures(store_->Stats(), &figures);
+  starling::cloud::AppendFigures("state", store_->rocks(), &figures);
   starling::cloud::AppendFigures(rotation_.Stats(), &figures);
   starling::cloud::AppendFigures(ReadProcessUsage(), &figures);
   if (phase_.load(std::memory_order_acquire) != Phase::kStarting) AppendFigures(report_, &figures);
+  if (const std::optional<DiskSpace> disk = ReadDiskSpace(data_)) {
+    figures.push_back({"disk", "free_bytes", "Free on the file system of the data folder", FigureKind::kGauge,
+                       static_cast<double>(disk->free_bytes)});
+    figures.push_back({"disk", "size_bytes", "Size of that file system", FigureKind::kGauge,
+                       static_cast<double>(disk->size_bytes)});
+  }
+  {
+    const MutexLock lock(watch_mutex_);
+    figures.push_back({"clock", "steps", "Times that this machine's clock was set while the process ran",
+                       FigureKind::kCounter, static_cast<double>(clock_.steps())});
+    figures.push_back({"clock", "last_step_ms", "By how much, the last time; forwards is positive", FigureKind::kGauge,
+                       ToSeconds(clock_.last()) * 1e3});
+    starling::cloud::AppendFigures(cost_.figures(), &figures);
+  }
   const std::chrono::duration<double> uptime = std::chrono::steady_clock::now() - started_at_;
   figures.push_back({"process", "uptime_s", "Since the log was open", FigureKind::kGauge, uptime.count()});
   return figures;

@@ -13,6 +13,8 @@
 #include "cloud/console/console_source.h"
 #include "cloud/dispatch/dispatch_writer.h"
 #include "cloud/dispatch/ownership_book.h"
+#include "cloud/measure/clock_watch.h"
+#include "cloud/measure/cost_meter.h"
 #include "cloud/options.h"
 #include "cloud/roles/command_switch.h"
 #include "cloud/roles/gateway_role.h"
@@ -89,6 +91,10 @@ class Orchestrator final : public ConsoleSource {
   // The failure that this process cannot work with; ok while there is none.
   Status Health() const;
 
+  // Looks at this machine's clock, and now and then at what the process uses, for its
+  // figures.  Call it often.
+  void Watch();
+
   // Reads the certificates' folder again, soon.
   void ReloadCertificates() {
     if (gateway_ != nullptr) gateway_->gateway().ReloadCertificates();
@@ -138,6 +144,8 @@ class Orchestrator final : public ConsoleSource {
   void OnRegionMap(const RegionMap& map);
   void OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now);
 
+  CostUsage Usage() const;
+
   // The answers of all shards here, one after the other.
   template <typename T>
   Result<std::vector<T>> AskAll(const std::function<T(const Shard&)>& query);
@@ -145,6 +153,7 @@ class Orchestrator final : public ConsoleSource {
   // Constant after construction.
   const std::string node_;
   const std::string region_map_;
+  const std::string data_;
   const std::chrono::steady_clock::time_point started_at_;
   const CloudTime started_;
   StartReport report_;                 // constant after Start
@@ -161,6 +170,7 @@ class Orchestrator final : public ConsoleSource {
   std::unique_ptr<GatewayRole> gateway_;           // null in a process of shards
   std::unique_ptr<LocalFirstSink> local_first_;    // with Kafka and a gateway
   std::vector<std::unique_ptr<ShardRole>> shards_;  // in the order of the regions
+  std::vector<std::string> region_names_;           // their numbers; constant once they are open
   CommandSwitch switch_;
   OwnershipBook ownership_;                        // fed with Kafka only
   Console console_;
@@ -170,6 +180,11 @@ class Orchestrator final : public ConsoleSource {
   // The owner's:
   std::optional<RegionMap> map_read_;          // its regions' commands are read
   std::chrono::steady_clock::time_point map_due_;  // it comes into force
+
+  Mutex watch_mutex_;
+  ClockWatch clock_ STARLING_GUARDED_BY(watch_mutex_);
+  CostMeter cost_ STARLING_GUARDED_BY(watch_mutex_);
+  nanoseconds cost_looked_{0};                 // Watch's
 
   bool stopped_ = false;
   Status outcome_;

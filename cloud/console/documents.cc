@@ -41,6 +41,28 @@ json::object Describe(const VehicleView& view, CloudTime at) {
   return vehicle;
 }
 
+// Since the process began; who wants to know of the last minute asks twice and subtracts.
+json::object Describe(const HistogramCounts& counts) {
+  const auto ms = [](nanoseconds span) { return Number(ToSeconds(span) * 1e3); };
+  json::object document;
+  document["count"] = counts.count();
+  document["sum_ms"] = Number(static_cast<double>(counts.sum_ns) * 1e-6);
+  document["p50_ms"] = ms(counts.Quantile(0.5));
+  document["p99_ms"] = ms(counts.Quantile(0.99));
+  document["p999_ms"] = ms(counts.Quantile(0.999));
+  json::array bounds;
+  json::array numbers;
+  for (std::size_t i = 0; i < HistogramCounts::kBuckets; ++i) {
+    if (counts.buckets[i] == 0) continue;
+    // What is longer than all has no bound.
+    bounds.push_back(i + 1 < HistogramCounts::kBuckets ? ms(HistogramCounts::BucketBound(i)) : json::value(nullptr));
+    numbers.push_back(counts.buckets[i]);
+  }
+  document["le_ms"] = std::move(bounds);
+  document["counts"] = std::move(numbers);
+  return document;
+}
+
 // Versions and hashes as text, for the same reason as an episode.
 json::object Describe(const CompiledPlan* wanted, const std::optional<ReportedPlan>& said) {
   json::object document;
@@ -78,12 +100,13 @@ std::string StatsDocument(const std::vector<Figure>& figures) {
     json::value& group = document[Text(figure.group)];
     if (group.is_null()) group.emplace_object();
     json::value& field = group.as_object()[Text(figure.name)];
-    if (figure.verdict.empty()) {
-      field = Number(figure.value);
+    json::value value = figure.kind == FigureKind::kHistogram ? Describe(*figure.histogram) : Number(figure.value);
+    if (figure.label.empty()) {
+      field = std::move(value);
       continue;
     }
     if (field.is_null()) field.emplace_object();
-    field.as_object()[Text(figure.verdict)] = Number(figure.value);
+    field.as_object()[Text(figure.label_value)] = std::move(value);
   }
   return json::serialize(document);
 }

@@ -1,8 +1,21 @@
 #include "cloud/console/figures.h"
 
+#include <array>
 #include <cstddef>
 
 namespace starling::cloud {
+namespace {
+
+constexpr std::array<std::string_view, kFrameClasses> kClassNames{"session", "involved", "live", "history"};
+constexpr std::array<std::string_view, kCostParts> kCostPartNames{"link", "processor", "memory", "storage"};
+
+}  // namespace
+
+Figure HistogramFigure(std::string_view group, std::string_view name, std::string_view help,
+                       const HistogramCounts& counts, std::string_view label, std::string_view label_value) {
+  return {group, name, help, FigureKind::kHistogram, 0, label, label_value,
+          std::make_shared<const HistogramCounts>(counts)};
+}
 
 void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures) {
   const auto add = [&](std::string_view name, std::uint64_t value, std::string_view help,
@@ -45,11 +58,42 @@ void AppendFigures(const GatewayCounters& counters, std::vector<Figure>* figures
   add("plans_sent", counters.plans_sent, "Collection plans sent to vehicles");
   add("sessions_shed", counters.sessions_shed,
       "Connects and disconnects that the log had no room for");
-  for (std::size_t i = 0; i < counters.verdicts.size(); ++i) {
-    figures->push_back({"gateway", "verdicts", "Messages by the one verdict that each gets",
-                        FigureKind::kCounter, static_cast<double>(counters.verdicts[i]),
-                        log::EnumNameVerdict(static_cast<log::Verdict>(i))});
+  add("wire_bytes_in", counters.wire_bytes_in, "Bytes from vehicles' sockets, with TLS, without TCP/IP");
+  add("wire_bytes_out", counters.wire_bytes_out, "Bytes to vehicles' sockets, with TLS, without TCP/IP");
+  add("deliveries_untimed", counters.deliveries_untimed,
+      "Applied commands of which this process does not know when they were sent, or what the vehicle's clock means");
+  const auto add_each = [&](std::string_view group, std::string_view name, std::string_view help,
+                            std::string_view label, std::string_view label_value, std::uint64_t value) {
+    figures->push_back({group, name, help, FigureKind::kCounter, static_cast<double>(value), label, label_value});
+  };
+  for (std::size_t i = 0; i < counters.shed.size(); ++i) {
+    add_each("gateway", "shed", "Frames without room here or in the log, by class", "class", kClassNames[i],
+             counters.shed[i]);
   }
+  for (std::size_t i = 0; i < counters.verdicts.size(); ++i) {
+    add_each("gateway", "verdicts", "Messages by the one verdict that each gets", "verdict",
+             log::EnumNameVerdict(static_cast<log::Verdict>(i)), counters.verdicts[i]);
+  }
+  for (std::size_t i = 0; i < counters.history_verdicts.size(); ++i) {
+    add_each("gateway", "history_verdicts", "Of these, history batches: why the ledger took them or did not",
+             "verdict", log::EnumNameVerdict(static_cast<log::Verdict>(i)), counters.history_verdicts[i]);
+  }
+}
+
+void AppendFigures(const GatewayLatencies& latencies, std::vector<Figure>* figures) {
+  figures->push_back(HistogramFigure("latency", "uplink_seconds",
+                                     "A fix's instant, by the vehicle's clock as translated, to the log's queue",
+                                     latencies.uplink));
+  figures->push_back({"latency", "uplink_negative", "Of these, fixes from the future: clocks disagree",
+                      FigureKind::kCounter, static_cast<double>(latencies.uplink.negatives)});
+  figures->push_back(HistogramFigure("latency", "dispatch_seconds",
+                                     "The shard's issuing a command to its vehicle's connection", latencies.dispatch));
+  figures->push_back(HistogramFigure("latency", "delivery_seconds",
+                                     "A command's connection to the vehicle's controller, by what the vehicle says",
+                                     latencies.delivery));
+  figures->push_back(HistogramFigure("latency", "acknowledgement_seconds",
+                                     "A command's connection to the vehicle's word that it was applied, read here",
+                                     latencies.acknowledgement));
 }
 
 void AppendFigures(const CertificateFigures& certificates, CloudTime now, std::vector<Figure>* figures) {
@@ -151,6 +195,37 @@ void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* fig
       "From the log's taking the last record to the shard's having applied it", FigureKind::kGauge);
 }
 
+void AppendFigures(const ShardRunnerLatencies& latencies, std::vector<Figure>* figures) {
+  figures->push_back(HistogramFigure("latency", "log_seconds",
+                                     "A fix's entering the log's queue to the shard's getting it; of fixes that caused a command",
+                                     latencies.log));
+  figures->push_back(HistogramFigure("latency", "decision_seconds",
+                                     "The log's taking what caused a command to the shard's issuing it",
+                                     latencies.decision_fix, "cause", "fix"));
+  figures->push_back(HistogramFigure("latency", "decision_seconds",
+                                     "The log's taking what caused a command to the shard's issuing it",
+                                     latencies.decision_tick, "cause", "tick"));
+}
+
+void AppendRegionFigures(std::string_view region, const ShardRunnerCounters& counters, CloudTime now,
+                         std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help,
+                       FigureKind kind = FigureKind::kGauge) {
+    figures->push_back({"region", name, help, kind, value, "region", region});
+  };
+  add("owner", counters.owner ? 1 : 0, "1 while this process owns the region; 0: it stands by");
+  add("vehicles", static_cast<double>(counters.vehicles), "Vehicles in the region's state");
+  add("fixes", static_cast<double>(counters.shard.fixes), "Fixes applied in the region", FigureKind::kCounter);
+  add("commands", static_cast<double>(counters.commands_delivered), "Commands of the region handed to a gateway",
+      FigureKind::kCounter);
+  add("busy_seconds", ToSeconds(counters.busy), "Time that the region's shard worked on records",
+      FigureKind::kCounter);
+  add("lag_ms", static_cast<double>(counters.lag_ns) * 1e-6,
+      "From the log's taking the last record to the region's having applied it");
+  add("behind_ms", counters.applied_through == CloudTime() ? 0 : ToSeconds(now - counters.applied_through) * 1e3,
+      "Age of the last record that the region has applied: an owner writes one every 100 ms");
+}
+
 void AppendFigures(const CheckpointerCounters& counters, std::vector<Figure>* figures) {
   const auto add = [&](std::string_view name, double value, std::string_view help,
                        FigureKind kind = FigureKind::kCounter) {
@@ -182,6 +257,63 @@ void AppendFigures(const EmbeddedLogCounters& counters, std::vector<Figure>* fig
   add("commits", counters.commits, "Writes to the write-ahead log");
   add("syncs", counters.syncs, "Syncs of the write-ahead log");
   add("refused", counters.refused, "Appends refused: the queue was full");
+  figures->push_back({"log", "durable_lag_ms", "Age of the oldest record that is emitted and not durable",
+                      FigureKind::kGauge, ToSeconds(counters.durable_lag) * 1e3});
+}
+
+void AppendFigures(const EmbeddedLogLatencies& latencies, std::vector<Figure>* figures) {
+  figures->push_back(HistogramFigure("log", "commit_seconds", "Writes to the write-ahead log", latencies.commit));
+  figures->push_back(HistogramFigure("log", "sync_seconds", "Syncs of the write-ahead log", latencies.sync));
+}
+
+void AppendFigures(const KafkaClientFigures& client, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help,
+                       FigureKind kind = FigureKind::kGauge) {
+    figures->push_back({"kafka", name, help, kind, value});
+  };
+  add("statistics_age_s", ToSeconds(client.age), "Since librdkafka gave the next figures; below 0: it has not yet");
+  add("brokers", static_cast<double>(client.brokers), "Brokers of the cluster that the producer knows");
+  add("brokers_up", static_cast<double>(client.brokers_up), "Of these, those it is connected to");
+  add("rtt_p99_ms", client.rtt_p99_ms, "Requests of the slowest broker, 99 of 100 within");
+  add("requests_waiting", static_cast<double>(client.waiting_requests), "Requests to be sent, or not answered yet");
+  add("requests_timed_out", static_cast<double>(client.timeouts), "Requests that no broker answered in time",
+      FigureKind::kCounter);
+  add("requests_retried", static_cast<double>(client.retries), "Requests sent again", FigureKind::kCounter);
+}
+
+void AppendFigures(std::string_view database, const RocksFigures& rocks, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help,
+                       FigureKind kind = FigureKind::kGauge) {
+    figures->push_back({"rocksdb", name, help, kind, value, "db", database});
+  };
+  add("disk_bytes", static_cast<double>(rocks.disk_bytes), "Bytes of the database's files");
+  add("table_files", static_cast<double>(rocks.table_files), "Files of sorted entries");
+  add("memtable_bytes", static_cast<double>(rocks.memtable_bytes), "Memory of what is not in such files yet");
+  add("cache_bytes", static_cast<double>(rocks.cache_bytes), "Memory of blocks and indexes of files that are read");
+  add("pending_compaction_bytes", static_cast<double>(rocks.pending_compaction_bytes), "Bytes that compactions have before them");
+  add("running_compactions", static_cast<double>(rocks.running_compactions), "Compactions under way");
+  add("running_flushes", static_cast<double>(rocks.running_flushes), "Flushes of memory under way");
+  add("background_errors", static_cast<double>(rocks.background_errors), "Flushes and compactions that failed",
+      FigureKind::kCounter);
+  add("write_stopped", rocks.write_stopped ? 1 : 0, "1 while writers wait for flushes or compactions");
+}
+
+void AppendFigures(const CostFigures& cost, std::vector<Figure>* figures) {
+  const auto add = [&](std::string_view name, double value, std::string_view help) {
+    figures->push_back({"cost", name, help, FigureKind::kGauge, value});
+  };
+  add("vehicle_link_bytes_per_s", cost.link_bytes_per_s, "Bytes of a vehicle's link with TLS, over the last minute");
+  add("vehicle_processor_share", cost.processor_share, "Of one core, for a vehicle, over the last minute");
+  add("vehicle_memory_bytes", cost.memory_bytes, "Memory for a vehicle, over the last minute");
+  add("vehicle_storage_bytes", cost.storage_bytes, "Bytes on disk for a vehicle, over the last minute");
+  for (std::size_t i = 0; i < kCostParts; ++i) {
+    figures->push_back({"cost", "vehicle_month", "Money for a vehicle and a month like the last minute, by configured prices",
+                        FigureKind::kGauge, cost.month[i], "part", kCostPartNames[i]});
+  }
+  for (std::size_t i = 0; i < kCostParts; ++i) {
+    figures->push_back({"cost", "spent", "Money since the process began, by configured prices", FigureKind::kCounter,
+                        cost.spent[i], "part", kCostPartNames[i]});
+  }
 }
 
 void AppendFigures(const StateStoreStats& stats, std::vector<Figure>* figures) {

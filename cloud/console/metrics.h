@@ -11,8 +11,8 @@
 namespace starling::cloud {
 
 // Reads the source at each scrape; holds no number of its own.  A figure becomes
-// starling_GROUP_NAME, a counter with _total behind it.  No vehicle is a label:
-// their number has no bound.
+// starling_GROUP_NAME, a counter with _total behind it, a histogram with its buckets.  No
+// vehicle is a label: their number has no bound.  docs/operations.md says what each means.
 class MetricsCollector : public prometheus::Collectable {
  public:
   // `source` must outlive the collector.

@@ -365,4 +365,10 @@ GatewayCounters Gateway::counters() const {
   return sum;
 }
 
+GatewayLatencies Gateway::latencies() const {
+  GatewayLatencies sum;
+  for (const auto& thread : state_->threads) thread->counters().AddTo(&sum);
+  return sum;
+}
+
 }  // namespace starling::cloud

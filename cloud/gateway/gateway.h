@@ -12,6 +12,7 @@
 #include "cloud/gateway/admission.h"
 #include "cloud/gateway/plan_book.h"
 #include "cloud/log/log.h"
+#include "cloud/measure/latency_histogram.h"
 #include "cloud/regions/region_map.h"
 #include "cloud/shard/shard.h"
 #include "cloud/tls/certificate_watch.h"
@@ -117,6 +118,19 @@ struct GatewayCounters {
   std::uint64_t ghosts = 0;               // copies of fixes for other regions than the owner's
   std::uint64_t ghosts_shed = 0;          // that the log had no room for; the next fix makes up for it
   std::array<std::uint64_t, kVerdictCount> verdicts{};  // one for each message
+  std::array<std::uint64_t, kVerdictCount> history_verdicts{};  // of these, of history batches
+  std::array<std::uint64_t, kFrameClasses> shed{};      // frames without room here or in the log
+  std::uint64_t wire_bytes_in = 0;        // with TLS, without TCP/IP; counted once a second
+  std::uint64_t wire_bytes_out = 0;
+  std::uint64_t deliveries_untimed = 0;   // applied commands of which it is not known when they were sent
+};
+
+// How long things took, where the gateway can tell.
+struct GatewayLatencies {
+  HistogramCounts uplink;                 // a fix's instant to the log's queue, by the vehicle's clock as translated
+  HistogramCounts dispatch;               // the shard's issuing a command to its connection here
+  HistogramCounts delivery;               // from there to the vehicle's controller, by what the vehicle says
+  HistogramCounts acknowledgement;        // from there to its status here: by this machine's clock alone
 };
 
 // Ends the vehicles' connections: knows who is there by the certificate, gives
@@ -166,6 +180,7 @@ class Gateway {
 
   std::uint16_t port() const;
   GatewayCounters counters() const;
+  GatewayLatencies latencies() const;
   CertificateFigures certificates() const;
 
  private:

@@ -58,7 +58,21 @@ void ThreadCounters::AddTo(GatewayCounters* sum) const {
   sum->sessions_shed += get(sessions_shed);
   sum->ghosts += get(ghosts);
   sum->ghosts_shed += get(ghosts_shed);
-  for (std::size_t i = 0; i < verdicts.size(); ++i) sum->verdicts[i] += get(verdicts[i]);
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    sum->verdicts[i] += get(verdicts[i]);
+    sum->history_verdicts[i] += get(history_verdicts[i]);
+  }
+  for (std::size_t i = 0; i < shed.size(); ++i) sum->shed[i] += get(shed[i]);
+  sum->wire_bytes_in += get(wire_bytes_in);
+  sum->wire_bytes_out += get(wire_bytes_out);
+  sum->deliveries_untimed += get(deliveries_untimed);
+}
+
+void ThreadCounters::AddTo(GatewayLatencies* sum) const {
+  sum->uplink.Add(uplink.Read());
+  sum->dispatch.Add(dispatch.Read());
+  sum->delivery.Add(delivery.Read());
+  sum->acknowledgement.Add(acknowledgement.Read());
 }
 
 GatewayThread::GatewayThread(GatewayShared* gateway_shared, std::size_t own_index)

@@ -28,6 +28,7 @@
 #include "cloud/gateway/history_ledger.h"
 #include "cloud/gateway/plan_book.h"
 #include "cloud/gateway/record_builder.h"
+#include "cloud/gateway/sent_commands.h"
 #include "cloud/gateway/vehicle_directory.h"
 #include "cloud/log/log.h"
 #include "cloud/tls/certificate_watch.h"
@@ -91,13 +92,17 @@ struct ThreadCounters {
   std::array<Counter, kFrameClasses> turned_away{};
   Counter replaced_connections{0}, frames_in{0}, bytes_in{0}, frames_out{0}, bytes_out{0};
   Counter commands_sent{0}, commands_unroutable{0}, plans_sent{0}, sessions_shed{0}, ghosts{0}, ghosts_shed{0};
-  std::array<Counter, kVerdictCount> verdicts{};
+  std::array<Counter, kVerdictCount> verdicts{}, history_verdicts{};
+  std::array<Counter, kFrameClasses> shed{};
+  Counter wire_bytes_in{0}, wire_bytes_out{0}, deliveries_untimed{0};
+  LatencyHistogram uplink, dispatch, delivery, acknowledgement;
 
   // REQUIRES: called by the counters' thread.
   static void Add(Counter* counter, std::uint64_t count = 1) {
     counter->store(counter->load(std::memory_order_relaxed) + count, std::memory_order_relaxed);
   }
   void AddTo(GatewayCounters* sum) const;
+  void AddTo(GatewayLatencies* sum) const;
 };
 
 // One io_context with its thread, the connections that live on it, and what they
@@ -164,6 +169,7 @@ class GatewayThread {
   RecordBuilder records;
   std::vector<wire::Fix> samples;         // scratch
   std::vector<RegionId> ghosts, left;     // scratch
+  SentCommands sent_commands;
   const RegionMap& region_map() {
     if (const std::uint64_t now = shared->regions.generation(); now != map_generation_) {
       map_generation_ = now;

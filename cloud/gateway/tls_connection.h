@@ -2,6 +2,7 @@
 
 #include <boost/asio/ip/tcp.hpp>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -46,6 +47,10 @@ class TlsConnection : public std::enable_shared_from_this<TlsConnection> {
   enum class Priority : bool { kUrgent, kNormal };
 
   const SSL* tls() const { return ssl_.get(); }  // null before Start
+
+  // Bytes that the socket gave and took since Start: with TLS, without TCP/IP.
+  std::uint64_t wire_bytes_read() const { return ssl_ == nullptr ? 0 : BIO_number_read(SSL_get_rbio(ssl_.get())); }
+  std::uint64_t wire_bytes_written() const { return ssl_ == nullptr ? 0 : BIO_number_written(SSL_get_wbio(ssl_.get())); }
 
   // Called from the io_context.  Each of them may close the connection.
   virtual void OnClientHello() = 0;

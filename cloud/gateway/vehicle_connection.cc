@@ -114,6 +114,7 @@ void VehicleConnection::OnEstablished(const SSL* ssl) {
 }
 
 void VehicleConnection::OnClosed(const std::string&) {
+  CountWireBytes();
   if (stage_ < Stage::kIdentified) Tally::Add(&thread_->tally().handshakes_failed);
   if (stage_ == Stage::kShaking) thread_->OnHandshakeOver();
   LeaveHalfOpen();
@@ -147,7 +148,17 @@ void VehicleConnection::Replace() {
   Close("replaced by a newer connection");
 }
 
+void VehicleConnection::CountWireBytes() {
+  const std::uint64_t read = wire_bytes_read();
+  const std::uint64_t written = wire_bytes_written();
+  Tally::Add(&thread_->tally().wire_bytes_in, read - wire_read_);
+  Tally::Add(&thread_->tally().wire_bytes_out, written - wire_written_);
+  wire_read_ = read;
+  wire_written_ = written;
+}
+
 void VehicleConnection::CheckTimeouts(std::chrono::steady_clock::time_point now) {
+  CountWireBytes();
   const GatewayConfig& config = thread_->shared->config;
   const auto close_after = [&](milliseconds timeout, const char* why) {
     if (now - active_ > timeout) Close(why);
@@ -212,8 +223,12 @@ std::size_t VehicleConnection::TakeFrames(std::span<const std::byte> stream) {
 void VehicleConnection::TakeFrame(const FrameView& frame) {
   Tally::Add(&thread_->tally().bytes_in, frame.bytes);
   const Judgement judgement = Judge(frame);
+  if (frame.type == FrameType::kHistory) {
+    Tally::Add(&thread_->tally().history_verdicts[static_cast<std::size_t>(judgement.verdict)]);
+  }
   Conclude(judgement, static_cast<std::uint8_t>(frame.type), frame.payload);
   if (judgement.verdict != Verdict::Shed) return;
+  Tally::Add(&thread_->tally().shed[static_cast<std::size_t>(ClassOfFrame(frame.type))]);
   // Neither must get lost, and an agent sends them again on a new connection.
   if (frame.type == FrameType::kCommandReport) Close("no room for a command's status");
   if (frame.type == FrameType::kHello) Close("no room for the session");
@@ -250,9 +265,13 @@ Judgement VehicleConnection::Judge(const FrameView& frame) {
   }
 }
 
+FrameClass VehicleConnection::ClassOfFrame(FrameType type) const {
+  const FrameClass of = ClassOf(type);
+  return of == FrameClass::kLive && received_ - commanded_ < kInvolvedFor ? FrameClass::kInvolved : of;
+}
+
 Judgement VehicleConnection::JudgeRate(const FrameView& frame) {
-  FrameClass of = ClassOf(frame.type);
-  if (of == FrameClass::kLive && received_ - commanded_ < kInvolvedFor) of = FrameClass::kInvolved;
+  const FrameClass of = ClassOfFrame(frame.type);
   bool of_all = false;  // under its own rate, so that of all vehicles decides
   {
     MutexLock lock(record_->mutex);
@@ -388,6 +407,7 @@ Judgement VehicleConnection::AppendFix(const wire::Live& live, CloudTime sample_
                   thread_->records.Fix(vehicle_, live, sample_time, {region, owner, leaves}, now), nullptr);
   };
   if (!append(owner, false)) return shed;
+  thread_->tally().uplink.Record(now - sample_time);
   const auto copy = [&](RegionId region, bool leaves) {
     Tally::Add(append(region, leaves) ? &thread_->tally().ghosts : &thread_->tally().ghosts_shed);
   };
@@ -461,12 +481,25 @@ Judgement VehicleConnection::OnReport(std::span<const std::byte> payload) {
       record_->reports_boot = boot;
       record_->reports_through = through;
       record_->reports_ticket = ack.ticket;
+      const nanoseconds offset = record_->gate.boot() == boot ? record_->gate.clock_offset() : nanoseconds(0);
+      for (const wire::CommandStatus& status : fresh) TimeDelivery(status, offset);
     } else {
       judgement = Refuse(Verdict::Shed, NoticeCode::None, "the log is full");
     }
   }
   if (judgement.verdict != Verdict::Shed) thread_->QueueAck(std::move(ack));
   return judgement;
+}
+
+void VehicleConnection::TimeDelivery(const wire::CommandStatus& status, nanoseconds offset) {
+  const std::optional<CloudTime> emitted = thread_->sent_commands.Take(status.command_id());
+  if (status.outcome() != wire::CommandOutcome::Applied) return;
+  if (!emitted) return Tally::Add(&thread_->tally().deliveries_untimed);
+  thread_->tally().acknowledgement.Record(received_ - *emitted);
+  // Before its first report nobody knows what the vehicle's clock means.
+  if (offset == nanoseconds(0)) return Tally::Add(&thread_->tally().deliveries_untimed);
+  const CloudTime applied(BootTimeFromNs(status.boot_time_ns()).time_since_epoch() + offset);
+  thread_->tally().delivery.Record(applied - *emitted);
 }
 
 Judgement VehicleConnection::OnProbe(std::span<const std::byte> payload) {
@@ -527,6 +560,12 @@ void VehicleConnection::SendCommand(std::span<const std::byte> wire_command) {
     return;
   }
   Tally::Add(&thread_->tally().commands_sent);
+  // Stamped by this process: there is nothing to verify.
+  const auto* command = flatbuffers::GetRoot<wire::Command>(wire_command.data());
+  thread_->sent_commands.Note(command->command_id(), command->emitted_time_ns());
+  if (command->issued_time_ns() != 0) {
+    thread_->tally().dispatch.Record(nanoseconds(command->emitted_time_ns() - command->issued_time_ns()));
+  }
   Send(frame, Priority::kUrgent);
   commanded_ = CloudNow();
 }

@@ -94,6 +94,10 @@ class VehicleConnection final : public TlsConnection {
   // To the region that each status is for.  False if the log had no room for all.
   bool AppendReport(BootId boot, const std::vector<wire::CommandStatus>& statuses, Ticket* ticket);
   bool Append(Topic topic, RegionId partition, std::span<const std::byte> value, Ticket* ticket);
+  FrameClass ClassOfFrame(FrameType type) const;
+  // Times what a command took whose status has come.  `offset`: cloud time - boot time.
+  void TimeDelivery(const wire::CommandStatus& status, nanoseconds offset);
+  void CountWireBytes();
 
   GatewayThread* const thread_;
   const AddressTable::Place address_;
@@ -106,6 +110,8 @@ class VehicleConnection final : public TlsConnection {
   bool session_pending_ = false;            // its first fix tells which regions to tell
   std::uint64_t plan_version_ = 0;          // the newest that it has, or was sent here
   CloudTime commanded_{};                   // when the last command was sent
+  std::uint64_t wire_read_ = 0;             // already counted
+  std::uint64_t wire_written_ = 0;
   std::vector<std::byte> carry_;            // an incomplete frame
   std::chrono::steady_clock::time_point carry_since_;  // its first bytes came
   Stage stage_ = Stage::kSilent;

@@ -34,6 +34,8 @@ constexpr std::size_t kCatchUpRecords = 4'096;
 // being disciplined is much shorter.
 constexpr seconds kClockBehindMax{60};
 
+std::int64_t SteadyNs() { return nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
 // "2026-01-31T12:00:00Z"
 std::string UtcOf(CloudTime time) {
   const std::time_t seconds_of_unix =
@@ -143,6 +145,9 @@ void EmbeddedLog::WriteLoop() {
     if (!round.empty()) {
       if (Status status = CommitRound(round); !status.ok()) return Fail(status);
       DeliverRound(round);
+      if (unsynced_since_ns_.load(std::memory_order_relaxed) == 0) {
+        unsynced_since_ns_.store(SteadyNs(), std::memory_order_relaxed);
+      }
       emitted_.store(static_cast<std::uint64_t>(round.last()), std::memory_order_release);
       PublishProgress();
       std::lock_guard lock(sync_mutex_);
@@ -178,7 +183,9 @@ Status EmbeddedLog::CommitRound(const AppendRound& round) {
     AddUnsavedEnds();
     ends_saved_at_ = now;
   }
+  const std::int64_t began = SteadyNs();
   if (Status status = store_->Commit(); !status.ok()) return status;
+  commit_time_.Record(nanoseconds(SteadyNs() - began));
   records_.fetch_add(records, std::memory_order_relaxed);
   commits_.fetch_add(1, std::memory_order_relaxed);
   return Status();
@@ -266,10 +273,14 @@ void EmbeddedLog::SyncLoop() {
       if (sync_stop_ && emitted() == durable()) return;
     }
     const auto next_sync = std::chrono::steady_clock::now() + config_.sync_interval;
+    syncing_since_ns_.store(unsynced_since_ns_.exchange(0, std::memory_order_relaxed), std::memory_order_relaxed);
     const Ticket target = emitted();
+    const std::int64_t began = SteadyNs();
     if (Status status = store_->Sync(); !status.ok()) return Fail(status);
+    sync_time_.Record(nanoseconds(SteadyNs() - began));
     syncs_.fetch_add(1, std::memory_order_relaxed);
     durable_.store(static_cast<std::uint64_t>(target), std::memory_order_release);
+    syncing_since_ns_.store(0, std::memory_order_relaxed);
     PublishProgress();
     std::vector<std::function<void(Ticket)>> observers;
     {
@@ -416,11 +427,22 @@ Status EmbeddedLog::Await(const std::atomic<std::uint64_t>& reached, Ticket tick
   }
 }
 
+EmbeddedLogLatencies EmbeddedLog::latencies() const { return {commit_time_.Read(), sync_time_.Read()}; }
+
+RocksFigures EmbeddedLog::rocks() const {
+  std::shared_lock lock(store_mutex_);
+  return store_ == nullptr ? RocksFigures() : store_->rocks();
+}
+
 EmbeddedLogCounters EmbeddedLog::counters() const {
+  std::int64_t since_ns = syncing_since_ns_.load(std::memory_order_relaxed);
+  if (since_ns == 0) since_ns = unsynced_since_ns_.load(std::memory_order_relaxed);
+  const bool lags = since_ns != 0 && emitted() != durable();
   return {.records = records_.load(std::memory_order_relaxed),
           .commits = commits_.load(std::memory_order_relaxed),
           .syncs = syncs_.load(std::memory_order_relaxed),
-          .refused = queue_.refused()};
+          .refused = queue_.refused(),
+          .durable_lag = nanoseconds(lags ? SteadyNs() - since_ns : 0)};
 }
 
 }  // namespace starling::cloud

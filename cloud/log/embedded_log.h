@@ -14,7 +14,9 @@
 #include "cloud/log/append_queue.h"
 #include "cloud/log/embedded_log_config.h"
 #include "cloud/log/log.h"
+#include "cloud/measure/latency_histogram.h"
 #include "cloud/store/encryption.h"
+#include "cloud/store/rocks_figures.h"
 
 namespace starling::cloud {
 
@@ -26,6 +28,12 @@ struct EmbeddedLogCounters {
   std::uint64_t commits = 0;   // writes to the WAL
   std::uint64_t syncs = 0;     // fdatasyncs of the WAL
   std::uint64_t refused = 0;   // appends answered with kExhausted
+  nanoseconds durable_lag{0};  // age of the oldest record that is emitted and not durable
+};
+
+struct EmbeddedLogLatencies {
+  HistogramCounts commit;      // writes to the WAL
+  HistogramCounts sync;        // fdatasyncs of the WAL
 };
 
 // The log without a server: RocksDB, one column family for each topic, one entry
@@ -103,6 +111,9 @@ class EmbeddedLog final : public Log {
   Status AwaitDurable(Ticket ticket) const;
 
   EmbeddedLogCounters counters() const;
+  EmbeddedLogLatencies latencies() const;
+  // After Close it is all zero.
+  RocksFigures rocks() const;
 
   // Rewrites files that are plain or under an old key, while the log works; ends early
   // when `*stop` is set, which has to be before Close.  Without encryption it does nothing.
@@ -162,6 +173,13 @@ class EmbeddedLog final : public Log {
   std::atomic<std::uint64_t> records_{0};
   std::atomic<std::uint64_t> commits_{0};
   std::atomic<std::uint64_t> syncs_{0};
+  // When the oldest record was emitted that no sync has begun for, and that of which one has
+  // begun; 0: there is none.  On the steady clock; the writer stores the first one where it is
+  // 0, the syncer moves it to the second; for figures alone, in no order.
+  std::atomic<std::int64_t> unsynced_since_ns_{0};
+  std::atomic<std::int64_t> syncing_since_ns_{0};
+  LatencyHistogram commit_time_;  // The writer's.
+  LatencyHistogram sync_time_;    // The syncer's.
 
   mutable std::mutex mutex_;
   // Guarded by mutex_:

@@ -183,6 +183,8 @@ Result<std::unique_ptr<GroupStore>> GroupStore::OpenReadOnly(const EmbeddedLogCo
   return store;
 }
 
+RocksFigures GroupStore::rocks() const { return ReadRocksFigures(db_.get(), families_, db_->GetName()); }
+
 Status GroupStore::MakeEnv(const EmbeddedLogConfig& config, std::function<CloudTime()> now,
                            const StoreEncryption& encryption) {
   if (encryption.keys == nullptr) {

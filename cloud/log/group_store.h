@@ -14,6 +14,7 @@
 #include "cloud/log/group_format.h"
 #include "cloud/log/group_store_options.h"
 #include "cloud/store/encryption.h"
+#include "cloud/store/rocks_figures.h"
 #include "common/status.h"
 #include "common/time.h"
 
@@ -73,6 +74,8 @@ class GroupStore {
   // Without encryption it does nothing.
   // Errors: kIoError; a second call goes on.
   Status Reencrypt(const std::atomic<bool>* stop);
+
+  RocksFigures rocks() const;
 
   // Offset of the first retained record; `end` if there is none.
   Result<Offset> First(PartitionId id, Offset end) const;

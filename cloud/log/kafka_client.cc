@@ -101,6 +101,11 @@ void OnErrorReport(rd_kafka_t*, int error, const char* reason, void* opaque) {
   EventsOf(opaque)->OnBrokerError(static_cast<rd_kafka_resp_err_t>(error), reason);
 }
 
+int OnStatisticsReport(rd_kafka_t*, char* document, std::size_t length, void* opaque) {
+  EventsOf(opaque)->OnStatistics({document, length});
+  return 0;  // librdkafka frees it.
+}
+
 void OnLogLine(const rd_kafka_t* client, int level, const char* facility, const char* text) {
   constexpr int kWarning = 4;
   // An operator's property that this kind of client has no use for is no news.
@@ -130,6 +135,8 @@ Result<KafkaHandle> OpenKafka(const KafkaConfig& config, KafkaUse use, const std
   const Properties& quick = produces ? kQuickProducer : kQuickConsumer;
   all.insert(all.end(), quick.begin(), quick.end());
   all.emplace_back("client.id", "starling");
+  // Where nobody polls they would pile up.
+  if (use == KafkaUse::kProducer) all.emplace_back("statistics.interval.ms", "5000");
   all.insert(all.end(), config.properties.begin(), config.properties.end());
   const Properties mandatory = Mandatory(config, use, id);
   all.insert(all.end(), mandatory.begin(), mandatory.end());
@@ -144,6 +151,7 @@ Result<KafkaHandle> OpenKafka(const KafkaConfig& config, KafkaUse use, const std
   rd_kafka_conf_set_error_cb(conf.get(), OnErrorReport);
   // Without it flush() and commit_transaction() poll every 10 ms.
   if (produces) rd_kafka_conf_set_dr_msg_cb(conf.get(), OnDeliveryReport);
+  if (use == KafkaUse::kProducer) rd_kafka_conf_set_stats_cb(conf.get(), OnStatisticsReport);
   char why[512] = "";
   rd_kafka_t* client =
       rd_kafka_new(produces ? RD_KAFKA_PRODUCER : RD_KAFKA_CONSUMER, conf.get(), why, sizeof why);

@@ -45,6 +45,8 @@ class KafkaEvents {
   // A broker is away or answers with an error; librdkafka goes on trying.
   virtual void OnBrokerError(rd_kafka_resp_err_t error, std::string_view reason) = 0;
   virtual void OnLine(std::string_view line) = 0;
+  // librdkafka's statistics, as JSON; of a KafkaUse::kProducer alone.
+  virtual void OnStatistics(std::string_view document) { (void)document; }
 };
 
 enum class KafkaUse : std::uint8_t {

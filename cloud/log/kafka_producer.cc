@@ -3,8 +3,10 @@
 #include <pthread.h>
 
 #include <algorithm>
-#include <bit>
 #include <utility>
+
+#include <boost/json/object.hpp>
+#include <boost/json/parse.hpp>
 
 #include "cloud/log/group_format.h"
 
@@ -253,9 +255,7 @@ milliseconds KafkaProducer::NextPause() const {
 void KafkaProducer::Finish(const rd_kafka_message_t& message) {
   const Ticket ticket{reinterpret_cast<std::uintptr_t>(message._private)};
   const auto took = window_.Finish(ticket, steady_clock::now());
-  const auto units = static_cast<std::uint64_t>(std::max<std::int64_t>(took.count(), 0)) / 64'000;
-  const std::size_t bucket = std::min<std::size_t>(std::bit_width(units), kProduceBuckets - 1);
-  produce_latency_[bucket].fetch_add(1, std::memory_order_relaxed);
+  acknowledgement_.Record(took);
   const std::uint64_t bytes = message.len + message.key_len;
   delivered_.fetch_add(1, std::memory_order_relaxed);
   delivered_bytes_.fetch_add(bytes, std::memory_order_relaxed);
@@ -278,6 +278,42 @@ void KafkaProducer::OnBrokerError(rd_kafka_resp_err_t error, std::string_view re
   if (error != RD_KAFKA_RESP_ERR__FATAL) return;  // librdkafka has said it in a line.
   report_("kafka: the producer gave up and is made anew: " + std::string(reason));
   renew_.store(true, std::memory_order_release);
+}
+
+// Source: librdkafka's STATISTICS.md.
+void KafkaProducer::OnStatistics(std::string_view document) {
+  namespace json = boost::json;
+  boost::system::error_code failure;
+  const json::value parsed = json::parse({document.data(), document.size()}, failure);
+  if (failure || !parsed.is_object()) return;
+  const json::value* const brokers = parsed.as_object().if_contains("brokers");
+  if (brokers == nullptr || !brokers->is_object()) return;
+  KafkaClientFigures said;
+  for (const auto& entry : brokers->as_object()) {
+    if (!entry.value().is_object()) continue;
+    const json::object& broker = entry.value().as_object();
+    const auto number = [](const json::object& of, const char* name) {
+      const json::value* const value = of.if_contains(name);
+      return value != nullptr && value->is_number() ? std::max(value->to_number<double>(), 0.0) : 0.0;
+    };
+    const json::value* const id = broker.if_contains("nodeid");
+    const json::value* const state = broker.if_contains("state");
+    const bool known = id != nullptr && id->is_number() && id->to_number<std::int64_t>() >= 0;
+    said.timeouts += static_cast<std::uint64_t>(number(broker, "req_timeouts"));
+    said.retries += static_cast<std::uint64_t>(number(broker, "txretries"));
+    said.waiting_requests +=
+        static_cast<std::uint64_t>(number(broker, "outbuf_cnt") + number(broker, "waitresp_cnt"));
+    if (!known) continue;
+    ++said.brokers;
+    if (state != nullptr && state->is_string() && state->as_string() == "UP") ++said.brokers_up;
+    const json::value* const rtt = broker.if_contains("rtt");
+    if (rtt != nullptr && rtt->is_object()) {
+      said.rtt_p99_ms = std::max(said.rtt_p99_ms, number(rtt->as_object(), "p99") * 1e-3);
+    }
+  }
+  std::lock_guard lock(mutex_);
+  said_ = said;
+  said_at_ = steady_clock::now();
 }
 
 void KafkaProducer::Fail(const Status& status) {
@@ -390,10 +426,13 @@ KafkaProducerCounters KafkaProducer::counters() const {
   all.refused = refused_.load(std::memory_order_relaxed);
   all.queue_records = queue_records_.load(std::memory_order_relaxed);
   all.queue_bytes = queue_bytes_.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < kProduceBuckets; ++i) {
-    all.produce_latency[i] = produce_latency_[i].load(std::memory_order_relaxed);
-  }
   all.broker_errors = broker_errors_.load(std::memory_order_relaxed);
+  all.acknowledgement = acknowledgement_.Read();
+  const steady_clock::time_point now = steady_clock::now();
+  std::lock_guard lock(mutex_);
+  all.durable_lag = window_.OldestAge(now);
+  all.client = said_;
+  if (said_at_ != steady_clock::time_point()) all.client.age = now - said_at_;
   return all;
 }
 

@@ -15,16 +15,14 @@
 #include <vector>
 
 #include "cloud/log/kafka_client.h"
+#include "cloud/log/kafka_client_figures.h"
 #include "cloud/log/kafka_config.h"
 #include "cloud/log/log.h"
 #include "cloud/log/ticket_window.h"
+#include "cloud/measure/latency_histogram.h"
 #include "common/status.h"
 
 namespace starling::cloud {
-
-// How long records took from Append to their acknowledgement: bucket i counts those
-// below 2^i * 64 us, the last one the rest.
-inline constexpr std::size_t kProduceBuckets = 16;
 
 struct KafkaProducerCounters {
   std::uint64_t delivered = 0;       // acknowledged by all replicas in sync
@@ -34,7 +32,9 @@ struct KafkaProducerCounters {
   std::uint64_t refused = 0;         // answered with kExhausted
   std::uint64_t queue_records = 0;   // appended and not acknowledged, now
   std::uint64_t queue_bytes = 0;
-  std::array<std::uint64_t, kProduceBuckets> produce_latency{};
+  nanoseconds durable_lag{0};        // age of the oldest record that is not acknowledged
+  HistogramCounts acknowledgement;   // Append to acknowledgement
+  KafkaClientFigures client;
   std::uint64_t broker_errors = 0;
 };
 
@@ -108,6 +108,7 @@ class KafkaProducer final : private KafkaEvents {
   void OnDelivery(const rd_kafka_message_t& message) override;
   void OnBrokerError(rd_kafka_resp_err_t error, std::string_view reason) override;
   void OnLine(std::string_view line) override { report_(line); }
+  void OnStatistics(std::string_view document) override;
 
   Status OpenClient();
   void PollLoop();
@@ -139,6 +140,8 @@ class KafkaProducer final : private KafkaEvents {
   std::vector<Parked> parked_;
   std::map<PartitionKey, Lane> lanes_;
   std::string closed_why_;
+  KafkaClientFigures said_;
+  std::chrono::steady_clock::time_point said_at_;    // The clock's beginning: never.
 
   // Replaced by the poll thread under mutex_.
   KafkaHandle client_;
@@ -156,7 +159,7 @@ class KafkaProducer final : private KafkaEvents {
   std::atomic<std::uint64_t> resent_{0};
   std::atomic<std::uint64_t> clients_renewed_{0};
   std::atomic<std::uint64_t> broker_errors_{0};
-  std::array<std::atomic<std::uint64_t>, kProduceBuckets> produce_latency_{};
+  LatencyHistogram acknowledgement_;  // The poll thread's.
 
   // The poll thread's.
   std::vector<std::pair<PartitionKey, std::uint64_t>> returned_;  // since the last Release

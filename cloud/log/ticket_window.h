@@ -56,6 +56,14 @@ class TicketWindow {
     return took;
   }
 
+  // How long the oldest one that is not done has been open; 0 if there is none.
+  // REQUIRES: no call of Open or TakeBack meanwhile
+  std::chrono::nanoseconds OldestAge(std::chrono::steady_clock::time_point now) const {
+    const std::uint64_t next = done_.load(std::memory_order_acquire) + 1;
+    if (next > last_) return std::chrono::nanoseconds(0);
+    return std::chrono::nanoseconds(now.time_since_epoch().count() - slots_[next & (slots_.size() - 1)].opened_ns);
+  }
+
   // This ticket and all before it are done.
   Ticket done() const { return Ticket{done_.load(std::memory_order_acquire)}; }
   Ticket last() const { return Ticket{opened_.load(std::memory_order_acquire)}; }

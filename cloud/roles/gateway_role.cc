@@ -135,6 +135,7 @@ void GatewayRole::AppendFigures(std::vector<Figure>* figures) const {
   };
   // Its threads are its starter's alone until then.
   starling::cloud::AppendFigures(listening() ? gateway_.counters() : GatewayCounters(), figures);
+  starling::cloud::AppendFigures(listening() ? gateway_.latencies() : GatewayLatencies(), figures);
   if (listening()) starling::cloud::AppendFigures(gateway_.certificates(), CloudNow(), figures);
   add("runner", "commands_withheld", sink_.withheld(), "Commands while no vehicle is taken");
   starling::cloud::AppendFigures(ledger_.totals(), figures);

@@ -107,6 +107,8 @@ void LogEngine::AppendFigures(std::vector<Figure>* figures) const {
   };
   if (embedded_ != nullptr) {
     starling::cloud::AppendFigures(embedded_->counters(), figures);
+    starling::cloud::AppendFigures(embedded_->latencies(), figures);
+    starling::cloud::AppendFigures("log", embedded_->rocks(), figures);
   } else {
     const KafkaLogCounters counters = kafka_->counters();
     const KafkaProducerCounters& producer = counters.producer;
@@ -123,22 +125,18 @@ void LogEngine::AppendFigures(std::vector<Figure>* figures) const {
     add("records_read", static_cast<double>(counters.records_read), "Records read from the brokers");
     add("consumer_lag", static_cast<double>(counters.consumer_lag), "Records there and not yet read",
         FigureKind::kGauge);
-    // Upper bound of the bucket that holds it: enough to see a slow broker by.
-    const auto quantile = [&producer](double share) {
-      std::uint64_t all = 0;
-      for (const std::uint64_t count : producer.produce_latency) all += count;
-      std::uint64_t seen = 0;
-      for (std::size_t i = 0; i < kProduceBuckets; ++i) {
-        seen += producer.produce_latency[i];
-        if (all > 0 && static_cast<double>(seen) >= share * static_cast<double>(all)) {
-          return 0.064 * static_cast<double>(std::uint64_t{1} << i);
-        }
-      }
-      return 0.0;
-    };
+    const auto quantile = [&producer](double share) { return ToSeconds(producer.acknowledgement.Quantile(share)) * 1e3; };
     add("append_p50_ms", quantile(0.5), "Append to acknowledgement, half of the records within", FigureKind::kGauge);
     add("append_p99_ms", quantile(0.99), "The same, 99 of 100 records within", FigureKind::kGauge);
+    add("durable_lag_ms", ToSeconds(producer.durable_lag) * 1e3, "Age of the oldest record that is not acknowledged",
+        FigureKind::kGauge);
+    figures->push_back(HistogramFigure("log", "append_seconds", "Append to the brokers' acknowledgement",
+                                       producer.acknowledgement));
+    starling::cloud::AppendFigures(producer.client, figures);
   }
+  add("fill_ratio", log_->fill(), "Share of the log's queue that is taken: shedding begins at 0.05", FigureKind::kGauge);
+  add("reachable", Reachable().ok() ? 1 : 0, "1 while the log takes records; with Kafka, while brokers answer",
+      FigureKind::kGauge);
   add("emitted_ticket", static_cast<double>(ToNumber(log_->emitted())), "Last ticket emitted", FigureKind::kGauge);
   add("durable_ticket", static_cast<double>(ToNumber(log_->durable())), "Last ticket durable", FigureKind::kGauge);
 }

@@ -162,6 +162,9 @@ void ShardRunner::StampCommands(const LogRecord& cause) {
   const log::Telemetry* telemetry = Parse(cause);
   const log::Fix* fix = telemetry == nullptr ? nullptr : telemetry->body_as_Fix();
   const std::int64_t issued_ns = ToNs(now_());
+  LatencyHistogram& decision = fix == nullptr ? decision_tick_time_ : decision_fix_time_;
+  for (std::size_t i = 0; i < outputs_.commands.size(); ++i) decision.Record(nanoseconds(issued_ns - ToNs(cause.time)));
+  if (fix != nullptr && fix->appended_time_ns() != 0) log_time_.Record(nanoseconds(read_ns_ - fix->appended_time_ns()));
   for (ShardOutputs::Command& command : outputs_.commands) {
     auto* wire_command = flatbuffers::GetMutableRoot<wire::Command>(command.wire_command.data());
     if (fix != nullptr) wire_command->mutate_appended_time_ns(fix->appended_time_ns());
@@ -282,6 +285,7 @@ void ShardRunner::OnRecords(std::span<const LogRecord> records) {
   if (records.empty()) return;
   const std::int64_t read_ns = ToNs(now_());
   std::lock_guard lock(delivery_mutex_);
+  const auto began = std::chrono::steady_clock::now();
   read_ns_ = read_ns;
   for (const LogRecord& record : records) {
     RunQueries();
@@ -290,7 +294,9 @@ void ShardRunner::OnRecords(std::span<const LogRecord> records) {
   RunQueries();
   WriteOutputs();
   if (checkpointer_ != nullptr) checkpointer_->Feed(records, digest_);
-  watch_.OnProgress(next_, std::chrono::steady_clock::now());
+  const auto ended = std::chrono::steady_clock::now();
+  watch_.OnProgress(next_, ended);
+  own_counters_.busy += ended - began;
   Publish(records.back());
 }
 
@@ -301,6 +307,7 @@ void ShardRunner::Publish(const LogRecord& last) {
   own_counters_.outputs_written = held_.written();
   own_counters_.held_bytes = held_.bytes();
   own_counters_.lag_ns = ToNs(now_()) - ToNs(last.time);
+  own_counters_.applied_through = last.time;
   MutexLock lock(published_mutex_);
   published_ = own_counters_;
 }
@@ -323,6 +330,10 @@ ShardRunnerCounters ShardRunner::counters() const {
   copy.ticks_shed = ticks_shed_.load(std::memory_order_relaxed);
   copy.claims_failed = claims_failed_.load(std::memory_order_relaxed);
   return copy;
+}
+
+ShardRunnerLatencies ShardRunner::latencies() const {
+  return {log_time_.Read(), decision_fix_time_.Read(), decision_tick_time_.Read()};
 }
 
 }  // namespace starling::cloud

@@ -16,6 +16,7 @@
 
 #include "cloud/log/log.h"
 #include "cloud/log/region_writer.h"
+#include "cloud/measure/latency_histogram.h"
 #include "cloud/shard/checkpointer.h"
 #include "cloud/shard/held_outputs.h"
 #include "cloud/shard/owner_watch.h"
@@ -88,7 +89,16 @@ struct ShardRunnerCounters {
   std::uint64_t queries_refused = 0;
   nanoseconds apply_longest{0};                          // one record, since its ownership
   std::int64_t lag_ns = 0;                               // cloud time - log time at the last batch
+  nanoseconds busy{0};                                   // working on records, by a clock that only counts
+  CloudTime applied_through{};                           // log time of the last record; at the start none
   CheckpointerCounters checkpoint;
+};
+
+// How long things took, where the shard's shell can tell; of commands that it handed over.
+struct ShardRunnerLatencies {
+  HistogramCounts log;             // the gateway's appending the fix that caused one to the shard's getting it
+  HistogramCounts decision_fix;    // the log's taking the causing fix to the hand-over
+  HistogramCounts decision_tick;   // the same, where a tick, a closing window or news of a vehicle was the cause
 };
 
 // A shard in its shell: gives it the records of its partition, its commands to a
@@ -156,6 +166,7 @@ class ShardRunner final : public LogConsumer {
 
   // As of the last batch of records.
   ShardRunnerCounters counters() const;
+  ShardRunnerLatencies latencies() const;
 
   void OnRecords(std::span<const LogRecord> records) override;
 
@@ -214,6 +225,11 @@ class ShardRunner final : public LogConsumer {
   Epoch claimed_epoch_{};            // as the writer gave it; 0: that record's offset
   Epoch owned_epoch_{};              // while it is owner
   std::uint64_t committed_at_claim_ = 0;  // outputs of records before it are not written again
+
+  // Recorded under delivery_mutex_, read by anyone.
+  LatencyHistogram log_time_;
+  LatencyHistogram decision_fix_time_;
+  LatencyHistogram decision_tick_time_;
 
   // Changed under delivery_mutex_; loaded by the pulse without it, which then acts on
   // nothing but what the mutex guards.

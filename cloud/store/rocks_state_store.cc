@@ -364,6 +364,11 @@ void RocksStateStore::AwaitCompaction() {
   changed_.wait(lock, [this] { return stop_ || (!look_ && !compacting_); });
 }
 
+RocksFigures RocksStateStore::rocks() const {
+  rocksdb::ColumnFamilyHandle* const family = db_->DefaultColumnFamily();
+  return ReadRocksFigures(db_.get(), std::span(&family, 1), config_.directory);
+}
+
 StateStoreStats RocksStateStore::Stats() const {
   StateStoreStats stats;
   stats.bytes_on_disk = BytesIn(config_.directory);

@@ -15,6 +15,7 @@
 #include <rocksdb/sst_file_writer.h>
 
 #include "cloud/store/encryption.h"
+#include "cloud/store/rocks_figures.h"
 #include "cloud/store/rocks_state_store_config.h"
 #include "cloud/store/state_store.h"
 #include "cloud/store/state_store_stats.h"
@@ -53,6 +54,7 @@ class RocksStateStore final : public StateStore {
   Status Clear(Topic topic, Partition partition) override;
 
   StateStoreStats Stats() const;
+  RocksFigures rocks() const;
 
   // Rewrites what is plain or under an old key; ends early when `*stop` is set.
   // Without encryption it does nothing.

@@ -27,6 +27,9 @@ struct FaultControl {
   std::atomic<std::uint64_t> writes_failed{0};
   std::atomic<std::uint64_t> syncs_failed{0};
   std::atomic<std::uint64_t> syncs_delayed{0};
+
+  // Behind the rest, whose places programs without this header know.
+  std::atomic<std::uint32_t> disk_low{0};          // 1: the file system says that a fiftieth is free; nothing fails
 };
 static_assert(std::atomic<std::int64_t>::is_always_lock_free && sizeof(FaultControl) <= 4096);
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -51,6 +52,7 @@ struct Real {
   decltype(&::ftruncate) ftruncate = Next<decltype(::ftruncate)>("ftruncate");
   decltype(&::fallocate) fallocate = Next<decltype(::fallocate)>("fallocate");
   decltype(&::close) close = Next<decltype(::close)>("close");
+  decltype(&::statvfs) statvfs = Next<decltype(::statvfs)>("statvfs");
   decltype(&::clock_gettime) clock_gettime = Next<decltype(::clock_gettime)>("clock_gettime");
   int (*open)(const char*, int, ...) = Next<int(const char*, int, ...)>("open");
   int (*openat)(int, const char*, int, ...) = Next<int(int, const char*, int, ...)>("openat");
@@ -111,6 +113,14 @@ bool SyncFails(int fd) {
   g_control->syncs_failed.fetch_add(1, std::memory_order_relaxed);
   errno = EIO;
   return true;
+}
+
+// A full disk says that it is full.
+int Told(const char* path, int outcome, struct statvfs* of) {
+  if (outcome != 0 || g_control == nullptr || std::strncmp(path, g_folder.data(), g_folder_length) != 0) return outcome;
+  if (g_control->disk_low.load(std::memory_order_relaxed) != 0) of->f_bfree = of->f_bavail = of->f_blocks / 50;
+  if (g_control->disk_full.load(std::memory_order_relaxed) != 0) of->f_bfree = of->f_bavail = 0;
+  return outcome;
 }
 
 void Step(timespec* time) {
@@ -199,6 +209,8 @@ int fdatasync(int fd) { return SyncFails(fd) ? -1 : real().fdatasync(fd); }
 int sync_file_range(int fd, off64_t offset, off64_t count, unsigned flags) {
   return SyncFails(fd) ? -1 : real().sync_file_range(fd, offset, count, flags);
 }
+
+int statvfs(const char* path, struct statvfs* of) noexcept { return Told(path, real().statvfs(path, of), of); }
 
 int clock_gettime(clockid_t clock, timespec* time) noexcept {
   const int outcome = real().clock_gettime(clock, time);

@@ -19,6 +19,7 @@ class FakeSource final : public ConsoleSource {
     std::vector<Figure> figures;
     AppendFigures(gateway, &figures);
     AppendFigures(shard, &figures);
+    figures.insert(figures.end(), more.begin(), more.end());
     return figures;
   }
 
@@ -64,6 +65,7 @@ class FakeSource final : public ConsoleSource {
   bool shard_answers = true;
   GatewayCounters gateway;
   ShardCounters shard;
+  std::vector<Figure> more;
   std::size_t asked_first = 0;
   std::size_t asked_count = 0;
 

@@ -22,6 +22,7 @@ TEST(Configuration, ReadsFieldsOfEverySectionAndKeepsTheOthers) {
     "gateway": {"connections_max": 220, "idle_timeout_ms": 1500, "jump_base_m": 12.5},
     "log": {"commit_interval_min_ms": 0.2, "topics": {"dead-letter": {"bytes_max": 67108864}}},
     "shard": {"vehicles_max": 5, "planner": {"lease_ms": 1500}, "heatmap": {"advice_ahead_s": 4}},
+    "cost": {"link_per_gb": 0.09, "storage_per_gb_month": 0.1},
     "console": {"host": "::1"}})", &options);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(options.gateway.connections_max, 220u);
@@ -34,6 +35,8 @@ TEST(Configuration, ReadsFieldsOfEverySectionAndKeepsTheOthers) {
   EXPECT_EQ(options.shard.planner.lease, milliseconds(1500));
   EXPECT_EQ(options.shard.heatmap.advice_ahead_s, 4);
   EXPECT_EQ(options.console.host, "::1");
+  EXPECT_EQ(options.cost.link_per_gb, 0.09);
+  EXPECT_EQ(options.cost.processor_per_core_hour, 0);
 }
 
 TEST(Configuration, NamesTheUnknownKeyWithItsPath) {

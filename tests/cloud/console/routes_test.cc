@@ -160,6 +160,34 @@ TEST_F(Routes, StatsAndMetricsShowTheSameFigures) {
   }
 }
 
+// Prometheus text format: buckets count all that is no longer, and the last one is +Inf.
+TEST_F(Routes, AHistogramIsBucketsInMetricsAndQuantilesInStats) {
+  LatencyHistogram histogram;
+  for (const int ms : {1, 2, 30, 500}) histogram.Record(milliseconds(ms));
+  source_.more.push_back(HistogramFigure("latency", "decision_seconds", "What it took", histogram.Read(), "cause", "fix"));
+  source_.more.push_back(HistogramFigure("latency", "decision_seconds", "What it took", HistogramCounts(), "cause", "tick"));
+  const std::string metrics = Get("/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("# TYPE starling_latency_decision_seconds histogram"));
+  EXPECT_THAT(metrics, HasSubstr("starling_latency_decision_seconds_bucket{cause=\"fix\",le=\"0.002\"} 2\n"));
+  EXPECT_THAT(metrics, HasSubstr("starling_latency_decision_seconds_bucket{cause=\"fix\",le=\"0.032\"} 3\n"));
+  EXPECT_THAT(metrics, HasSubstr("starling_latency_decision_seconds_bucket{cause=\"fix\",le=\"0.512\"} 4\n"));
+  EXPECT_THAT(metrics, HasSubstr("starling_latency_decision_seconds_bucket{cause=\"fix\",le=\"+Inf\"} 4\n"));
+  EXPECT_THAT(metrics, HasSubstr("starling_latency_decision_seconds_count{cause=\"fix\"} 4\n"));
+  EXPECT_THAT(metrics, HasSubstr("starling_latency_decision_seconds_sum{cause=\"fix\"} 0.533\n"));
+  const json::value stats = GetDocument("/v1/stats");
+  const json::value& decision = stats.at("latency").at("decision_seconds").at("fix");
+  EXPECT_EQ(decision.at("count").to_number<int>(), 4);
+  EXPECT_EQ(decision.at("p50_ms").to_number<double>(), 2);
+  EXPECT_EQ(decision.at("p99_ms").to_number<double>(), 512);
+  EXPECT_EQ(stats.at("latency").at("decision_seconds").at("tick").at("count").to_number<int>(), 0);
+}
+
+TEST_F(Routes, ShedFramesAreToldApartByClass) {
+  source_.gateway.shed[static_cast<std::size_t>(FrameClass::kInvolved)] = 4;
+  EXPECT_THAT(Get("/metrics").body, HasSubstr("starling_gateway_shed_total{class=\"involved\"} 4\n"));
+  EXPECT_EQ(GetDocument("/v1/stats").at("gateway").at("shed").at("involved").to_number<int>(), 4);
+}
+
 TEST_F(Routes, PageLoadsNothingFromElsewhere) {
   const Answer answer = Get("/");
   EXPECT_EQ(answer.status, 200u);

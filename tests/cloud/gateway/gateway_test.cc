@@ -187,6 +187,58 @@ TEST_F(GatewayConnections, CommandsReachTheirVehicleAndAreStamped) {
   EXPECT_EQ(gateway_->counters().commands_unroutable, 1u);  // vehicle 3 is not there
 }
 
+// The vehicle's clock is the cloud's but for its offset, which it has reported.
+TEST_F(GatewayConnections, TimesTheLegsThatItSees) {
+  TestVehicle vehicle;
+  ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+  vehicle.SendFix(1, milliseconds(-300));
+  ASSERT_TRUE(vehicle.Barrier());
+  const HistogramCounts uplink = gateway_->latencies().uplink;
+  EXPECT_EQ(uplink.count(), 1u);
+  EXPECT_GE(uplink.Quantile(1), milliseconds(300));
+
+  const CloudTime issued = CloudNow() - milliseconds(40);
+  for (const std::uint64_t id : {1001u, 1002u}) {  // As SendReport numbers them.
+    flatbuffers::FlatBufferBuilder builder;
+    builder.ForceDefaults(true);
+    wire::CommandBuilder fields(builder);
+    fields.add_command_id(id);
+    fields.add_issued_time_ns(ToNs(issued));
+    fields.add_emitted_time_ns(0);
+    builder.Finish(fields.Finish());
+    const auto bytes = std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
+    gateway_->Deliver(std::vector{ShardOutputs::Command{Name(1), {bytes.begin(), bytes.end()}}});
+    ASSERT_TRUE(vehicle.Receive(FrameType::kCommand));
+  }
+  const CloudTime before = CloudNow();
+  while (CloudNow() < before + milliseconds(20)) {
+  }
+  vehicle.SendReport(1, 3);  // Of the third one nobody knows when it was sent.
+  ASSERT_TRUE(vehicle.Barrier());
+  const GatewayLatencies latencies = gateway_->latencies();
+  EXPECT_EQ(latencies.dispatch.count(), 2u);
+  EXPECT_GE(latencies.dispatch.Quantile(0), milliseconds(40));
+  EXPECT_EQ(latencies.delivery.count(), 2u);
+  EXPECT_GE(latencies.delivery.Quantile(0), milliseconds(20));
+  EXPECT_EQ(latencies.acknowledgement.count(), 2u);
+  EXPECT_GE(latencies.acknowledgement.sum_ns, latencies.delivery.sum_ns);
+  EXPECT_EQ(gateway_->counters().deliveries_untimed, 1u);
+}
+
+TEST_F(GatewayConnections, CountsTheBytesOfItsSocketsWithTls) {
+  {
+    TestVehicle vehicle;
+    ASSERT_TRUE(ConnectAndIntroduce(&vehicle, 1));
+    vehicle.SendHistory(1, 100);
+    ASSERT_TRUE(vehicle.Barrier());
+  }
+  for (int i = 0; i < 10'000 && gateway_->counters().connections != 0; ++i) ::usleep(1'000);
+  const GatewayCounters counters = gateway_->counters();
+  EXPECT_GT(counters.wire_bytes_in, counters.bytes_in + 1'000);  // The handshake, with a certificate.
+  EXPECT_GT(counters.wire_bytes_out, counters.bytes_out + 500);
+  EXPECT_LT(counters.wire_bytes_in, counters.bytes_in + 10'000);
+}
+
 TEST_F(GatewayConnections, ConnectionsOverTheLimitAreRefused) {
   config_.connections_max = 1;
   StartGateway();

@@ -127,6 +127,19 @@ TEST_F(RunnerTest, ReplayedRecordsSendNothingUntilTheRegionIsItsOwn) {
   EXPECT_EQ(first_->runner->counters().epoch, 1u);
 }
 
+TEST_F(RunnerTest, TimesEachCommandThatItHandsOverAndTheTimeThatItWorks) {
+  MakeOwner();
+  Collide("", 0);
+  ASSERT_TRUE(Eventually([&] { return first_->sink.delivered() >= 2; }));
+  ASSERT_TRUE(Eventually([&] { return first_->runner->counters().commands_delivered >= 2; }));
+  const ShardRunnerCounters counters = first_->runner->counters();
+  const ShardRunnerLatencies latencies = first_->runner->latencies();
+  EXPECT_GE(latencies.decision_fix.count() + latencies.decision_tick.count(), counters.commands_delivered);
+  EXPECT_GT(latencies.decision_fix.count(), 0u);
+  EXPECT_GT(counters.busy, nanoseconds(0));
+  EXPECT_GT(counters.applied_through, CloudNow() - seconds(60));
+}
+
 TEST_F(RunnerTest, OutputsThatTheFormerOwnerHadNotWrittenAreWritten) {
   const CloudTime before = CloudNow() - seconds(1);
   log_.Store(Fix(MakeCar("old-e", -18, 900, 90, 15), before), before);
