@@ -17,6 +17,7 @@
 
 #include "cloud/log/group_reader.h"
 #include "cloud/log/group_store_options.h"
+#include "cloud/store/info_log.h"
 
 namespace starling::cloud {
 namespace {
@@ -239,8 +240,9 @@ Status GroupStore::OpenDatabase(const EmbeddedLogConfig& config) {
   }
   descriptors.emplace_back(rocksdb::kDefaultColumnFamilyName, MakeEndsOptions(cache));
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status opened = rocksdb::DB::Open(MakeStoreOptions(config, env_.get()),
-                                                   config.directory, descriptors, &families_, &db);
+  rocksdb::DBOptions options = MakeStoreOptions(config, env_.get());
+  options.info_log = MakeInfoLog(config.directory);
+  const rocksdb::Status opened = rocksdb::DB::Open(options, config.directory, descriptors, &families_, &db);
   db_.reset(db);
   return opened.ok() ? Status() : OpenFailure(opened, config.directory);
 }

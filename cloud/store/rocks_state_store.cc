@@ -14,6 +14,7 @@
 #include <rocksdb/sst_file_writer.h>
 
 #include "cloud/store/byte_order.h"
+#include "cloud/store/info_log.h"
 #include "cloud/store/rocks_state_store_options.h"
 #include "cloud/store/state_format.h"
 #include "common/check.h"
@@ -132,13 +133,14 @@ Status RocksStateStore::OpenDatabase() {
     if (Status status = encrypted_->Verify(config_.directory); !status.ok()) return status;
   }
   rocksdb::DB* db = nullptr;
-  rocksdb::Status opened = rocksdb::DB::Open(options_, config_.directory, &db);
+  rocksdb::Options options = options_;
+  options.info_log = MakeInfoLog(config_.directory);
+  rocksdb::Status opened = rocksdb::DB::Open(options, config_.directory, &db);
   if (opened.IsCorruption() && half_done && (encrypted_ == nullptr || encrypted_->refusal().ok())) {
     // The manifest names a file whose handing over failed at that very entry's sync: RocksDB then removes
     // the file and cannot take the entry back.  The point in time before it is whole.
-    rocksdb::Options before = options_;
-    before.best_efforts_recovery = true;
-    opened = rocksdb::DB::Open(before, config_.directory, &db);
+    options.best_efforts_recovery = true;
+    opened = rocksdb::DB::Open(options, config_.directory, &db);
   }
   db_.reset(db);
   if (!opened.ok()) {
