@@ -63,9 +63,10 @@ std::set<std::string> MetricsOnPage(std::string_view page, PageEngine engine) {
   PageEngine section = PageEngine::kAny;
   for (const std::string& line : LinesOf(page)) {
     if (line.starts_with("#")) {
-      section = line.find("(Kafka)") != std::string::npos           ? PageEngine::kKafka
-                : line.find("(embedded log)") != std::string::npos ? PageEngine::kEmbedded
-                                                                    : PageEngine::kAny;
+      section = PageEngine::kAny;
+      if (line.find("(Kafka)") != std::string::npos) section = PageEngine::kKafka;
+      if (line.find("(embedded log)") != std::string::npos) section = PageEngine::kEmbedded;
+      if (line.find("(when known)") != std::string::npos) section = PageEngine::kSometimes;
     }
     if (const std::string name = MetricOfRow(line); !name.empty() && section == engine) metrics.insert(name);
   }

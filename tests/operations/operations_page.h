@@ -10,8 +10,9 @@ namespace starling {
 // A file of the source tree; fails the program if it is not there.
 std::string ReadSource(const std::string& path);
 
-// Of which engine a section of the page is; each heading says so, or says nothing.
-enum class PageEngine { kAny, kEmbedded, kKafka };
+// Of which engine a section of the page is; each heading says so, or says nothing.  kSometimes,
+// "(when known)": what is there with either, and not from the start.
+enum class PageEngine { kAny, kEmbedded, kKafka, kSometimes };
 
 // Metrics that the page has a row for: the first cell is `starling_...`, as code.  kAny: those
 // that are there with either engine; else those of that engine alone.

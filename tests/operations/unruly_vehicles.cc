@@ -187,7 +187,8 @@ int Run(const Wishes& wishes) {
   const auto interval = std::chrono::duration_cast<Steady::duration>(std::chrono::duration<double>(span_s));
   const Steady::time_point end = Steady::now() + std::chrono::seconds(wishes.seconds);
   std::uint64_t sent = 0;
-  for (Steady::time_point round = Steady::now(); round < end; round = std::max(round + interval, Steady::now() - interval)) {
+  Steady::time_point round = Steady::now();
+  for (; round < end; round = std::max(round + interval, Steady::now() - interval)) {
     for (const auto& vehicle : vehicles) {
       vehicle->SendFix(span_s);
       if (vehicle->connected()) ++sent;
