@@ -44,7 +44,8 @@ std::string WhatOf(const wire::Command& command) {
   return command.kind() == wire::CommandKind::Release ? "" : text.data();
 }
 
-Row RowOf(const wire::Command& command, CloudTime issued) {
+// `reason`: an operator's, or null.
+Row RowOf(const wire::Command& command, const flatbuffers::String* reason, CloudTime issued) {
   Row row;
   row.issued = issued;
   row.id = command.command_id();
@@ -53,6 +54,9 @@ Row RowOf(const wire::Command& command, CloudTime issued) {
   row.what = WhatOf(command);
   if (command.cause_sequence() != 0 && command.cause_vehicle() != nullptr) {
     row.cause = command.cause_vehicle()->str() + " #" + std::to_string(command.cause_sequence());
+  }
+  if (command.issuer() != nullptr) {
+    row.cause = command.issuer()->str() + (reason == nullptr ? "" : ": " + reason->str());
   }
   return row;
 }
@@ -116,14 +120,23 @@ Result<std::string> AuditTable(const ReadRecords& read, const VehicleId& vehicle
     if (const log::CommandIssued* issued = audit.body_as_CommandIssued()) {
       if (issued->vehicle()->string_view() != vehicle.view()) return true;
       open[issued->command()->command_id()] = rows.size();
-      rows.push_back(RowOf(*issued->command(), record.time));
+      rows.push_back(RowOf(*issued->command(), issued->reason(), record.time));
       ++issued_count;
     } else if (const log::CommandWithheld* withheld = audit.body_as_CommandWithheld()) {
       if (withheld->vehicle()->string_view() != vehicle.view()) return true;
-      Row row = RowOf(*withheld->command(), record.time);
+      Row row = RowOf(*withheld->command(), withheld->reason(), record.time);
       row.outcome = withheld->mode() == log::CommandMode::Stop ? "not sent: stopped" : "not sent: shadow";
       rows.push_back(std::move(row));
       ++withheld_count;
+    } else if (const log::CommandRefused* refused = audit.body_as_CommandRefused()) {
+      if (refused->vehicle()->string_view() != vehicle.view()) return true;
+      Row row;
+      row.issued = record.time;
+      row.id = refused->command_id();
+      row.kind = "Refused";
+      row.cause = refused->by()->str() + (refused->reason() == nullptr ? "" : ": " + refused->reason()->str());
+      row.outcome = std::string("not sent: ") + log::EnumNameRefusal(refused->why());
+      rows.push_back(std::move(row));
     } else if (const log::CommandSettingsTaken* taken = audit.body_as_CommandSettingsTaken()) {
       rows.push_back(RowOf(*taken->settings(), record.time));
     } else if (const log::CommandClosed* closed = audit.body_as_CommandClosed()) {

@@ -164,6 +164,8 @@ void AppendFigures(const ShardCounters& counters, std::vector<Figure>* figures) 
       "Of these, about vehicles not known here: should stay near 0 (docs/decisions/0010-regions.md)");
   add("vehicle_news_sent", counters.vehicle_news_sent, "Records to other regions about silent vehicles, or a new map");
   add("vehicle_news_read", counters.vehicle_news_read, "Records from other regions about vehicles");
+  add("operator_issued", counters.operator_issued, "Commands issued for operators; counted by kind, too");
+  add("operator_refused", counters.operator_refused, "Operators' commands not issued: no such vehicle here, or no room");
 }
 
 void AppendFigures(const ShardRunnerCounters& counters, std::vector<Figure>* figures) {

@@ -62,6 +62,8 @@ class Outbox {
   // An open command is sent under another epoch from now on.
   void Restamp(CommandId id, std::uint64_t epoch, std::vector<std::byte> wire_command);
 
+  // It is open, or was of late.
+  bool Knows(CommandId id) const { return IsOpen(id) || closed_.Find(ToNumber(id)) != FlatMap::kNone; }
   bool IsOpen(CommandId id) const { return by_id_.Find(ToNumber(id)) != FlatMap::kNone; }
   std::size_t open() const { return by_id_.size(); }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "cloud/shard/horizon.h"
@@ -30,6 +31,10 @@ struct CommandRequest {
   nanoseconds lease{0};
   CellIndex cell;
   Cause cause;
+  // An operator's: what it is known by, who it is, and why.
+  CommandId id{};                           // 0: it follows from the cause
+  std::string issuer;
+  std::string reason;
 };
 
 // Turns requests into commands.

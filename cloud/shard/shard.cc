@@ -452,9 +452,38 @@ void Shard::State::CountWithheld(CommandMode mode) {
   ++(mode == CommandMode::Stop ? counters.commands_stopped : counters.commands_shadowed);
 }
 
-CommandId Shard::State::Issue(const CommandRequest& request) {
-  VehicleProfile& profile = vehicles.profile(request.target);
-  const VehicleState& state = vehicles.state(request.target);
+// The same for every request of what was asked: a repeated one finds the first one's.
+void Shard::State::OnOperatorCommand(const log::OperatorCommand& record) {
+  const Result<OperatorCommand> told = UnpackOperatorCommand(record);
+  if (!told.ok()) {
+    ++counters.records_refused;
+    return;
+  }
+  const OperatorCommand& command = told.value();
+  const auto refuse = [&](log::Refusal why) {
+    ++counters.operator_refused;
+    outputs->records.push_back(RefusedRecord(region, command, why, &audit));
+  };
+  if (outbox.Knows(command.Id())) return;
+  const Slot slot = vehicles.Find(command.vehicle);
+  if (slot == kNoSlot || vehicles.profile(slot).presence != Presence::kOwned) return refuse(log::Refusal::NotHere);
+  CommandRequest request;
+  request.target = slot;
+  request.kind = command.kind;
+  request.episode = command.Episode();
+  request.profile = {command.speed_ceiling_cmps * 0.01, command.decel_cmps2 * 0.01};
+  request.lease = command.lease;
+  request.cell = CellAt(vehicles.state(slot).position);
+  request.cause = TickCause();
+  request.id = command.Id();
+  request.issuer = command.by;
+  request.reason = command.reason;
+  if (Issue(request) == CommandId{}) return refuse(log::Refusal::OutboxFull);
+  ++counters.operator_issued;
+}
+
+CommandId Shard::State::IdOf(const CommandRequest& request) const {
+  if (request.id != CommandId{}) return request.id;
   std::uint64_t id = MixHash(request.cause.vehicle.Hash(), request.cause.boot_id);
   id = MixHash(id, request.cause.sequence);
   id = MixHash(id, vehicles.id(request.target).Hash());
@@ -467,13 +496,19 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   if (request.cause.vehicle.empty()) {
     id = MixHash(id, static_cast<std::uint64_t>(request.cause.log_time_ns));
   }
-  if (id == 0) id = 1;
-  if (!outbox.HasRoom(profile, CommandId{id})) {
+  return CommandId{id == 0 ? 1 : id};
+}
+
+CommandId Shard::State::Issue(const CommandRequest& request) {
+  VehicleProfile& profile = vehicles.profile(request.target);
+  const VehicleState& state = vehicles.state(request.target);
+  const CommandId id = IdOf(request);
+  if (!outbox.HasRoom(profile, id)) {
     ++counters.commands_withheld;
     return CommandId{};
   }
   CommandFields fields;
-  fields.id = CommandId{id};
+  fields.id = id;
   fields.region = region;
   fields.epoch = epoch;
   // The log's time in microseconds where that is more: so sequences grow from owner to
@@ -558,6 +593,9 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
     case log::TelemetryBody::CommandSettings:
       state.OnCommandSettings(*telemetry->body_as_CommandSettings());
       break;
+    case log::TelemetryBody::OperatorCommand:
+      state.OnOperatorCommand(*telemetry->body_as_OperatorCommand());
+      break;
     case log::TelemetryBody::PairNews: state.OnPairNews(*telemetry->body_as_PairNews()); break;
     case log::TelemetryBody::VehicleNews: state.OnVehicleNews(*telemetry->body_as_VehicleNews()); break;
     default: ++state.counters.records_refused; break;
@@ -594,6 +632,11 @@ std::optional<VehicleView> Shard::Find(const VehicleId& vehicle, CloudTime at) c
   if (slot == kNoSlot || !state_->IsPresent(slot)) return std::nullopt;
   const std::int64_t age_ns = ToNs(at) - state_->vehicles.state(slot).sample_time_ns;
   return VehicleView{vehicle, state_->vehicles.PoseAt(slot, at), ToSeconds(nanoseconds(age_ns))};
+}
+
+bool Shard::Owns(const VehicleId& vehicle) const {
+  const Slot slot = state_->vehicles.Find(vehicle);
+  return slot != kNoSlot && state_->vehicles.profile(slot).presence == Presence::kOwned;
 }
 
 std::vector<VehicleView> Shard::List(std::size_t first, std::size_t count, CloudTime at) const {

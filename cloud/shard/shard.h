@@ -117,6 +117,8 @@ struct ShardCounters {
   std::uint64_t closed_again = 0;          // the status that it has, told again
   std::uint64_t commands_shadowed = 0;     // decided and recorded, not sent
   std::uint64_t commands_stopped = 0;      // the same, by the switch
+  std::uint64_t operator_issued = 0;       // for operators; counted by kind, too
+  std::uint64_t operator_refused = 0;      // theirs, not issued: no such vehicle here, or no room
 };
 
 // Owns one region: a pure function of its partition of "telemetry",
@@ -161,6 +163,8 @@ class Shard {
   std::vector<HeatmapCell> Heatmap() const;            // cells with vehicles
   std::vector<OpenConflict> Conflicts() const;
   std::optional<VehicleView> Find(const VehicleId& vehicle, CloudTime at) const;
+  // True if the vehicle is in this region, and this shard commands it.
+  bool Owns(const VehicleId& vehicle) const;
   // `count` vehicles that the region owns from the `first`-th on, in order of their places in state: a
   // new one takes the place of one that left, or a new last one.
   std::vector<VehicleView> List(std::size_t first, std::size_t count, CloudTime at) const;

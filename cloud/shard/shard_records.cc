@@ -44,6 +44,12 @@ flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> BuildHead(flatbuffers::Fl
   return builder->CreateVector(reinterpret_cast<const std::uint8_t*>(head.data()), head.size());
 }
 
+flatbuffers::Offset<flatbuffers::String> BuildReason(flatbuffers::FlatBufferBuilder* builder,
+                                                     const CommandRequest& request) {
+  if (request.reason.empty()) return {};
+  return builder->CreateString(request.reason);
+}
+
 }  // namespace
 
 flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* builder,
@@ -54,6 +60,8 @@ flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* 
     const std::string_view name = request.cause.vehicle.view();
     cause_vehicle = builder->CreateString(name.data(), name.size());
   }
+  flatbuffers::Offset<flatbuffers::String> issuer;
+  if (!request.issuer.empty()) issuer = builder->CreateString(request.issuer);
   wire::CommandBuilder command(*builder);
   command.add_command_id(ToNumber(fields.id));
   command.add_kind(request.kind);
@@ -72,6 +80,7 @@ flatbuffers::Offset<wire::Command> BuildCommand(flatbuffers::FlatBufferBuilder* 
   command.add_cause_boot_id(request.cause.boot_id);
   command.add_cause_sequence(request.cause.sequence);
   command.add_cause_log_time_ns(request.cause.log_time_ns);
+  if (!issuer.IsNull()) command.add_issuer(issuer);
   // Always there, so that the shells can write the times into the finished bytes.
   builder->ForceDefaults(true);
   command.add_emitted_time_ns(0);
@@ -107,6 +116,10 @@ DecodedCommand DecodeCommand(const wire::Command& command) {
   request.cause.boot_id = command.cause_boot_id();
   request.cause.sequence = command.cause_sequence();
   request.cause.log_time_ns = command.cause_log_time_ns();
+  if (command.issuer() != nullptr) {
+    request.id = decoded.fields.id;
+    request.issuer = command.issuer()->str();
+  }
   return decoded;
 }
 
@@ -140,7 +153,8 @@ ShardOutputs::Record IssuedRecord(const VehicleId& vehicle, const CommandFields&
   const auto previous = BuildHead(&builder, *chain);
   const auto command = BuildCommand(&builder, fields, request);
   const auto name = builder.CreateString(vehicle.view().data(), vehicle.view().size());
-  const auto issued = log::CreateCommandIssued(builder, name, command);
+  const auto reason = BuildReason(&builder, request);
+  const auto issued = log::CreateCommandIssued(builder, name, command, reason);
   builder.Finish(log::CreateAudit(builder, ToNumber(fields.region), log::AuditBody::CommandIssued,
                                   issued.Union(), chain->index() + 1, previous));
   return Chained(vehicle.view(), builder, chain);
@@ -164,10 +178,25 @@ ShardOutputs::Record WithheldRecord(const VehicleId& vehicle, const CommandField
   const auto previous = BuildHead(&builder, *chain);
   const auto command = BuildCommand(&builder, fields, request);
   const auto name = builder.CreateString(vehicle.view().data(), vehicle.view().size());
-  const auto withheld = log::CreateCommandWithheld(builder, name, command, mode, settings.version);
+  const auto reason = BuildReason(&builder, request);
+  const auto withheld = log::CreateCommandWithheld(builder, name, command, mode, settings.version, reason);
   builder.Finish(log::CreateAudit(builder, ToNumber(fields.region), log::AuditBody::CommandWithheld,
                                   withheld.Union(), chain->index() + 1, previous));
   return Chained(vehicle.view(), builder, chain);
+}
+
+ShardOutputs::Record RefusedRecord(RegionId region, const OperatorCommand& command, log::Refusal why,
+                                   AuditChain* chain) {
+  flatbuffers::FlatBufferBuilder builder(256);
+  const auto previous = BuildHead(&builder, *chain);
+  const std::string_view vehicle = command.vehicle.view();
+  const auto name = builder.CreateString(vehicle.data(), vehicle.size());
+  const auto by = builder.CreateString(command.by);
+  const auto reason = builder.CreateString(command.reason);
+  const auto refused = log::CreateCommandRefused(builder, name, ToNumber(command.Id()), why, by, reason);
+  builder.Finish(log::CreateAudit(builder, ToNumber(region), log::AuditBody::CommandRefused, refused.Union(),
+                                  chain->index() + 1, previous));
+  return Chained(vehicle, builder, chain);
 }
 
 ShardOutputs::Record SettingsTakenRecord(RegionId region, const CommandSettings& settings, std::int64_t taken_ns,

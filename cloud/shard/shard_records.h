@@ -8,10 +8,12 @@
 #include "cloud/shard/audit_chain.h"
 #include "cloud/shard/command_settings.h"
 #include "cloud/shard/horizon.h"
+#include "cloud/shard/operator_command.h"
 #include "cloud/shard/planner.h"
 #include "cloud/shard/shard.h"
 #include "common/ids.h"
 #include "schemas/edge_to_cloud/uplink_generated.h"
+#include "schemas/log/commands_generated.h"
 
 namespace starling::cloud {
 
@@ -26,7 +28,7 @@ struct CommandFields {
 };
 
 // A command as it was issued: the fields and the request of wire::Command.  The request
-// has neither target nor lease.
+// has neither target nor lease, nor an operator's reason.
 struct DecodedCommand {
   CommandFields fields;
   CommandRequest request;
@@ -52,6 +54,9 @@ ShardOutputs::Record ClosedRecord(RegionId region, const VehicleId& vehicle, std
 ShardOutputs::Record WithheldRecord(const VehicleId& vehicle, const CommandFields& fields,
                                     const CommandRequest& request, CommandMode mode, const CommandSettings& settings,
                                     AuditChain* chain);
+// An operator's command that is not issued.
+ShardOutputs::Record RefusedRecord(RegionId region, const OperatorCommand& command, log::Refusal why,
+                                   AuditChain* chain);
 // Keyed "*": no vehicle has that name.
 ShardOutputs::Record SettingsTakenRecord(RegionId region, const CommandSettings& settings, std::int64_t taken_ns,
                                          AuditChain* chain);

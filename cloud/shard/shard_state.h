@@ -37,6 +37,7 @@ struct Shard::State final : CommandIssuer {
   void OnOwnership(const log::Ownership& record, Offset offset);
   void Reissue(Slot slot);
   void OnCommandSettings(const log::CommandSettings& record);
+  void OnOperatorCommand(const log::OperatorCommand& record);
   // Whether a command is sent; a pair's are sent to both or to none.
   CommandMode ModeOf(const CommandSettings& by, Slot target, wire::CommandKind kind, EpisodeId episode) const;
   CommandMode ModeOf(const CommandSettings& by, Slot target, wire::CommandKind kind) const;
@@ -77,6 +78,7 @@ struct Shard::State final : CommandIssuer {
   void HandleEvents(const Cause& cause);
   void Advise(Slot slot, const Cause& cause);
   void WriteWindow();
+  CommandId IdOf(const CommandRequest& request) const;
   CommandId Issue(const CommandRequest& request) override;
   bool Withholds(const Pair& pair) const override;
 

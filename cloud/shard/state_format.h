@@ -76,6 +76,8 @@ inline constexpr std::uint64_t ShardCounters::*kCounters[] = {
     &ShardCounters::closed_again,
     &ShardCounters::commands_shadowed,
     &ShardCounters::commands_stopped,
+    &ShardCounters::operator_issued,
+    &ShardCounters::operator_refused,
 };
 static_assert(std::size(kCounters) * sizeof(std::uint64_t) == sizeof(ShardCounters),
               "every counter is stored");

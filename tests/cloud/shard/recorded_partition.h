@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "cloud/shard/operator_command.h"
 #include "cloud/shard/shard_config.h"
 #include "schemas/cloud_to_edge/downlink_generated.h"
 #include "tests/cloud/shard/traffic_log.h"
@@ -84,6 +85,18 @@ inline std::vector<Recorded> Record(std::uint64_t seed, const Fleet& fleet = {})
       car.path = car.path.After(travel.distance_m);
     }
     keep(encoder.Tick(), kStartNs + step * 100'000'000 + 99'000'000);
+    if (step % 8 == 3) {
+      OperatorCommand command;
+      command.vehicle = Name(cars[static_cast<std::size_t>(step * 7) % cars.size()].name);
+      command.request = static_cast<std::uint64_t>(step / 16) + 1;  // Some are asked for twice.
+      command.kind = step % 16 == 3 ? wire::CommandKind::SpeedAdvice : wire::CommandKind::Avoidance;
+      command.speed_ceiling_cmps = step % 16 == 3 ? 500 : 0;
+      command.decel_cmps2 = 150;
+      command.lease = milliseconds(2'000);
+      command.by = "ana";
+      command.reason = "an exercise";
+      keep(OperatorCommandRecord(command, kRegion), kStartNs + step * 100'000'000 + 99'200'000);
+    }
     if (step == 40) keep(encoder.Ownership("second", 9), kStartNs + step * 100'000'000 + 99'500'000);
   }
   return partition;
