@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "cloud/dispatch/ownership_book.h"
+#include "cloud/dispatch/settings_change.h"
 #include "cloud/dispatch/settings_file.h"
 #include "cloud/log/kafka_log.h"
 #include "cloud/log/stored_log.h"
@@ -117,56 +118,17 @@ Result<CommandScope> ScopeOf(const Arguments& arguments) {
 
 const char* NameOf(CommandMode mode) { return mode == CommandMode::Stop ? "stopped" : "in shadow"; }
 
-// A version is a time, so that it is above those of a topic or a folder that was lost: a
-// shard whose state has outlived these takes it all the same.
-std::uint64_t NextVersion(const std::optional<CommandSettings>& before) {
-  const auto now = static_cast<std::uint64_t>(ToNs(CloudNow()));
-  return before ? std::max(before->version + 1, now) : now;
-}
-
-// `start` lifts the stricter of what is there by that scope: a shadow outlasts the stop that came on top of it.
-std::size_t Lift(const CommandScope& scope, std::vector<CommandRule>* rules) {
-  CommandMode strictest = CommandMode::Send;
-  for (const CommandRule& rule : *rules) {
-    if (rule.scope == scope) strictest = std::max(strictest, rule.mode);
-  }
-  return std::erase_if(*rules, [&](const CommandRule& rule) { return rule.scope == scope && rule.mode == strictest; });
-}
-
 Result<CommandSettings> Changed(const Arguments& arguments, Verb verb, const CommandScope& scope,
                                 const Result<std::optional<CommandSettings>>& known) {
-  const bool stops_all = verb == Verb::kStop && scope == CommandScope();
-  if (!known.ok() && !stops_all) return known.status();
-  const std::optional<CommandSettings> before = known.ok() ? known.value() : std::nullopt;
-  CommandSettings settings;
-  if (before) settings.rules = before->rules;
-  settings.version = NextVersion(before);
-  settings.by = arguments.by.empty() ? Self() : arguments.by;
-  settings.reason = arguments.reason;
-  settings.set_ns = ToNs(CloudNow());
-  const CommandMode mode = verb == Verb::kStop ? CommandMode::Stop : CommandMode::Shadow;
-  if (verb == Verb::kStart) {
-    if (arguments.all) {
-      settings.rules.clear();
-    } else if (Lift(scope, &settings.rules) == 0) {
-      return Status(ErrorCode::kInvalidArgument, scope.ToText() + ": nothing is stopped or in shadow by that; "
-                                                                  "`starling commands status` shows what is");
-    }
-  } else {
-    std::erase_if(settings.rules,
-                  [&](const CommandRule& rule) { return rule.scope == scope && rule.mode == mode; });
-    settings.rules.push_back({mode, scope, settings.by, settings.reason, settings.set_ns});
-    const bool all_stopped = std::any_of(settings.rules.begin(), settings.rules.end(), [](const CommandRule& rule) {
-      return rule.mode == CommandMode::Stop && rule.scope == CommandScope();
-    });
-    if (settings.rules.size() >= CommandSettings::kRulesMax && !all_stopped) {
-      return Status(ErrorCode::kInvalidArgument,
-                    "there are " + std::to_string(CommandSettings::kRulesMax - 1) +
-                        " rules, and one more is kept free for stopping everything; lift some with `starling commands start`");
-    }
-  }
-  if (Status status = settings.Validate(); !status.ok()) return status;
-  return settings;
+  SettingsChange change;
+  change.verb = verb == Verb::kStop     ? SettingsChange::Verb::kStop
+                : verb == Verb::kShadow ? SettingsChange::Verb::kShadow
+                                        : SettingsChange::Verb::kStart;
+  change.scope = scope;
+  change.all = arguments.all;
+  change.by = arguments.by.empty() ? Self() : arguments.by;
+  change.reason = arguments.reason;
+  return cloud::Changed(change, known, CloudNow());
 }
 
 void Note(const LogRecord& record, std::optional<Taken>* last) {
