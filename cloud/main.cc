@@ -109,6 +109,11 @@ struct Arguments {
   bool supervise = false;
   std::optional<std::string> listen;
   std::optional<std::string> http;
+  std::string http_tokens;
+  std::string http_cert;
+  std::string http_key;
+  std::string http_client_ca;
+  std::string http_client_crl;
   std::optional<std::string> origin;
   std::string network;
   std::optional<std::size_t> gateway_threads;
@@ -220,6 +225,14 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments, std::shared_ptr<con
     Status status = starling::cloud::ParseHostPort(*arguments.http, &options.console.host,
                                                    &options.console.port);
     if (!status.ok()) return status;
+  }
+  starling::cloud::AccessConfig& access = options.console.access;
+  for (const auto& [given, field] : {std::pair(&arguments.http_tokens, &access.tokens),
+                                     std::pair(&arguments.http_cert, &access.certificate),
+                                     std::pair(&arguments.http_key, &access.key),
+                                     std::pair(&arguments.http_client_ca, &access.client_ca),
+                                     std::pair(&arguments.http_client_crl, &access.client_crl)}) {
+    if (!given->empty()) *field = *given;
   }
   if (arguments.origin) {
     const Result<starling::FrameOrigin> origin = starling::cloud::ParseOrigin(*arguments.origin);
@@ -334,9 +347,13 @@ int Run(const CloudOptions& options, const starling::cloud::ListeningSockets& so
       (options.has_gateway()
            ? ", vehicles at " + options.gateway.host + ":" + std::to_string(orchestrator.gateway_port())
            : ", node " + options.node) +
-      ", http://" + options.console.host + ":" + std::to_string(orchestrator.console_port()) + "/");
+      (options.console.access.encrypts() ? ", https://" : ", http://") + options.console.host + ":" + std::to_string(orchestrator.console_port()) + "/");
 
   Say(orchestrator.StartText());
+  if (options.console.access.asks() && !options.console.access.encrypts() && !options.console.is_loopback()) {
+    Say("tokens cross the network in plain at " + options.console.host +
+        ": give --http-cert and --http-key, or have a proxy in front speak TLS");
+  }
 
   Status failure;
   while (true) {
@@ -436,6 +453,13 @@ int main(int argc, char** argv) {
   app.add_option("--node", arguments.node, "name of this process for `starling regions` [the host's]");
   app.add_option("--listen", arguments.listen, "HOST:PORT for vehicles, port 0: any [0.0.0.0:7443]");
   app.add_option("--http", arguments.http, "HOST:PORT for people and tools [127.0.0.1:7480]");
+  app.add_option("--http-tokens", arguments.http_tokens,
+                 "FILE made by `starling tokens`: who may use the --http port; needed where that is not on loopback");
+  app.add_option("--http-cert", arguments.http_cert, "FILE: certificate of the --http port, PEM; with --http-key: HTTPS");
+  app.add_option("--http-key", arguments.http_key, "FILE: its key");
+  app.add_option("--http-client-ca", arguments.http_client_ca,
+                 "FILE: who shows a certificate of this authority, named ROLE:NAME, needs no token (docs/formats/access.md)");
+  app.add_option("--http-client-crl", arguments.http_client_crl, "FILE: which of those are revoked");
   app.add_option("--region", arguments.region, "number of the region that this process owns [0]");
   app.add_option("--regions", arguments.regions, "several, as 0-3,7: those that it owns or stands by for");
   app.add_option("--origin", arguments.origin, "LAT,LON of the city's local frame [48.1351,11.582]");

@@ -273,6 +273,18 @@ void ReadConsole(Section* section, ConsoleConfig* config) {
   section->Read("header_bytes_max", &config->header_bytes_max);
   section->Read("request_timeout", &config->request_timeout);
   section->Read("idle_timeout", &config->idle_timeout);
+  section->ReadSectionOf("access", [&](Section* of) {
+    of->Read("tokens", &config->access.tokens);
+    of->Read("certificate", &config->access.certificate);
+    of->Read("key", &config->access.key);
+    of->Read("client_ca", &config->access.client_ca);
+    of->Read("client_crl", &config->access.client_crl);
+    of->Read("session_key", &config->access.session_key);
+    of->Read("requests_per_second", &config->access.requests_per_second);
+    of->Read("requests_burst", &config->access.requests_burst);
+    of->Read("body_bytes_max", &config->access.body_bytes_max);
+    of->Read("session", &config->access.session);
+  });
 }
 
 void ReadCost(Section* section, CostPrices* prices) {

@@ -111,6 +111,15 @@ void AppendFigures(const StartReport& report, std::vector<Figure>* figures) {
   add("total_ms", report.total, "From the start of all that until vehicles were taken");
 }
 
+// Browsers stay signed in over a restart on the same folder.
+ConsoleConfig ConsoleOf(const CloudOptions& options) {
+  ConsoleConfig console = options.console;
+  if (console.access.session_key.empty() && !console.access.tokens.empty()) {
+    console.access.session_key = options.data + "/session.key";
+  }
+  return console;
+}
+
 template <typename Part>
 Part* Between(const std::function<Part*(Part*)>& hook, Part* part) {
   return hook ? hook(part) : part;
@@ -132,11 +141,12 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
       rotation_(encryption, engine_->embedded(), options.log.directory, store_.get(), options.state.directory),
       dispatch_(engine_->log()),
       switch_(engine_.get(), CommandSettingsFile(options.data)),
+      desk_(engine_.get(), &shards_, &switch_, CommandSettingsFile(options.data)),
       ownership_([this](RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
         OnOwnership(region, what, now);
       }, [this](const RegionMap& map) { OnRegionMap(map); },
       [this](const CommandSettings& settings) { switch_.Take(settings); }),
-      console_(options.console, this),
+      console_(ConsoleOf(options), this, &desk_),
       cost_(options.cost) {}
 
 Orchestrator::~Orchestrator() { (void)Stop(); }
@@ -503,6 +513,7 @@ std::vector<Figure> Orchestrator::Figures() {
   starling::cloud::AppendFigures("state", store_->rocks(), &figures);
   starling::cloud::AppendFigures(rotation_.Stats(), &figures);
   starling::cloud::AppendFigures(ReadProcessUsage(), &figures);
+  console_.AppendFigures(&figures);
   if (phase_.load(std::memory_order_acquire) != Phase::kStarting) AppendFigures(report_, &figures);
   if (const std::optional<DiskSpace> disk = ReadDiskSpace(data_)) {
     figures.push_back({"disk", "free_bytes", "Free on the file system of the data folder", FigureKind::kGauge,

@@ -19,6 +19,7 @@
 #include "cloud/roles/command_switch.h"
 #include "cloud/roles/gateway_role.h"
 #include "cloud/roles/log_engine.h"
+#include "cloud/roles/operator_desk.h"
 #include "cloud/roles/shard_role.h"
 #include "cloud/store/encryption.h"
 #include "cloud/store/key_rotation.h"
@@ -172,6 +173,7 @@ class Orchestrator final : public ConsoleSource {
   std::vector<std::unique_ptr<ShardRole>> shards_;  // in the order of the regions
   std::vector<std::string> region_names_;           // their numbers; constant once they are open
   CommandSwitch switch_;
+  OperatorDesk desk_;                              // the console's
   OwnershipBook ownership_;                        // fed with Kafka only
   Console console_;
 

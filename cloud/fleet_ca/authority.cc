@@ -145,6 +145,19 @@ Result<X509Ptr> Authority::IssueVehicle(const VehicleId& vehicle, EVP_PKEY* publ
   return Sign(contents, credentials_.certificate.get(), credentials_.key.get());
 }
 
+Result<X509Ptr> Authority::IssuePerson(const std::string& role_and_name, EVP_PKEY* public_key,
+                                       Validity validity) const {
+  if (role_and_name.find(':') == std::string::npos) {
+    return Status(ErrorCode::kInvalidArgument, "\"" + role_and_name + "\" is not ROLE:NAME");
+  }
+  const Contents contents{role_and_name, public_key, validity,
+                          {{NID_basic_constraints, "critical,CA:FALSE"},
+                           {NID_key_usage, "critical,digitalSignature"},
+                           {NID_ext_key_usage, "clientAuth"},
+                           {NID_authority_key_identifier, "keyid:always"}}};
+  return Sign(contents, credentials_.certificate.get(), credentials_.key.get());
+}
+
 Result<X509Ptr> Authority::IssueServer(const std::vector<std::string>& names, EVP_PKEY* public_key,
                                        Validity validity) const {
   if (names.empty()) return Status(ErrorCode::kInvalidArgument, "a server needs a name");

@@ -45,6 +45,11 @@ class Authority {
   // Errors: kIoError if OpenSSL cannot sign.
   Result<X509Ptr> IssueVehicle(const VehicleId& vehicle, EVP_PKEY* public_key, Validity validity) const;
 
+  // For a person or a program at the orchestrator's HTTP port, "ROLE:NAME" (docs/formats/access.md);
+  // client authentication only.  No vehicle has such a name.
+  // Errors: kInvalidArgument if it has no colon; kIoError if OpenSSL cannot sign.
+  Result<X509Ptr> IssuePerson(const std::string& role_and_name, EVP_PKEY* public_key, Validity validity) const;
+
   // For a server under these names and addresses, the first one also as common name;
   // server authentication only.
   // Errors: kInvalidArgument if there is no name or one is neither a host's name nor

@@ -94,8 +94,30 @@ TEST_F(Server, RefusesOtherMethods) {
 
 TEST_F(Server, RefusesBodies) {
   Open();
-  EXPECT_THAT(Ask("POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
+  EXPECT_THAT(Ask("GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"),
               StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(Ask("GET /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"),
+              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(Ask("POST /v1/session HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n" + std::string(99'999, 'x')),
+              StartsWith("HTTP/1.1 413 "));
+  EXPECT_THAT(Ask("POST /v1/session HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" +
+                  std::string("ffff\r\n") + std::string(65'535, 'x')),
+              StartsWith("HTTP/1.1 413 "));
+}
+
+TEST_F(Server, TheDoorIsBeforeEveryBodyAndEveryRoute) {
+  Open();
+  // Nobody is asked here who they are: all look, and nobody commands.
+  EXPECT_THAT(Ask("POST /v1/commands HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{"), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(Ask("POST /v1/switch HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(Ask("GET /v1/access HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(Ask("GET /v1/live HTTP/1.1\r\nHost: x\r\nOrigin: http://evil\r\nUpgrade: websocket\r\nConnection: Upgrade, "
+                  "close\r\n\r\n"),
+              StartsWith("HTTP/1.1 403 "));
+  EXPECT_THAT(Ask("GET /v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"), HasSubstr("\"role\":\"viewer\""));
+  const std::string answer = Ask("GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 404 "));
+  EXPECT_THAT(answer, HasSubstr("Content-Security-Policy: "));
 }
 
 TEST_F(Server, RefusesHeadersWithoutEnd) {
@@ -162,6 +184,14 @@ TEST(ConsoleConfigTest, NamesTheFieldThatIsWrong) {
   config = {};
   config.header_bytes_max = 1 << 20;
   EXPECT_THAT(std::string(config.Validate().message()), HasSubstr("header_bytes_max"));
+  config = {};
+  config.host = "0.0.0.0";
+  EXPECT_THAT(std::string(config.Validate().message()), HasSubstr("starling tokens create"));
+  config.access.tokens = "tokens";
+  EXPECT_TRUE(config.Validate().ok());
+  config.host = "::1";
+  config.access.tokens = "";
+  EXPECT_TRUE(config.Validate().ok());
   config = {};
   config.idle_timeout = milliseconds(0);
   EXPECT_FALSE(config.Validate().ok());

@@ -23,7 +23,7 @@ TEST(Configuration, ReadsFieldsOfEverySectionAndKeepsTheOthers) {
     "log": {"commit_interval_min_ms": 0.2, "topics": {"dead-letter": {"bytes_max": 67108864}}},
     "shard": {"vehicles_max": 5, "planner": {"lease_ms": 1500}, "heatmap": {"advice_ahead_s": 4}},
     "cost": {"link_per_gb": 0.09, "storage_per_gb_month": 0.1},
-    "console": {"host": "::1"}})", &options);
+    "console": {"host": "::1", "access": {"tokens": "people", "requests_burst": 7, "session_ms": 90000}}})", &options);
   ASSERT_TRUE(status.ok()) << status.message();
   EXPECT_EQ(options.gateway.connections_max, 220u);
   EXPECT_EQ(options.gateway.idle_timeout, milliseconds(1500));
@@ -37,6 +37,9 @@ TEST(Configuration, ReadsFieldsOfEverySectionAndKeepsTheOthers) {
   EXPECT_EQ(options.console.host, "::1");
   EXPECT_EQ(options.cost.link_per_gb, 0.09);
   EXPECT_EQ(options.cost.processor_per_core_hour, 0);
+  EXPECT_EQ(options.console.access.tokens, "people");
+  EXPECT_EQ(options.console.access.requests_burst, 7);
+  EXPECT_EQ(options.console.access.session, seconds(90));
 }
 
 TEST(Configuration, NamesTheUnknownKeyWithItsPath) {
