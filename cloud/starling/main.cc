@@ -24,6 +24,8 @@ Examples:
   starling audit show --data data --vehicle veh-00001
   starling commands stop --data data --reason "false brakes at the harbour"
   starling commands shadow --fleet taxi- --kind avoidance --bootstrap 10.0.0.1:9092
+  starling tokens create ana --role operator --days 90 --file tokens      for starling-cloud --http-tokens
+  starling send veh-00001 --speed 8.3 --for 4 --reason "ice on the bridge"
   starling topics apply --bootstrap 10.0.0.1:9092 --regions 16 --replication 3 --dry-run
   starling topics acl --gateway gw --shard shard --analyst ana --bootstrap 10.0.0.1:9092 --apply
   starling regions move --region 3 --to shard-b --bootstrap 10.0.0.1:9092
@@ -59,6 +61,8 @@ int main(int argc, char** argv) {
   starling::cloud::AddSwitchCommands(&program, &commands);
   starling::cloud::AddStreetsCommand(&program, &commands);
   starling::cloud::AddPlanCommands(&program, &commands);
+  starling::cloud::AddSendCommand(&program, &commands);
+  starling::cloud::AddTokensCommands(&program, &commands);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -31,6 +31,8 @@ void AddPlanCommands(CLI::App* program, std::vector<Subcommand>* commands);    /
 void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands);     // regions show, move, rebalance
 void AddRevocationCommands(CLI::App* program, std::vector<Subcommand>* commands);  // revoke, crl, tickets
 void AddSwitchCommands(CLI::App* program, std::vector<Subcommand>* commands);      // commands stop, shadow, start, status
+void AddSendCommand(CLI::App* program, std::vector<Subcommand>* commands);     // send
+void AddTokensCommands(CLI::App* program, std::vector<Subcommand>* commands);  // tokens create, list, revoke
 void AddStreetsCommand(CLI::App* program, std::vector<Subcommand>* commands);      // streets
 void AddTopicsCommands(CLI::App* program, std::vector<Subcommand>* commands);  // topics apply, topics acl
 
