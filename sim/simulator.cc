@@ -28,6 +28,7 @@
 #include "sim/fleet/process_figures.h"
 #include "sim/fleet/report.h"
 #include "sim/roam_command.h"
+#include "sim/scaling_command.h"
 #include "sim/virtual/train_dictionary.h"
 #include "sim/virtual_command.h"
 #include "sim/traffic/traffic.h"
@@ -278,6 +279,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz --trips trips.xml\n"
       "  starling-sim experiment sim/scenario/library/rush-hour.toml --report out/rush-hour.json\n"
       "  starling-sim accuracy --fcd fcd.xml.gz --types dims.txt --report out/accuracy.json\n"
+      "  starling-sim scaling --report out/scaling.json --page out/scaling.html\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
       "report; a second one does not wait for what is in flight.");
   app.add_option("--connect", connect, "HOST:PORT of the gateway")->capture_default_str();
@@ -335,6 +337,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   const DriveCommand drive = AddDriveCommand(&app);
   const ExperimentCommand experiment = AddExperimentCommand(&app);
   const RoamCommand roam = AddRoamCommand(&app);
+  const ScalingCommand scaling = AddScalingCommand(&app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& stop) {
@@ -345,6 +348,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   if (drive.command->parsed()) return drive.run();
   if (experiment.command->parsed()) return experiment.run();
   if (roam.command->parsed()) return roam.run();
+  if (scaling.command->parsed()) return scaling.run();
   if (in_virtual_time) {
     virtually.network = options.network;
     virtually.signals = options.signals;
