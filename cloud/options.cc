@@ -91,6 +91,22 @@ class Section {
     section.Finish();
   }
 
+  // `read` is handed each element of the list of that name if it is there.
+  template <typename ReadSection>
+  void ReadEachOf(std::string_view name, ReadSection read) {
+    const json::value* const value = Take(name);
+    if (value == nullptr) return;
+    if (!value->is_array()) return Complain(path_ + std::string(name), "is not a list");
+    for (std::size_t i = 0; i < value->as_array().size(); ++i) {
+      Section section(path_ + std::string(name) + "[" + std::to_string(i) + "].", value->as_array()[i], mistake_);
+      read(&section);
+      section.Finish();
+    }
+  }
+
+  // For what a field's kind does not say.
+  void Refuse(std::string_view name, const std::string& why) { Complain(path_ + std::string(name), why); }
+
   void Finish() {
     if (object_ == nullptr) return;
     for (const auto& entry : *object_) {
@@ -294,6 +310,28 @@ void ReadCost(Section* section, CostPrices* prices) {
   section->Read("storage_per_gb_month", &prices->storage_per_gb_month);
 }
 
+void ReadScaling(Section* section, ScalingConfig* config) {
+  section->Read("capacity_fixes_per_second", &config->capacity_fixes_per_second);
+  section->Read("target_share", &config->target_share);
+  section->Read("coverage", &config->coverage);
+  section->Read("shards_min", &config->shards_min);
+  section->Read("shards_max", &config->shards_max);
+  section->Read("cool_down", &config->cool_down);
+  section->Read("hysteresis", &config->hysteresis);
+  section->Read("utc_offset_minutes", &config->utc_offset_minutes);
+  section->ReadEachOf("announced", [&](Section* of) {
+    AnnouncedLoad& event = config->announced.emplace_back();
+    for (const auto& [name, field] : {std::pair("from", &event.begin), std::pair("to", &event.end)}) {
+      std::string text;
+      of->Read(name, &text);
+      const Result<Minute> minute = ParseMinute(text);
+      if (minute.ok()) *field = minute.value();
+      if (!minute.ok()) of->Refuse(name, std::string(minute.status().message()));
+    }
+    of->Read("fixes_per_second", &event.fixes_per_second);
+  });
+}
+
 std::optional<double> ParseDegrees(std::string_view text, double limit) {
   double degrees = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), degrees);
@@ -313,7 +351,8 @@ std::uint64_t CloudOptions::OpenFilesNeeded() const {
 Status CloudOptions::Validate() const {
   for (const Status& status :
        {gateway.Validate(), log.Validate(), state.Validate(), history.Validate(), shard.Validate(),
-        runner.Validate(), writer.Validate(), console.Validate(), cost.Validate()}) {
+        runner.Validate(), writer.Validate(), console.Validate(), cost.Validate(),
+         scaling.Validate()}) {
     if (!status.ok()) return status;
   }
   if (regions.empty() || regions.front() != region) {
@@ -347,6 +386,7 @@ Status ReadConfiguration(std::string_view text, CloudOptions* options) {
   file.ReadSectionOf("kafka", [&](Section* of) { ReadKafka(of, &options->kafka); });
   file.ReadSectionOf("console", [&](Section* of) { ReadConsole(of, &options->console); });
   file.ReadSectionOf("cost", [&](Section* of) { ReadCost(of, &options->cost); });
+  file.ReadSectionOf("scaling", [&](Section* of) { ReadScaling(of, &options->scaling); });
   file.Finish();
   return mistake;
 }

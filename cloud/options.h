@@ -12,6 +12,7 @@
 #include "cloud/log/embedded_region_writer.h"
 #include "cloud/log/kafka_config.h"
 #include "cloud/measure/cost_meter.h"
+#include "cloud/scaling/scaling_config.h"
 #include "cloud/shard/runner.h"
 #include "cloud/shard/shard_config.h"
 #include "cloud/store/rocks_state_store_config.h"
@@ -53,6 +54,7 @@ struct CloudOptions {
   EmbeddedRegionWriterConfig writer;
   ConsoleConfig console;
   CostPrices cost;                     // by which figures tell what a vehicle costs
+  ScalingConfig scaling;
 
   // Files for connections_max vehicles and everything else at once.
   std::uint64_t OpenFilesNeeded() const;

@@ -7,10 +7,13 @@
 #include <thread>
 #include <utility>
 
+#include "cloud/console/backup_figures.h"
 #include "cloud/console/process_usage.h"
+#include "cloud/console/scaling_figures.h"
 #include "cloud/dispatch/settings_file.h"
 #include "cloud/measure/disk_space.h"
 #include "cloud/regions/region_map_record.h"
+#include "cloud/scaling/scaling_state.h"
 #include "common/check.h"
 #include "common/tls/tls_context.h"
 
@@ -46,9 +49,16 @@ Status FindCertificates(const CertificateFolder& folder) {
   return {};
 }
 
-Result<std::unique_ptr<LogEngine>> OpenLog(const CloudOptions& options, const StoreEncryption& encryption) {
+std::string Describe(const RestoredMark& mark) {
+  return "this folder was put back from a backup: everything between " + TimeText(mark.cut) + " and " +
+         TimeText(mark.restored) + " is lost; samples that vehicles were told are durable in that time are in no place, and "
+         "restore.samples_missing of /v1/stats counts them as vehicles come back";
+}
+
+Result<std::unique_ptr<LogEngine>> OpenLog(const CloudOptions& options, const EmbeddedRegionWriterConfig& writer,
+                                           const StoreEncryption& encryption) {
   if (options.log_kind == LogKind::kKafka) return LogEngine::OpenKafka(options.kafka);
-  Result<std::unique_ptr<LogEngine>> engine = LogEngine::OpenEmbedded(options.log, options.writer, encryption);
+  Result<std::unique_ptr<LogEngine>> engine = LogEngine::OpenEmbedded(options.log, writer, encryption);
   if (!engine.ok() && engine.status().code() == ErrorCode::kUnavailable) {
     return Advise(engine.status(), "--data names the folder");
   }
@@ -129,12 +139,13 @@ Part* Between(const std::function<Part*(Part*)>& hook, Part* part) {
 
 Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
                            std::unique_ptr<RocksStateStore> store, const StartReport& opened,
-                           const StoreEncryption& encryption)
+                           const StoreEncryption& encryption, const std::optional<RestoredMark>& restored)
     : node_(options.node),
       region_map_(options.region_map),
       data_(options.data),
       started_at_(std::chrono::steady_clock::now()),
       started_(CloudNow()),
+      restored_(restored),
       report_(opened),
       engine_(std::move(engine)),
       store_(std::move(store)),
@@ -142,6 +153,8 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
       dispatch_(engine_->log()),
       switch_(engine_.get(), CommandSettingsFile(options.data)),
       desk_(engine_.get(), &shards_, &switch_, CommandSettingsFile(options.data)),
+      scaling_(options.scaling, ScalingStateFile(options.data), [this] { return FixesApplied(); }),
+      backup_(options.data, engine_->embedded(), store_.get()),
       ownership_([this](RegionId region, OwnershipBook::What what, const RegionOwnership& now) {
         OnOwnership(region, what, now);
       }, [this](const RegionMap& map) { OnRegionMap(map); },
@@ -164,6 +177,13 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
     return Status(ErrorCode::kIoError, options.data + ": " + failure.message() +
                                            "; choose another folder with --data");
   }
+  const Result<std::optional<RestoredMark>> restored = ReadRestoredMark(RestoredMarkFile(options.data));
+  if (!restored.ok()) return restored.status();
+  EmbeddedRegionWriterConfig writer = options.writer;
+  if (restored.value()) {
+    writer.epoch_base = restored.value()->epoch_base;
+    std::fprintf(stderr, "starling-cloud: %s\n", Describe(*restored.value()).c_str());
+  }
   const auto began = std::chrono::steady_clock::now();
   StartReport opened;
   StoreEncryption encryption{nullptr, options.accept_plain_files};
@@ -177,13 +197,13 @@ Result<std::unique_ptr<Orchestrator>> Orchestrator::Start(const CloudOptions& op
     opened.store = std::chrono::steady_clock::now() - began;
     return store;
   });
-  Result<std::unique_ptr<LogEngine>> engine = OpenLog(options, encryption);
+  Result<std::unique_ptr<LogEngine>> engine = OpenLog(options, writer, encryption);
   opened.log = std::chrono::steady_clock::now() - began;
   Result<std::unique_ptr<RocksStateStore>> store = store_opened.get();
   if (!engine.ok()) return engine.status();
   if (!store.ok()) return store.status();
   std::unique_ptr<Orchestrator> orchestrator(
-      new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened, encryption));
+      new Orchestrator(options, std::move(engine).value(), std::move(store).value(), opened, encryption, restored.value()));
   Result<std::optional<RegionMap>> map = RegionMapAtStart(options, *orchestrator->engine_->log());
   if (!map.ok()) return map.status();
   CloudOptions with_map = options;
@@ -257,11 +277,15 @@ Status Orchestrator::StartRoles(const CloudOptions& options, const ListeningSock
     if (Status status = AnnounceRegionMap(*options.gateway.region_map); !status.ok()) return status;
   }
   if (gateway_ != nullptr) {
+    missing_at_start_ = gateway_->history_totals().samples_missing;
     const auto listen_began = std::chrono::steady_clock::now();
     if (Status status = gateway_->Listen({options.certificates}, sockets.vehicles); !status.ok()) return status;
     report_.listen = std::chrono::steady_clock::now() - listen_began;
   }
   rotation_.Start();
+  backup_.Start();
+  // What was read again at the start is no load.
+  if (!shards_.empty()) scaling_.Start();
   report_.total = std::chrono::steady_clock::now() - began;
   phase_.store(Phase::kServing, std::memory_order_release);
   return {};
@@ -448,6 +472,8 @@ Status Orchestrator::Stop() {
     shard->Stop();
   }
   if (gateway_ != nullptr) gateway_->StoreLedger();
+  backup_.Stop();
+  scaling_.Stop();
   switch_.Stop();
   rotation_.Stop();
   outcome_ = engine_->Close();
@@ -471,6 +497,12 @@ Status Orchestrator::Ready() {
   return gateway_ == nullptr ? Status() : gateway_->Ready();
 }
 
+std::uint64_t Orchestrator::FixesApplied() const {
+  std::uint64_t fixes = 0;
+  for (const auto& shard : shards_) fixes += shard->runner().counters().shard.fixes;
+  return fixes;
+}
+
 std::vector<Figure> Orchestrator::Figures() {
   std::vector<Figure> figures;
   if (gateway_ != nullptr) gateway_->AppendFigures(&figures);
@@ -489,6 +521,13 @@ std::vector<Figure> Orchestrator::Figures() {
     AppendRegionFigures(region_names_[i], shards_[i]->runner().counters(), CloudNow(), &figures);
   }
   switch_.AppendFigures(&figures);
+  if (const std::optional<ScalingOutlook> outlook = scaling_.outlook()) {
+    starling::cloud::AppendFigures(*outlook, &figures);
+  }
+  if (!engine_->is_kafka()) starling::cloud::AppendFigures(backup_.figures(), CloudNow(), &figures);
+  if (restored_ && gateway_ != nullptr && phase_.load(std::memory_order_acquire) != Phase::kStarting) {
+    starling::cloud::AppendFigures(*restored_, gateway_->history_totals(), missing_at_start_, &figures);
+  }
   if (!shards_.empty()) {
     std::uint64_t shadowed = 0;
     std::uint64_t stopped = 0;

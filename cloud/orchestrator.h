@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "cloud/backup/backup_keeper.h"
+#include "cloud/backup/restored_mark.h"
 #include "cloud/console/console.h"
 #include "cloud/console/console_source.h"
 #include "cloud/dispatch/dispatch_writer.h"
@@ -21,6 +23,7 @@
 #include "cloud/roles/log_engine.h"
 #include "cloud/roles/operator_desk.h"
 #include "cloud/roles/shard_role.h"
+#include "cloud/scaling/scaling_watch.h"
 #include "cloud/store/encryption.h"
 #include "cloud/store/key_rotation.h"
 #include "cloud/store/rocks_state_store.h"
@@ -134,13 +137,15 @@ class Orchestrator final : public ConsoleSource {
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
 
   Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngine> engine,
-               std::unique_ptr<RocksStateStore> store, const StartReport& opened, const StoreEncryption& encryption);
+               std::unique_ptr<RocksStateStore> store, const StartReport& opened, const StoreEncryption& encryption,
+               const std::optional<RestoredMark>& restored);
 
   Status OpenRoles(const CloudOptions& options, const OrchestratorHooks& hooks);
   Status StartRoles(const CloudOptions& options, const ListeningSockets& sockets,
                     std::chrono::steady_clock::time_point began);
   Status StartShards(const CloudOptions& options);
   Status AwaitOwnership();
+  std::uint64_t FixesApplied() const;
   Status AnnounceRegionMap(const RegionMap& map);
   void OnRegionMap(const RegionMap& map);
   void OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now);
@@ -157,7 +162,9 @@ class Orchestrator final : public ConsoleSource {
   const std::string data_;
   const std::chrono::steady_clock::time_point started_at_;
   const CloudTime started_;
+  const std::optional<RestoredMark> restored_;  // of the folder
   StartReport report_;                 // constant after Start
+  std::uint64_t missing_at_start_ = 0;  // as well
 
   // Written by the owner, read by the console: release and acquire, so that who sees
   // that the start is over sees the gateway's threads.
@@ -174,6 +181,8 @@ class Orchestrator final : public ConsoleSource {
   std::vector<std::string> region_names_;           // their numbers; constant once they are open
   CommandSwitch switch_;
   OperatorDesk desk_;                              // the console's
+  ScalingWatch scaling_;
+  BackupKeeper backup_;
   OwnershipBook ownership_;                        // fed with Kafka only
   Console console_;
 

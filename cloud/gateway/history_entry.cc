@@ -91,6 +91,18 @@ std::uint64_t VehicleHistory::samples() const {
   return samples;
 }
 
+std::uint64_t VehicleHistory::missing() const {
+  std::uint64_t missing = 0;
+  for (const BootHistory& boot : boots) {
+    std::uint64_t next = 1;
+    for (const SequenceRange range : boot.ranges) {
+      missing += range.first - next;
+      next = range.last + 1;
+    }
+  }
+  return missing;
+}
+
 BootHistory* VehicleHistory::FindOrAdd(BootId boot) {
   for (BootHistory& held : boots) {
     if (held.boot == boot) return &held;

@@ -58,6 +58,8 @@ struct VehicleHistory {
   std::uint64_t Add(BootId boot, SequenceRange batch, Ticket ticket);
 
   std::uint64_t samples() const;
+  // Of the boots that are kept: before the last one held, and not held.  Dropped by the vehicle, on their way still, or lost.
+  std::uint64_t missing() const;
 
  private:
   BootHistory* FindOrAdd(BootId boot);

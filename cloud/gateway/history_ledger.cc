@@ -37,6 +37,7 @@ Status HistoryLedger::Load(const StateStore& store, Partition home) {
     totals_.batches += history.value().batches;
     totals_.gaps += history.value().gaps;
     totals_.gaps_forgotten += history.value().gaps_forgotten;
+    totals_.samples_missing += history.value().missing();
     vehicles_[vehicle.value()].history = std::move(history).value();
     return Status();
   });
@@ -177,12 +178,14 @@ void HistoryLedger::Add(const VehicleId& vehicle, BootId boot, SequenceRange sam
   VehicleHistory& history = entry.history;
   const std::uint64_t gaps = history.gaps;
   const std::uint64_t gaps_forgotten = history.gaps_forgotten;
+  const std::uint64_t missing = history.missing();
   const std::uint64_t added = history.Add(boot, samples, ticket);
   if (added != 0) {
     totals_.samples += added;
     ++totals_.batches;
     totals_.gaps += history.gaps - gaps;
     totals_.gaps_forgotten += history.gaps_forgotten - gaps_forgotten;
+    totals_.samples_missing += history.missing() - missing;
   }
   history.heard = std::max(history.heard, heard);
   if (entry.changed) return;
@@ -273,6 +276,7 @@ void HistoryLedger::Expire(CloudTime before, std::size_t vehicles) {
     const auto found = vehicles_.find(vehicle);
     totals_.samples -= found->second.history.samples();
     totals_.batches -= found->second.history.batches;
+    totals_.samples_missing -= found->second.history.missing();
     ++totals_.vehicles_expired;
     if (!found->second.changed) changed_.push_back(vehicle);
     vehicles_.erase(found);

@@ -35,6 +35,7 @@ struct HistoryTotals {
   std::uint64_t duplicates = 0;       // batches that were held already
   std::uint64_t gaps = 0;             // batches that began past the next sample of their boot
   std::uint64_t gaps_forgotten = 0;   // see kRangesMax
+  std::uint64_t samples_missing = 0;  // in the gaps that there are now
   std::uint64_t vehicles_expired = 0; // not heard of for longer than history is retained
 };
 

@@ -382,6 +382,21 @@ Status EmbeddedLog::Reencrypt(const std::atomic<bool>* stop) {
   return store_->Reencrypt(stop);
 }
 
+Status EmbeddedLog::Checkpoint(const std::string& directory) const {
+  std::shared_lock lock(store_mutex_);
+  if (store_ == nullptr) return Status(ErrorCode::kUnavailable, "log is closed");
+  return store_->Checkpoint(directory);
+}
+
+std::vector<PartitionId> EmbeddedLog::partitions() const {
+  std::lock_guard lock(mutex_);
+  std::vector<PartitionId> partitions;
+  for (const auto& [id, state] : partitions_) {
+    if (state->end.load(std::memory_order_acquire) != 0) partitions.push_back(id);
+  }
+  return partitions;
+}
+
 Status EmbeddedLog::status() const {
   std::lock_guard lock(mutex_);
   return failure_;

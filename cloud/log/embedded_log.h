@@ -120,6 +120,14 @@ class EmbeddedLog final : public Log {
   // Errors: kIoError, kUnavailable if the log is closed; a second call goes on.
   Status Reencrypt(const std::atomic<bool>* stop);
 
+  // A copy of it that can be opened, in `directory`, which is absolute and not there yet: every record that was
+  // emitted before the call is in it.  Commits go on meanwhile.
+  // Errors: kIoError, kUnavailable if the log is closed.
+  Status Checkpoint(const std::string& directory) const;
+
+  // Those that were ever written.
+  std::vector<PartitionId> partitions() const;
+
  private:
   struct PartitionState;
   struct Subscription {

@@ -34,18 +34,24 @@ EmbeddedRegionWriter::EmbeddedRegionWriter(const EmbeddedRegionWriterConfig& con
 }
 
 Result<Epoch> EmbeddedRegionWriter::Claim(std::string_view) {
-  if (committed_) return Epoch{0};  // Again: nobody else can have had it.
+  if (committed_) return NextEpoch();  // Again: nobody else can have had it.
   Result<std::optional<Offset>> marker = LastMarker();
   if (!marker.ok()) return marker.status();
   if (marker.value()) {
     committed_ = *marker.value();
-    return Epoch{0};
+    return NextEpoch();
   }
   Batch first;
   first.next = log_->RangeOf(Topic::kTelemetry, partition_).end;
   if (Result<Ticket> written = Write(first); !written.ok()) return written.status();
   committed_ = first.next;
-  return Epoch{0};
+  return NextEpoch();
+}
+
+// Each claim adds a record: the next one's is higher.
+Epoch EmbeddedRegionWriter::NextEpoch() const {
+  if (config_.epoch_base == 0) return Epoch{0};
+  return Epoch{config_.epoch_base + static_cast<std::uint64_t>(log_->RangeOf(Topic::kTelemetry, partition_).end) + 1};
 }
 
 Result<std::optional<Offset>> EmbeddedRegionWriter::LastMarker() const {

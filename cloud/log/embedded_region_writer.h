@@ -24,6 +24,9 @@ struct EmbeddedRegionWriterConfig {
   // A marker is written with every commit that has outputs, and without any after this
   // long: it bounds what a successor compares in vain.  [10 ms, 1 min].
   milliseconds marker_interval{1'000};
+  // Of a log that was put back from a backup: what the fencing epochs of its owners are counted from, above all those
+  // that vehicles may have seen of the log that is lost (docs/decisions/0024-backup.md).  0: none was.
+  std::uint64_t epoch_base = 0;
 
   // Errors: kInvalidArgument names the field.
   Status Validate() const;
@@ -41,7 +44,8 @@ class EmbeddedRegionWriter final : public RegionWriter {
   EmbeddedRegionWriter(const EmbeddedRegionWriterConfig& config, EmbeddedLog* log, Partition partition,
                        std::function<CloudTime()> now = CloudNow);
 
-  // Epoch{0}: the offset of the Ownership record fences.  In a log without a marker,
+  // Epoch{0}: the offset of the Ownership record fences; with an epoch_base that and the end of the region's
+  // telemetry do.  In a log without a marker,
   // which is a new one or one of a version that wrote none, everything before counts as
   // written.
   Result<Epoch> Claim(std::string_view owner) override;
@@ -72,6 +76,7 @@ class EmbeddedRegionWriter final : public RegionWriter {
     bool later = false;             // once more than that ticket is emitted: then that one
   };
 
+  Epoch NextEpoch() const;
   Result<std::optional<Offset>> LastMarker() const;
   Result<Ticket> Write(const Batch& batch);
   Status WriteWaiting();

@@ -8,12 +8,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <optional>
 #include <string>
 #include <system_error>
 #include <utility>
 
 #include <rocksdb/cache.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include "cloud/log/group_reader.h"
 #include "cloud/log/group_store_options.h"
@@ -257,6 +259,15 @@ Status GroupStore::Reencrypt(const std::atomic<bool>* stop) {
   const rocksdb::Status flushed = db_->Flush(rocksdb::FlushOptions(), families_);
   if (!flushed.ok()) return ToStatus(flushed, "flushing the log");
   return encrypted_->Reencrypt(db_.get(), db_->GetName(), stop);
+}
+
+Status GroupStore::Checkpoint(const std::string& directory) const {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  // The write-ahead log is copied: flushing it instead would make the writer wait.
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory, std::numeric_limits<std::uint64_t>::max());
+  return Explain(ToStatus(status, "copying the log to " + directory));
 }
 
 GroupStore::~GroupStore() {

@@ -76,6 +76,10 @@ class GroupStore {
   Status Reencrypt(const std::atomic<bool>* stop);
 
   RocksFigures rocks() const;
+  // A copy that can be opened, of one moment not before the call, in `directory`, an absolute path that is not there: tables
+  // as links where it is on the same file system.  Encrypted files stay so.
+  // Errors: kIoError.
+  Status Checkpoint(const std::string& directory) const;
 
   // Offset of the first retained record; `end` if there is none.
   Result<Offset> First(PartitionId id, Offset end) const;

@@ -87,6 +87,7 @@ class GatewayRole {
   void StoreLedger() { keeper_.Stop(); }
 
   void AppendFigures(std::vector<Figure>* figures) const;
+  HistoryTotals history_totals() const { return ledger_.totals(); }
   // Adds what is known here of the vehicle.
   void Describe(const VehicleId& vehicle, VehicleReport* report) const;
 

@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "cloud/starling/backup_commands.h"
 #include "cloud/starling/subcommand.h"
 
 namespace {
@@ -22,6 +23,10 @@ Examples:
   starling keys rotate /etc/starling/keys       then: kill -HUP the running starling-cloud
   starling audit verify --data data             no command was altered or dropped since
   starling audit show --data data --vehicle veh-00001
+  starling backup --data data --to backups/monday        while starling-cloud works
+  starling restore --from backups/monday --data data2     or --verify-only
+  starling archive --data data --to history                and again, each hour
+  starling history veh-00001 --archive history --data data
   starling commands stop --data data --reason "false brakes at the harbour"
   starling commands shadow --fleet taxi- --kind avoidance --bootstrap 10.0.0.1:9092
   starling tokens create ana --role operator --days 90 --file tokens      for starling-cloud --http-tokens
@@ -56,6 +61,8 @@ int main(int argc, char** argv) {
   starling::cloud::AddRevocationCommands(&program, &commands);
   starling::cloud::AddKeyCommands(&program, &commands);
   starling::cloud::AddAuditCommands(&program, &commands);
+  starling::cloud::AddArchiveCommands(&program, &commands);
+  starling::cloud::AddBackupCommands(&program, &commands);
   starling::cloud::AddTopicsCommands(&program, &commands);
   starling::cloud::AddRegionsCommands(&program, &commands);
   starling::cloud::AddSwitchCommands(&program, &commands);

@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <limits>
 #include <numeric>
 #include <system_error>
 #include <utility>
 #include <vector>
 
 #include <rocksdb/sst_file_writer.h>
+#include <rocksdb/utilities/checkpoint.h>
 
 #include "cloud/store/byte_order.h"
 #include "cloud/store/info_log.h"
@@ -359,6 +361,15 @@ void RocksStateStore::CompactLoop() {
     compacting_ = false;
     changed_.notify_all();
   }
+}
+
+Status RocksStateStore::Checkpoint(const std::string& directory) const {
+  rocksdb::Checkpoint* made = nullptr;
+  rocksdb::Status status = rocksdb::Checkpoint::Create(db_.get(), &made);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(made);
+  // There is nothing in memory to be flushed.
+  if (status.ok()) status = checkpoint->CreateCheckpoint(directory, std::numeric_limits<std::uint64_t>::max());
+  return Explain(status, "copying the state store to " + directory);
 }
 
 void RocksStateStore::AwaitCompaction() {

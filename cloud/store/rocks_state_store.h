@@ -61,6 +61,10 @@ class RocksStateStore final : public StateStore {
   // Errors: kIoError; a second call goes on.
   Status Reencrypt(const std::atomic<bool>* stop);
 
+  // A copy that can be opened, in `directory`, which is absolute and not there yet; points in time are stored meanwhile.
+  // Errors: kIoError.
+  Status Checkpoint(const std::string& directory) const;
+
   // Waits until everything is compacted that is due.  For tests and measurements.
   void AwaitCompaction();
 

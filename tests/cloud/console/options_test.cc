@@ -128,5 +128,26 @@ TEST(CloudOptionsTest, FilesCoverEveryConnection) {
   EXPECT_GT(options.OpenFilesNeeded(), 10'064u);
 }
 
+TEST(CloudOptionsTest, ReadsAnnouncedLoadsAndNamesTheOneThatIsWrong) {
+  CloudOptions options;
+  ASSERT_TRUE(ReadConfiguration(R"({"scaling": {"capacity_fixes_per_second": 20000, "cool_down_ms": 600000, "announced": [
+                                    {"from": "2026-11-28T17:00", "to": "2026-11-28T18:30", "fixes_per_second": 5000},
+                                    {"from": "2026-12-05T17:00", "to": "2026-12-05T18:30", "fixes_per_second": 6000}]}})",
+                                &options)
+                  .ok());
+  EXPECT_EQ(options.scaling.capacity_fixes_per_second, 20'000);
+  EXPECT_EQ(options.scaling.cool_down, std::chrono::minutes(10));
+  ASSERT_EQ(options.scaling.announced.size(), 2u);
+  EXPECT_EQ(options.scaling.announced[1].fixes_per_second, 6'000);
+  EXPECT_EQ(options.scaling.Extra(options.scaling.announced[0].begin), 5'000);
+  EXPECT_EQ(options.scaling.Extra(options.scaling.announced[0].end), 0);
+  const Status status = ReadConfiguration(
+      R"({"scaling": {"announced": [{"from": "2026-11-28T17:00", "to": "half past six"}]}})", &options);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.message(), "scaling.announced[0].to 'half past six' is not a time as in 2026-11-28T17:00");
+  EXPECT_FALSE(ReadConfiguration(R"({"scaling": {"announced": [{"from": "2026-11-28T17:00", "too": ""}]}})", &options).ok());
+  EXPECT_FALSE(ReadConfiguration(R"({"scaling": {"announced": {}}})", &options).ok());
+}
+
 }  // namespace
 }  // namespace starling::cloud
