@@ -18,12 +18,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include "cloud/dispatch/ownership_book.h"
 #include "cloud/log/kafka_properties.h"
 #include "cloud/options.h"
 #include "cloud/orchestrator.h"
+#include "cloud/probe.h"
 #include "cloud/streets/network_plane.h"
 #include "cloud/streets/sumo_network.h"
 #include "cloud/supervisor/listening.h"
@@ -60,10 +62,12 @@ Examples:
   starling-cloud --certs certs --data data --regions 0-3 --region-map map.json      a city in four parts
   starling-cloud --role gateway --log kafka --kafka 10.0.0.1:9092 --certs certs --data gw --regions 0-3
   starling-cloud --role shard --log kafka --kafka 10.0.0.1:9092 --data shard-a --regions 0-3 --node shard-a
+  starling-cloud probe readyz --http 127.0.0.1:7480         exit code 0 if it is, else why not: for containers
   curl http://127.0.0.1:7480/v1/vehicles/veh-00001      is my vehicle streaming?
 
 SIGTERM or SIGINT: vehicles are told, what is due is acknowledged, the log is closed.
-A second one, two seconds later, ends at once; nothing that was acknowledged is lost.
+A second one, two seconds later, ends at once; nothing that was acknowledged is lost.  With --drain-delay vehicles
+are taken for so long after the first one, and a second one ends that.
 SIGHUP: the certificates' folder, the key file and the region map are read again; changed certificates are noticed
 without it.  A region map with a higher version takes effect at once: vehicles and conflicts move with their ids.
 Exit codes: 0 ended in order, 1 failed (the reason is on standard error), 2 wrong usage; with
@@ -117,6 +121,7 @@ struct Arguments {
   std::optional<std::string> origin;
   std::string network;
   std::optional<std::size_t> gateway_threads;
+  std::uint32_t drain_delay_s = 0;
   std::optional<std::uint32_t> region;
   std::optional<std::string> regions;
   std::string region_map;
@@ -215,6 +220,7 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments, std::shared_ptr<con
   options.accept_plain_files = arguments.accept_plain_files;
   options.port_file = arguments.port_file;
   options.pid_file = arguments.pid_file;
+  options.drain_delay = std::chrono::seconds(arguments.drain_delay_s);
   if (Status status = ReadRole(arguments, &options); !status.ok()) return status;
   if (arguments.listen) {
     Status status = starling::cloud::ParseHostPort(*arguments.listen, &options.gateway.host,
@@ -356,6 +362,7 @@ int Run(const CloudOptions& options, const starling::cloud::ListeningSockets& so
   }
 
   Status failure;
+  std::optional<std::chrono::steady_clock::time_point> leaves;
   while (true) {
     const int number = ::sigtimedwait(&ends, nullptr, &kHealthInterval);
     if (number == SIGHUP) {
@@ -369,10 +376,16 @@ int Run(const CloudOptions& options, const starling::cloud::ListeningSockets& so
       }
       continue;
     }
-    if (number > 0) {
-      Say(std::string(::strsignal(number)) + ": draining");
-      break;
+    if (number > 0 && !leaves && options.drain_delay.count() > 0) {
+      Say(std::string(::strsignal(number)) + ": draining in " +
+          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(options.drain_delay).count()) +
+          " s; /readyz says so already");
+      orchestrator.Leave();
+      leaves = std::chrono::steady_clock::now() + options.drain_delay;
+      continue;
     }
+    if (number > 0) Say(std::string(::strsignal(number)) + ": draining");
+    if (number > 0 || (leaves && std::chrono::steady_clock::now() >= *leaves)) break;
     if (const Status map = orchestrator.FollowRegionMap(); !map.ok()) {
       Say("the new region map: " + std::string(map.message()) + "; trying again");
     }
@@ -428,6 +441,7 @@ int RunSupervised(const Arguments& arguments, const CloudOptions& first) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "probe") return starling::cloud::ProbeMain(argc - 1, argv + 1);
   ::mallopt(M_ARENA_MAX, kMallocArenasMax);
   CLI::App app("Starling's orchestrator: takes vehicles in, keeps the city's picture, commands.",
                "starling-cloud");
@@ -475,6 +489,9 @@ int main(int argc, char** argv) {
   app.add_option("--port-file", arguments.port_file, "file that gets the ports, as JSON, when ready");
   app.add_option("--pid-file", arguments.pid_file, "file that gets the number of the process that works, when ready; "
                  "with --supervise end the first process, not that one");
+  app.add_option("--drain-delay", arguments.drain_delay_s,
+                 "seconds from SIGTERM until vehicles are told: for so long /readyz refuses, and who shares connections out "
+                 "can send them elsewhere [0]");
   app.add_flag("--supervise", arguments.supervise,
                "works in a second process, and in a new one as soon as that was killed or has crashed; connections that "
                "come meanwhile wait for it");

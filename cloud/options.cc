@@ -355,6 +355,9 @@ Status CloudOptions::Validate() const {
          scaling.Validate()}) {
     if (!status.ok()) return status;
   }
+  if (drain_delay.count() < 0 || drain_delay > std::chrono::minutes(5)) {
+    return {ErrorCode::kInvalidArgument, "--drain-delay must be within 0 and 300 seconds"};
+  }
   if (regions.empty() || regions.front() != region) {
     return {ErrorCode::kInvalidArgument, "regions must begin with region"};
   }

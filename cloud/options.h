@@ -19,6 +19,7 @@
 #include "common/geo/local_frame.h"
 #include "common/ids.h"
 #include "common/status.h"
+#include "common/time.h"
 
 namespace starling::cloud {
 
@@ -36,6 +37,9 @@ struct CloudOptions {
   std::string region_map;              // file, docs/formats/region_map.md; empty: all of the world is `region`
   std::string port_file;               // written when ready; empty: none
   std::string pid_file;                // the same
+  // After SIGTERM vehicles are still taken for so long, while /readyz says "draining": whoever shares
+  // connections out needs a moment to send the next ones elsewhere.  At most five minutes.
+  milliseconds drain_delay{0};
   RegionId region{};                   // the first of `regions`; a gateway's history lies there
   // What this process owns or stands by for; of a gateway those that it takes commands
   // from, and all of the map's.  Rising, not empty.

@@ -120,6 +120,9 @@ class Orchestrator final : public ConsoleSource {
   // Errors: as ReloadRegionMap; the next call tries again.
   Status FollowRegionMap();
 
+  // From now on Ready says that it drains; nothing else changes.
+  void Leave() { phase_.store(Phase::kDraining, std::memory_order_release); }
+
   // Drains the gateway, then closes the log.  Idempotent.
   //
   // Errors: those of Log::Close.
