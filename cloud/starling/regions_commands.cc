@@ -1,6 +1,11 @@
 // regions show, move and rebalance: which process owns which region of a running fleet;
 // regions map and split: which part of the map each region is.
 
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <fstream>
@@ -23,11 +28,13 @@ namespace starling::cloud {
 namespace {
 
 constexpr milliseconds kLookAgain{100};
+constexpr std::chrono::seconds kConnectPatience{2};
 
 struct RegionsOptions {
   KafkaOptions kafka;
   std::uint32_t region = 0;
   std::vector<std::string> nodes;
+  std::string running_at;    // DOMAIN:PORT; empty: all nodes run
   std::uint32_t wait_s = 15;
   bool dry_run = false;
   std::string file;          // of a map
@@ -112,10 +119,54 @@ int MoveRegions(KafkaLog* log, const Regions& regions, const std::vector<Move>& 
   return 0;
 }
 
-int Run(const RegionsOptions& options, bool rebalance) {
+// Whether anybody takes connections at HOST:PORT, for a node that is not there has no such name, or no such port.
+bool Answers(const std::string& host, const std::string& port) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(host.c_str(), port.c_str(), &hints, &found) != 0) return false;
+  bool answers = false;
+  for (const addrinfo* each = found; each != nullptr && !answers; each = each->ai_next) {
+    const int number = ::socket(each->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (number < 0) continue;
+    // The limit of sending is the one of connecting, too.
+    const timeval limit{kConnectPatience.count(), 0};
+    (void)::setsockopt(number, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    answers = ::connect(number, each->ai_addr, each->ai_addrlen) == 0;
+    ::close(number);
+  }
+  ::freeaddrinfo(found);
+  return answers;
+}
+
+// Those of `nodes` that run, if the options say where to look.
+//
+// Errors: kInvalidArgument; kUnavailable if none does.
+Result<std::vector<std::string>> Running(const RegionsOptions& options) {
+  if (options.running_at.empty()) return options.nodes;
+  const std::size_t colon = options.running_at.rfind(':');
+  if (colon == 0 || colon == std::string::npos || colon + 1 == options.running_at.size()) {
+    return Status(ErrorCode::kInvalidArgument, "--running-at takes DOMAIN:PORT, not " + options.running_at);
+  }
+  std::vector<std::string> running;
+  for (const std::string& node : options.nodes) {
+    if (Answers(node + "." + options.running_at.substr(0, colon), options.running_at.substr(colon + 1))) {
+      running.push_back(node);
+    } else {
+      std::printf("%s does not run\n", node.c_str());
+    }
+  }
+  if (running.empty()) return Status(ErrorCode::kUnavailable, "none of the nodes answers at " + options.running_at);
+  return running;
+}
+
+int Run(RegionsOptions options, bool rebalance) {
   for (const std::string& node : options.nodes) {
     if (!IsNodeName(node)) return Misuse({ErrorCode::kInvalidArgument, node + " is no node's name"});
   }
+  Result<std::vector<std::string>> running = Running(options);
+  if (!running.ok()) return Misuse(running.status());
+  options.nodes = std::move(running).value();
   auto log = OpenLog(options.kafka);
   if (!log.ok()) return Misuse(log.status());
   const Result<Regions> regions = ReadRegions(*log.value());
@@ -226,6 +277,8 @@ void AddRegionsCommands(CLI::App* program, std::vector<Subcommand>* commands) {
   rebalance->add_option("--nodes", options->nodes, "NODE,NODE: all stand by for every region")
       ->required()
       ->delimiter(',');
+  rebalance->add_option("--running-at", options->running_at,
+                        "DOMAIN:PORT: leaves out nodes at whose NODE.DOMAIN:PORT, their --http, nobody answers");
   commands->push_back({rebalance, [options] { return Run(*options, /*rebalance=*/true); }});
 
   CLI::App* const map = regions->add_subcommand("map", "Give a running fleet a map of its regions, or print the one it has");
