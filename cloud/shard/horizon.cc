@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "cloud/shard/decision_observer.h"
 #include "cloud/shard/state_format.h"
 
 namespace starling::cloud {
@@ -155,6 +156,7 @@ void Horizon::Judge(std::uint32_t index, const std::optional<Encounter>& encount
     pair.latest_at_ns = now_ns;
   }
   if (hit) pair.hit_ns = now_ns;
+  if (observer_ != nullptr) observer_->OnEvaluated(vehicles_, pair, encounter, hit, now_ns);
 
   if (!pair.open) {
     if (!hit) return;

@@ -17,6 +17,8 @@
 
 namespace starling::cloud {
 
+class DecisionObserver;  // cloud/shard/decision_observer.h
+
 // What a vehicle was last told in an episode; the planner's memory.
 struct Instruction {
   CommandId command{};                  // 0: nothing yet
@@ -86,6 +88,9 @@ class Horizon {
 
   // Vehicles without a plan are expected to follow these.  Null: there are none.
   void SetStreets(const LaneMap* streets) { streets_ = streets; }
+
+  // Is told of each evaluation of a pair.  Null: nobody is.
+  void SetObserver(DecisionObserver* observer) { observer_ = observer; }
 
   // The pair of two vehicles in the order of their names; FlatMap::kNone if there is no
   // room for one more.
@@ -192,6 +197,7 @@ class Horizon {
   const RegionMap* map_ = nullptr;
   RegionId region_{};
   const LaneMap* streets_ = nullptr;
+  DecisionObserver* observer_ = nullptr;
   VehicleTable& vehicles_;
   CellGrid& grid_;
   FlatMap by_slots_;

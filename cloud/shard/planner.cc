@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cloud/shard/decision_observer.h"
+
 namespace starling::cloud {
 namespace {
 
@@ -87,7 +89,7 @@ std::optional<SpeedProfile> Planner::Constraint(Slot slot, EpisodeId except,
   return strictest;
 }
 
-bool Planner::RunsIntoThird(Slot slot, const SpeedProfile& profile, Slot other, std::int64_t now_ns) {
+Slot Planner::RunsInto(Slot slot, const SpeedProfile& profile, Slot other, std::int64_t now_ns) {
   horizon_.Neighbours(slot, &neighbours_);
   for (const Slot third : neighbours_) {
     if (third == other) continue;
@@ -101,9 +103,13 @@ bool Planner::RunsIntoThird(Slot slot, const SpeedProfile& profile, Slot other, 
     const std::optional<Encounter> met = meet(profile);
     if (!met || met->overlapping || !horizon_.IsHit(*met)) continue;
     const std::optional<Encounter> anyway = meet(std::nullopt);
-    if (!anyway || !horizon_.IsHit(*anyway)) return true;  // New: the braking makes it.
+    if (!anyway || !horizon_.IsHit(*anyway)) return third;  // New: the braking makes it.
   }
-  return false;
+  return kNoSlot;
+}
+
+void Planner::TellOf(const Pair& pair, const PlanTrial& trial) const {
+  if (observer_ != nullptr) observer_->OnTried(vehicles_, pair, trial);
 }
 
 Planner::Plan Planner::MakePlan(const Pair& pair, int yields, std::int64_t now_ns) {
@@ -122,6 +128,7 @@ Planner::Plan Planner::MakePlan(const Pair& pair, int yields, std::int64_t now_n
     const auto met = yields == 0
         ? horizon_.Foresee(yielder, profile, other, theirs, now_ns, config_.margin_m)
         : horizon_.Foresee(other, theirs, yielder, profile, now_ns, config_.margin_m);
+    TellOf(pair, {PlanTrial::What::kYields, yields, profile, met, kNoSlot});
     return !met;
   };
 
@@ -147,7 +154,12 @@ Planner::Plan Planner::MakePlan(const Pair& pair, int yields, std::int64_t now_n
     if (plan.resolved) break;
   }
   const SpeedProfile& chosen = plan.profiles[side];
-  plan.both_brake = !following && (!plan.resolved || RunsIntoThird(yielder, chosen, other, now_ns));
+  plan.both_brake = !following && !plan.resolved;
+  if (!following && plan.resolved) {
+    const Slot third = RunsInto(yielder, chosen, other, now_ns);
+    plan.both_brake = third != kNoSlot;
+    if (third != kNoSlot) TellOf(pair, {PlanTrial::What::kThird, yields, chosen, std::nullopt, third});
+  }
   if (plan.both_brake) plan.profiles[1 - side] = {0, chosen.decel_mps2};
   return plan;
 }
@@ -173,8 +185,10 @@ Planner::Plan Planner::PlanAround(const Pair& pair, std::int64_t now_ns) {
   plan.profiles[side] = pair.told[side].profile;
   for (const double decel : kDecelerations) {
     plan.profiles[1 - side] = {0, decel};
-    plan.resolved = !(side == 0 ? horizon_.Foresee(ignores, std::nullopt, other, plan.profiles[1], now_ns, config_.margin_m)
-                                : horizon_.Foresee(other, plan.profiles[0], ignores, std::nullopt, now_ns, config_.margin_m));
+    const auto met = side == 0 ? horizon_.Foresee(ignores, std::nullopt, other, plan.profiles[1], now_ns, config_.margin_m)
+                               : horizon_.Foresee(other, plan.profiles[0], ignores, std::nullopt, now_ns, config_.margin_m);
+    TellOf(pair, {PlanTrial::What::kAround, 1 - pair.yields, plan.profiles[1 - side], met, kNoSlot});
+    plan.resolved = !met;
     if (plan.resolved) break;
   }
   return plan;
@@ -182,6 +196,8 @@ Planner::Plan Planner::PlanAround(const Pair& pair, std::int64_t now_ns) {
 
 void Planner::Resolve(std::uint32_t index, std::int64_t now_ns, const Cause& cause) {
   Pair& pair = horizon_.pair(index);
+  const bool was_reversed = pair.reversed;
+  if (observer_ != nullptr) observer_->OnPlanning(vehicles_, pair, now_ns);
   Plan plan = MakePlan(pair, pair.yields, now_ns);
   if (!plan.resolved && pair.planned && !pair.reversed &&
       pair.latest.type == log::Encounter::Crossing) {
@@ -199,6 +215,10 @@ void Planner::Resolve(std::uint32_t index, std::int64_t now_ns, const Cause& cau
   }
   pair.planned = true;
   pair.both_brake = plan.both_brake;
+  if (observer_ != nullptr) {
+    observer_->OnPlanned(vehicles_, pair,
+                         {plan.profiles, plan.resolved, plan.both_brake, pair.reversed && !was_reversed});
+  }
   for (int side = 0; side < 2; ++side) {
     const auto i = static_cast<std::size_t>(side);
     const Instruction& told = pair.told[i];

@@ -14,6 +14,9 @@
 
 namespace starling::cloud {
 
+class DecisionObserver;  // cloud/shard/decision_observer.h
+struct PlanTrial;
+
 // The sample that made the shard act; empty and 0: a tick or a closing window.
 struct Cause {
   VehicleId vehicle;
@@ -68,6 +71,9 @@ class Planner {
   Planner(const PlannerConfig& config, const VehicleTable* vehicles, Horizon* horizon,
           CommandIssuer* issuer);
 
+  // Is told what is tried and taken.  Null: nobody is.
+  void SetObserver(DecisionObserver* observer) { observer_ = observer; }
+
   void OnOpened(std::uint32_t pair, std::int64_t now_ns, const Cause& cause);
   void OnClosed(const Pair& pair, std::int64_t now_ns, const Cause& cause);
 
@@ -87,7 +93,9 @@ class Planner {
   bool Disregards(const Pair& pair, std::int64_t now_ns) const;
   // What the other one has to do while the one that yields does not.
   Plan PlanAround(const Pair& pair, std::int64_t now_ns);
-  bool RunsIntoThird(Slot slot, const SpeedProfile& profile, Slot other, std::int64_t now_ns);
+  // Whom that braking runs into who would not be met without it; kNoSlot: nobody.
+  Slot RunsInto(Slot slot, const SpeedProfile& profile, Slot other, std::int64_t now_ns);
+  void TellOf(const Pair& pair, const PlanTrial& trial) const;
   // The strictest of what a vehicle was told in open episodes other than `except`.
   std::optional<SpeedProfile> Constraint(Slot slot, EpisodeId except, std::int64_t now_ns) const;
   void Tell(Pair* pair, int side, const SpeedProfile& profile, std::int64_t now_ns,
@@ -99,6 +107,7 @@ class Planner {
   const VehicleTable& vehicles_;
   Horizon& horizon_;
   CommandIssuer& issuer_;
+  DecisionObserver* observer_ = nullptr;
   std::vector<Slot> neighbours_;            // scratch
   std::vector<bool> in_component_;          // scratch, by pair
   std::vector<bool> reached_;               // scratch, by slot; all false between calls

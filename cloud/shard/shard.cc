@@ -6,6 +6,7 @@
 #include <cstring>
 #include <utility>
 
+#include "cloud/shard/decision_observer.h"
 #include "cloud/shard/shard_records.h"
 #include "cloud/shard/shard_state.h"
 #include "cloud/shard/state_reader.h"
@@ -160,6 +161,13 @@ void Shard::State::OnFix(const log::Fix& record) {
 void Shard::State::Advise(Slot slot, const Cause& cause) {
   const auto advice = heatmap.Advise(slot, now, &vehicles.profile(slot));
   if (!advice) return;
+  if (observer != nullptr) {
+    for (const cloud::Heatmap::CellState& cell : heatmap.cells()) {
+      if (cell.at != advice->cell) continue;
+      observer->OnAdvised(vehicles, slot, {cell.at, cell.vehicles, cell.mean_speed, cell.free_speed, cell.index,
+                                           cell.confidence});
+    }
+  }
   CommandRequest request;
   request.target = slot;
   request.kind = wire::CommandKind::SpeedAdvice;
@@ -503,6 +511,7 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
   VehicleProfile& profile = vehicles.profile(request.target);
   const VehicleState& state = vehicles.state(request.target);
   const CommandId id = IdOf(request);
+  TellObserver(request, id);
   if (!outbox.HasRoom(profile, id)) {
     ++counters.commands_withheld;
     return CommandId{};
@@ -545,6 +554,15 @@ CommandId Shard::State::Issue(const CommandRequest& request) {
     case wire::CommandKind::None: break;
   }
   return fields.id;
+}
+
+void Shard::State::TellObserver(const CommandRequest& request, CommandId id) const {
+  if (observer == nullptr) return;
+  const Pair* of = nullptr;
+  for (const std::uint32_t index : horizon.pairs()) {
+    if (horizon.pair(index).open && horizon.pair(index).episode == request.episode) of = &horizon.pair(index);
+  }
+  observer->OnIssued(vehicles, request, id, of, now_ns());
 }
 
 void Shard::State::WriteWindow() {
@@ -605,6 +623,12 @@ void Shard::Apply(const LogRecord& record, ShardOutputs* outputs) {
   state.counters.pairs_refined = state.horizon.pairs_refined();
   state.counters.pairs_refused = state.horizon.pairs_refused();
   state.counters.cells_refused = state.grid.refused() + state.heatmap.cells_refused();
+}
+
+void Shard::Observe(DecisionObserver* observer) {
+  state_->observer = observer;
+  state_->horizon.SetObserver(observer);
+  state_->planner.SetObserver(observer);
 }
 
 RegionId Shard::region() const { return state_->region; }

@@ -21,6 +21,7 @@
 namespace starling::cloud {
 
 struct ShardConfig;  // cloud/shard/shard_config.h
+class DecisionObserver;  // cloud/shard/decision_observer.h
 
 // What a shard wants done after a record.  Bytes only: the same records give the
 // same outputs on any machine.
@@ -151,6 +152,10 @@ class Shard {
   // REQUIRES: no record was applied
   Status RestoreEntry(std::span<const std::byte> key, std::span<const std::byte> value);
   Status FinishRestore();
+
+  // From now on `observer` is told what is weighed while records are applied; it has to live
+  // as long, and changes nothing.  Null: nobody is.
+  void Observe(DecisionObserver* observer);
 
   RegionId region() const;
   Epoch epoch() const;                     // of the last Ownership record that counted

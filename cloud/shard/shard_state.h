@@ -80,6 +80,7 @@ struct Shard::State final : CommandIssuer {
   void WriteWindow();
   CommandId IdOf(const CommandRequest& request) const;
   CommandId Issue(const CommandRequest& request) override;
+  void TellObserver(const CommandRequest& request, CommandId id) const;
   bool Withholds(const Pair& pair) const override;
 
   Status RestoreVehicles(StateParts* parts);
@@ -110,6 +111,7 @@ struct Shard::State final : CommandIssuer {
   AuditChain audit;
   CommandSettings settings;
   ShardOutputs* outputs = nullptr;      // of the record being applied
+  DecisionObserver* observer = nullptr;
   bool has_ghosts = false;              // or vehicles that are gone; follows from these
   std::vector<HeardEpisode> heard;      // of late, where there are several regions
   flatbuffers::FlatBufferBuilder news;  // scratch
