@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <future>
+#include <iterator>
 #include <thread>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "cloud/console/process_usage.h"
 #include "cloud/console/scaling_figures.h"
 #include "cloud/dispatch/settings_file.h"
+#include "cloud/explain/record_json.h"
 #include "cloud/measure/disk_space.h"
 #include "cloud/regions/region_map_record.h"
 #include "cloud/scaling/scaling_state.h"
@@ -31,6 +33,9 @@ constexpr seconds kRegionMapPause{1};
 constexpr milliseconds kDrainTimeout{10'000};
 
 constexpr seconds kCostInterval{5};
+
+// The console's thread waits so long for an explanation; who wants it asks again.
+constexpr milliseconds kExplainPatience{100};
 
 Status Advise(const Status& status, const std::string& advice) {
   return {status.code(), std::string(status.message()) + "; " + advice};
@@ -159,6 +164,7 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
         OnOwnership(region, what, now);
       }, [this](const RegionMap& map) { OnRegionMap(map); },
       [this](const CommandSettings& settings) { switch_.Take(settings); }),
+      records_(engine_->log(), &closing_),
       console_(ConsoleOf(options), this, &desk_),
       cost_(options.cost) {}
 
@@ -240,6 +246,9 @@ Status Orchestrator::OpenRoles(const CloudOptions& options, const OrchestratorHo
     shards_.push_back(std::move(shard).value());
     region_names_.push_back(std::to_string(ToNumber(region)));
   }
+  explain_.shard = options.shard;
+  explain_.origin = options.origin;
+  explain_desk_.emplace([this](CommandId command) { return ExplainHere(command); });
   return {};
 }
 
@@ -476,6 +485,7 @@ Status Orchestrator::Stop() {
   scaling_.Stop();
   switch_.Stop();
   rotation_.Stop();
+  closing_.store(true, std::memory_order_relaxed);  // An order of its own: it is only asked again and again.
   outcome_ = engine_->Close();
   console_.Stop();
   return outcome_;
@@ -605,20 +615,20 @@ Result<std::vector<OpenConflict>> Orchestrator::Conflicts() {
 
 Result<VehiclesAt> Orchestrator::Vehicles(std::size_t first, std::size_t count) {
   const CloudTime now = CloudNow();
-  // Of each as many as could be wanted: the first ones of a later shard begin where the
-  // shards before it end.
-  auto answers = AskAll<VehiclesAt>([first, count, now](const Shard& shard) {
-    return VehiclesAt{now, shard.vehicles(), shard.List(0, first + count, now)};
-  });
-  if (!answers.ok()) return answers.status();
+  const auto counts = AskAll<std::size_t>([](const Shard& shard) { return shard.vehicles(); });
+  if (!counts.ok()) return counts.status();
   VehiclesAt all{now, 0, {}};
-  for (VehiclesAt& answer : answers.value()) {
+  for (std::size_t i = 0; i < shards_.size(); ++i) {
+    // The first ones of a later shard begin where the shards before it end.
     const std::size_t before = all.total;
-    all.total += answer.total;
+    all.total += counts.value()[i];
     const std::size_t skipped = first > before ? first - before : 0;
-    for (std::size_t i = skipped; i < answer.vehicles.size() && all.vehicles.size() < count; ++i) {
-      all.vehicles.push_back(std::move(answer.vehicles[i]));
-    }
+    const std::size_t wanted = count - all.vehicles.size();
+    if (skipped >= counts.value()[i] || wanted == 0) continue;
+    auto views = shards_[i]->Ask<std::vector<VehicleView>>(
+        [skipped, wanted, now](const Shard& shard) { return shard.List(skipped, wanted, now); });
+    if (!views.ok()) return views.status();
+    std::ranges::move(views.value(), std::back_inserter(all.vehicles));
   }
   return all;
 }
@@ -646,6 +656,66 @@ Result<std::vector<AuditHeadView>> Orchestrator::AuditHeads() {
     heads.push_back(std::move(head).value());
   }
   return heads;
+}
+
+Result<RegionId> Orchestrator::RegionHere(std::optional<RegionId> wanted) const {
+  if (shards_.empty()) return NoRegionHere();
+  if (!wanted) return shards_.front()->region();
+  for (const auto& shard : shards_) {
+    if (shard->region() == *wanted) return *wanted;
+  }
+  std::string here;
+  for (const auto& shard : shards_) here += (here.empty() ? "" : ", ") + std::to_string(ToNumber(shard->region()));
+  return Status(ErrorCode::kInvalidArgument,
+                "region " + std::to_string(ToNumber(*wanted)) + " is not here; this process has " + here);
+}
+
+Result<std::string> Orchestrator::Commands(const CommandsQuery& query) {
+  const CommandFilter filter{query.vehicle, query.kind, query.end};
+  if (Status status = filter.Validate(); !status.ok()) return status;
+  const Result<RegionId> region = RegionHere(query.region);
+  if (!region.ok()) return region.status();
+  std::optional<Offset> before;
+  if (query.before) before = Offset{*query.before};
+  const Result<CommandPage> page = ListCommands(records_, region.value(), filter, before, query.count);
+  if (!page.ok()) return page.status();
+  return ToJson(page.value(), region.value());
+}
+
+Result<std::string> Orchestrator::Records(const RecordsQuery& query) {
+  const std::optional<Topic> topic = TopicOf(query.topic);
+  if (!topic) {
+    return Status(ErrorCode::kInvalidArgument, "there is no topic of that name; there are " + TopicNames());
+  }
+  // That one has a partition of its own.
+  const Result<RegionId> region = *topic == Topic::kOwnership ? RegionId{} : RegionHere(query.region);
+  if (!region.ok()) return region.status();
+  TopicQuestion question;
+  if (query.from) question.from = Offset{*query.from};
+  question.count = query.count;
+  return TopicDocument(records_, *topic, region.value(), question);
+}
+
+Result<ExplainAnswer> Orchestrator::Explain(CommandId command) {
+  if (!explain_desk_) return NoRegionHere();
+  ExplainDesk::Answer answer = explain_desk_->Ask(command, kExplainPatience);
+  if (!answer.ready) return ExplainAnswer{};
+  if (!answer.document.ok()) return answer.document.status();
+  return ExplainAnswer{true, std::move(answer.document).value()};
+}
+
+Result<std::optional<std::string>> Orchestrator::ExplainHere(CommandId command) {
+  for (const auto& shard : shards_) {
+    ExplainConfig config = explain_;
+    if (const auto map = shard->Ask<RegionMap>([](const Shard& of) { return of.region_map(); }); map.ok()) {
+      config.shard.region_map = map.value();
+    }
+    const Result<std::optional<Explanation>> explanation =
+        ExplainCommand(records_, config, shard->region(), command);
+    if (!explanation.ok()) return explanation.status();
+    if (explanation.value()) return std::optional<std::string>(ToJson(*explanation.value()));
+  }
+  return std::optional<std::string>();
 }
 
 }  // namespace starling::cloud

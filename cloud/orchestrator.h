@@ -15,6 +15,9 @@
 #include "cloud/console/console_source.h"
 #include "cloud/dispatch/dispatch_writer.h"
 #include "cloud/dispatch/ownership_book.h"
+#include "cloud/explain/explain_desk.h"
+#include "cloud/explain/explanation.h"
+#include "cloud/explain/record_source.h"
 #include "cloud/measure/clock_watch.h"
 #include "cloud/measure/cost_meter.h"
 #include "cloud/options.h"
@@ -135,6 +138,9 @@ class Orchestrator final : public ConsoleSource {
   Result<VehiclesAt> Vehicles(std::size_t first, std::size_t count) override;
   Result<VehicleReport> Vehicle(const VehicleId& vehicle) override;
   Result<std::vector<AuditHeadView>> AuditHeads() override;
+  Result<std::string> Commands(const CommandsQuery& query) override;
+  Result<ExplainAnswer> Explain(CommandId command) override;
+  Result<std::string> Records(const RecordsQuery& query) override;
 
  private:
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
@@ -150,6 +156,10 @@ class Orchestrator final : public ConsoleSource {
   Status AwaitOwnership();
   std::uint64_t FixesApplied() const;
   Status AnnounceRegionMap(const RegionMap& map);
+  // The region that is meant, if it is here.
+  Result<RegionId> RegionHere(std::optional<RegionId> wanted) const;
+  // On the desk's thread.
+  Result<std::optional<std::string>> ExplainHere(CommandId command);
   void OnRegionMap(const RegionMap& map);
   void OnOwnership(RegionId region, OwnershipBook::What what, const RegionOwnership& now);
 
@@ -187,6 +197,10 @@ class Orchestrator final : public ConsoleSource {
   ScalingWatch scaling_;
   BackupKeeper backup_;
   OwnershipBook ownership_;                        // fed with Kafka only
+  std::atomic<bool> closing_{false};               // the owner sets it; who reads the log for people stops
+  const LogRecords records_;
+  ExplainConfig explain_;                          // constant after Start
+  std::optional<ExplainDesk> explain_desk_;                // in a process with shards
   Console console_;
 
   Mutex map_mutex_;

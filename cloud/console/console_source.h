@@ -44,6 +44,30 @@ struct AuditHeadView {
   std::string head;          // 64 hexadecimal digits; empty: there is no record
 };
 
+// Which commands; what is not said narrows nothing.  docs/formats/http.md has the words.
+struct CommandsQuery {
+  std::optional<RegionId> region;          // none: the first one here
+  std::string vehicle;
+  std::string kind;
+  std::string end;
+  std::optional<std::uint64_t> before;     // offset in topic "commands"
+  std::size_t count = 100;
+};
+
+// Which records of a topic.
+struct RecordsQuery {
+  std::string topic;
+  std::optional<RegionId> region;          // none: the first one here
+  std::optional<std::uint64_t> from;       // offset; none: the last `count`
+  std::size_t count = 100;
+};
+
+// Why a command was given.
+struct ExplainAnswer {
+  bool ready = false;                      // else it is being worked on: ask again
+  std::optional<std::string> document;     // JSON; none, when it is ready: there is no such command
+};
+
 // Where the console gets what it shows.
 //
 // Threading: called from the console's one thread only.  A call may wait for the
@@ -66,6 +90,20 @@ class ConsoleSource {
   virtual Result<VehicleReport> Vehicle(const VehicleId& vehicle) = 0;
   // Of each region of this process; empty without one.  Errors: those of Log::Read.
   virtual Result<std::vector<AuditHeadView>> AuditHeads() = 0;
+
+  // Documents of what the log holds.  A process that has no region has none.
+  //
+  // Errors: kInvalidArgument if what is asked for cannot be; those of the log.
+  virtual Result<std::string> Commands(const CommandsQuery& query);
+  virtual Result<ExplainAnswer> Explain(CommandId command);
+  virtual Result<std::string> Records(const RecordsQuery& query);
 };
+
+inline Status NoRegionHere() {
+  return {ErrorCode::kUnavailable, "this process has no region; ask one of --role shard"};
+}
+inline Result<std::string> ConsoleSource::Commands(const CommandsQuery&) { return NoRegionHere(); }
+inline Result<ExplainAnswer> ConsoleSource::Explain(CommandId) { return NoRegionHere(); }
+inline Result<std::string> ConsoleSource::Records(const RecordsQuery&) { return NoRegionHere(); }
 
 }  // namespace starling::cloud

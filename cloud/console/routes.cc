@@ -1,5 +1,6 @@
 #include "cloud/console/routes.h"
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -70,6 +71,95 @@ Answer AnswerVehicle(std::string_view name, ConsoleSource* source) {
   return answer;
 }
 
+// What follows the question mark, one NAME=VALUE at a time, until `take` refuses one.
+template <typename Take>
+std::optional<Answer> ReadQuery(std::string_view query, Take take) {
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    const std::size_t equals = pair.find('=');
+    const std::string_view value = equals == std::string_view::npos ? std::string_view() : pair.substr(equals + 1);
+    if (std::optional<Answer> refused = take(pair.substr(0, equals), value)) return refused;
+  }
+  return std::nullopt;
+}
+
+// Whole numbers of 64 bits.
+std::optional<std::uint64_t> ParseNumber(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+Answer NumberWanted(std::string_view key) { return Refuse(400, std::string(key) + " takes a whole number"); }
+
+// A document that was made already, or the reason why not.
+Answer Made(const Result<std::string>& document) {
+  if (document.ok()) return {200, "application/json", document.value()};
+  const bool wrong = document.status().code() == ErrorCode::kInvalidArgument;
+  return Refuse(wrong ? 400 : 503, document.status().message());
+}
+
+Answer AnswerCommands(std::string_view query, ConsoleSource* source) {
+  CommandsQuery wanted;
+  const auto refused = ReadQuery(query, [&](std::string_view key, std::string_view value) -> std::optional<Answer> {
+    if (key == "vehicle" || key == "kind" || key == "end") {
+      (key == "vehicle" ? wanted.vehicle : key == "kind" ? wanted.kind : wanted.end) = value;
+      return std::nullopt;
+    }
+    const std::optional<std::uint64_t> number = ParseNumber(value);
+    if (key != "region" && key != "before" && key != "count") {
+      return Refuse(400, "unknown parameter; there are region, vehicle, kind, end, before and count");
+    }
+    if (!number) return NumberWanted(key);
+    if (key == "before") wanted.before = *number;
+    if (key == "region" && *number > 9'999) return Refuse(400, "a region's number is at most 9999");
+    if (key == "region") wanted.region = RegionId{static_cast<std::uint32_t>(*number)};
+    if (key == "count") wanted.count = std::min<std::uint64_t>(*number, kCommandsPerAnswerMax + 1);
+    return std::nullopt;
+  });
+  if (refused) return *refused;
+  if (wanted.count > kCommandsPerAnswerMax) {
+    return Refuse(400, "count is at most " + std::to_string(kCommandsPerAnswerMax));
+  }
+  return Made(source->Commands(wanted));
+}
+
+Answer AnswerCommand(std::string_view text, ConsoleSource* source) {
+  const std::optional<std::uint64_t> id = ParseNumber(text);
+  if (!id || *id == 0) return Refuse(400, "not a command's id: a whole number, as /v1/commands has it");
+  Result<ExplainAnswer> answer = source->Explain(CommandId{*id});
+  if (!answer.ok()) return Refuse(503, answer.status().message());
+  if (!answer.value().ready) return {202, "application/json", "{\"working\":true}"};
+  if (!answer.value().document) {
+    return Refuse(404, "the log holds no such command: it is another orchestrator's, or older than topic commands' retention");
+  }
+  return {200, "application/json", std::move(*answer.value().document)};
+}
+
+Answer AnswerTopic(std::string_view topic, std::string_view query, ConsoleSource* source) {
+  RecordsQuery wanted;
+  wanted.topic = topic;
+  const auto refused = ReadQuery(query, [&](std::string_view key, std::string_view value) -> std::optional<Answer> {
+    if (key != "region" && key != "from" && key != "count") {
+      return Refuse(400, "unknown parameter; there are region, from and count");
+    }
+    const std::optional<std::uint64_t> number = ParseNumber(value);
+    if (!number) return NumberWanted(key);
+    if (key == "from") wanted.from = *number;
+    if (key == "region" && *number > 9'999) return Refuse(400, "a region's number is at most 9999");
+    if (key == "region") wanted.region = RegionId{static_cast<std::uint32_t>(*number)};
+    if (key == "count") wanted.count = std::min<std::uint64_t>(*number, kRecordsPerAnswerMax + 1);
+    return std::nullopt;
+  });
+  if (refused) return *refused;
+  if (wanted.count > kRecordsPerAnswerMax) {
+    return Refuse(400, "count is at most " + std::to_string(kRecordsPerAnswerMax));
+  }
+  return Made(source->Records(wanted));
+}
+
 }  // namespace
 
 Answer AnswerGet(std::string_view target, ConsoleSource* source) {
@@ -94,9 +184,15 @@ Answer AnswerGet(std::string_view target, ConsoleSource* source) {
   if (path.substr(0, kVehicle.size()) == kVehicle) {
     return AnswerVehicle(path.substr(kVehicle.size()), source);
   }
+  if (path == "/v1/commands") return AnswerCommands(query, source);
+  constexpr std::string_view kCommand = "/v1/commands/";
+  if (path.starts_with(kCommand)) return AnswerCommand(path.substr(kCommand.size()), source);
+  constexpr std::string_view kTopic = "/v1/topics/";
+  if (path.starts_with(kTopic)) return AnswerTopic(path.substr(kTopic.size()), query, source);
   if (path == "/") return {200, "text/html; charset=utf-8", std::string(Page())};
   return Refuse(404, "no such page; there are / /healthz /readyz /metrics /v1/stats /v1/heatmap "
-                     "/v1/conflicts /v1/audit /v1/vehicles /v1/vehicles/NAME");
+                     "/v1/conflicts /v1/audit /v1/vehicles /v1/vehicles/NAME /v1/commands /v1/commands/ID "
+                     "/v1/topics/NAME");
 }
 
 }  // namespace starling::cloud

@@ -10,6 +10,9 @@ namespace starling::cloud {
 
 // Vehicles in one answer of /v1/vehicles.
 inline constexpr std::size_t kVehiclesPerAnswerMax = 500;
+// Commands in one answer of /v1/commands, and records in one of /v1/topics/NAME.
+inline constexpr std::size_t kCommandsPerAnswerMax = 500;
+inline constexpr std::size_t kRecordsPerAnswerMax = 1'000;
 
 // What is sent back.
 struct Answer {

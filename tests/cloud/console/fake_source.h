@@ -61,6 +61,26 @@ class FakeSource final : public ConsoleSource {
     return std::vector<AuditHeadView>{{RegionId{3}, 12, "0f"}};
   }
 
+  Result<std::string> Commands(const CommandsQuery& query) override {
+    commands_query = query;
+    if (query.kind == "braking") return Status(ErrorCode::kInvalidArgument, "kind is one of avoidance");
+    if (!shard_answers) return Silent();
+    return std::string(R"({"commands":[]})");
+  }
+  Result<ExplainAnswer> Explain(CommandId command) override {
+    if (!shard_answers) return Silent();
+    if (ToNumber(command) == 1) return ExplainAnswer{};
+    if (ToNumber(command) == 2) return ExplainAnswer{true, {}};
+    return ExplainAnswer{true, R"({"command":{}})"};
+  }
+  Result<std::string> Records(const RecordsQuery& query) override {
+    records_query = query;
+    if (query.topic != "conflicts") return Status(ErrorCode::kInvalidArgument, "there is no topic of that name");
+    return std::string(R"({"records":[]})");
+  }
+
+  CommandsQuery commands_query;
+  RecordsQuery records_query;
   Status ready;
   bool shard_answers = true;
   GatewayCounters gateway;

@@ -121,6 +121,48 @@ TEST_F(Routes, ShardThatDoesNotAnswerIs503WithItsReason) {
   }
 }
 
+TEST_F(Routes, CommandsAreNarrowedByWhatIsAskedFor) {
+  GetDocument("/v1/commands?vehicle=veh-00001&kind=avoidance&end=open&before=18446744073709551615&count=7&region=3");
+  EXPECT_EQ(source_.commands_query.vehicle, "veh-00001");
+  EXPECT_EQ(source_.commands_query.kind, "avoidance");
+  EXPECT_EQ(source_.commands_query.end, "open");
+  EXPECT_EQ(source_.commands_query.before, 18446744073709551615u);
+  EXPECT_EQ(source_.commands_query.count, 7u);
+  EXPECT_EQ(source_.commands_query.region, RegionId{3});
+  GetDocument("/v1/commands");
+  EXPECT_EQ(source_.commands_query.count, 100u);
+  EXPECT_FALSE(source_.commands_query.before);
+  for (const char* target : {"/v1/commands?count=501", "/v1/commands?count=-1", "/v1/commands?kind=braking",
+                             "/v1/commands?all=1", "/v1/commands?region=10000", "/v1/commands?before="}) {
+    EXPECT_EQ(Get(target).status, 400u) << target;
+  }
+  source_.shard_answers = false;
+  EXPECT_EQ(Get("/v1/commands").status, 503u);
+}
+
+TEST_F(Routes, AnExplanationIsReadyOrBeingMadeOrThereIsNoSuchCommand) {
+  EXPECT_EQ(Get("/v1/commands/1").status, 202u);
+  EXPECT_EQ(Get("/v1/commands/2").status, 404u);
+  EXPECT_EQ(Get("/v1/commands/18446744073709551615").body, R"({"command":{}})");
+  for (const char* target : {"/v1/commands/", "/v1/commands/0", "/v1/commands/-1", "/v1/commands/x",
+                             "/v1/commands/18446744073709551616"}) {
+    EXPECT_EQ(Get(target).status, 400u) << target;
+  }
+  source_.shard_answers = false;
+  EXPECT_EQ(Get("/v1/commands/3").status, 503u);
+}
+
+TEST_F(Routes, ATopicIsReadFromAnOffset) {
+  GetDocument("/v1/topics/conflicts?from=12&count=1000&region=1");
+  EXPECT_EQ(source_.records_query.from, 12u);
+  EXPECT_EQ(source_.records_query.count, 1'000u);
+  EXPECT_EQ(source_.records_query.region, RegionId{1});
+  for (const char* target : {"/v1/topics/", "/v1/topics/letters", "/v1/topics/conflicts?count=1001",
+                             "/v1/topics/conflicts?from=x", "/v1/topics/conflicts?until=3"}) {
+    EXPECT_EQ(Get(target).status, 400u) << target;
+  }
+}
+
 TEST_F(Routes, UnknownPathListsThoseThatExist) {
   for (const char* target : {"", "*", "/v1", "/healthz/", "//", "/%00", "http://elsewhere/healthz"}) {
     EXPECT_EQ(Get(target).status, 404u) << target;
