@@ -158,7 +158,7 @@ HttpServer HttpServer::FromEnvironment() {
   const auto take = [](const char* name, std::string* field) {
     if (const char* const value = std::getenv(name); value != nullptr) *field = value;
   };
-  take("STARLING_HTTP", &server.address);
+  take("STARLING_SERVER", &server.address);
   take("STARLING_TOKEN", &server.token);
   take("STARLING_TOKEN_FILE", &server.token_file);
   take("STARLING_CA", &server.ca);
@@ -169,7 +169,8 @@ HttpServer HttpServer::FromEnvironment() {
 
 void AddHttpOptions(CLI::App* command, HttpServer* server) {
   *server = HttpServer::FromEnvironment();
-  command->add_option("--http", server->address, "HOST:PORT of the orchestrator's --http, or https://HOST:PORT")
+  command->add_option("--server,--http", server->address, "where the orchestrator's HTTP is; also from STARLING_SERVER")
+      ->type_name("URL")
       ->capture_default_str();
   command->add_option("--token-file", server->token_file, "file with a token made by `starling tokens create`");
   command->add_option("--ca", server->ca, "whose certificate the server has; without it the system's authorities");

@@ -19,12 +19,12 @@ struct HttpServer {
   std::string certificate;                 // PEM: a client's, with its key
   std::string key;
 
-  // What the environment says: STARLING_HTTP, STARLING_TOKEN or STARLING_TOKEN_FILE, STARLING_CA,
+  // What the environment says: STARLING_SERVER, STARLING_TOKEN or STARLING_TOKEN_FILE, STARLING_CA,
   // STARLING_CERT and STARLING_KEY.
   static HttpServer FromEnvironment();
 };
 
-// --http, --token-file, --ca, --cert and --key over what the environment says.  `server` must live
+// --server, --token-file, --ca, --cert and --key over what the environment says.  `server` must live
 // as long as the command.
 void AddHttpOptions(CLI::App* command, HttpServer* server);
 
@@ -46,7 +46,7 @@ Result<HttpAnswer> HttpRequest(const HttpServer& server, const std::string& meth
 // GET `target` of the orchestrator's console at `address`, with what the environment says of tokens
 // and certificates.  Errors: as HttpRequest.
 Result<HttpAnswer> HttpGet(const std::string& address, const std::string& target,
-                           milliseconds patience = milliseconds(5'000));
+                           milliseconds patience = milliseconds(5'000), std::span<const std::string> headers = {});
 
 // Why an answer is none of 2xx: the server's own words, if it has any.
 std::string WhyRefused(const HttpAnswer& answer);

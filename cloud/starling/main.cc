@@ -1,10 +1,9 @@
 // The operator's program.
 
-#include <cstdio>
-#include <exception>
+#include <vector>
 
 #include "cloud/starling/backup_commands.h"
-#include "cloud/starling/subcommand.h"
+#include "cloud/starling/operator_commands.h"
 
 namespace {
 
@@ -27,6 +26,10 @@ Examples:
   starling restore --from backups/monday --data data2     or --verify-only
   starling archive --data data --to history                and again, each hour
   starling history veh-00001 --archive history --data data
+  starling status                               is everything well, and what to do if not
+  starling vehicle veh-00001                    is it streaming?
+  starling explain 1234567890123456789          why a vehicle was told that
+  starling doctor                               which step of the chain fails first
   starling commands stop --data data --reason "false brakes at the harbour"
   starling commands shadow --fleet taxi- --kind avoidance --bootstrap 10.0.0.1:9092
   starling tokens create ana --role operator --days 90 --file tokens      for starling-cloud --http-tokens
@@ -40,17 +43,6 @@ Examples:
 Exit codes: 0 done, 1 failed (the reason is on standard error), 2 wrong usage.)";
 
 }  // namespace
-
-int starling::cloud::Fail(const Status& status) {
-  std::fprintf(stderr, "starling: %.*s\n", static_cast<int>(status.message().size()),
-               status.message().data());
-  return kExitFailed;
-}
-
-int starling::cloud::Misuse(const Status& status) {
-  (void)Fail(status);
-  return kExitUsage;
-}
 
 int main(int argc, char** argv) {
   CLI::App program("Starling's operator program.", "starling");
@@ -66,10 +58,13 @@ int main(int argc, char** argv) {
   starling::cloud::AddTopicsCommands(&program, &commands);
   starling::cloud::AddRegionsCommands(&program, &commands);
   starling::cloud::AddSwitchCommands(&program, &commands);
+  starling::cloud::AddLookCommands(&program, &commands);
+  starling::cloud::AddExplainCommand(&program, &commands);
   starling::cloud::AddStreetsCommand(&program, &commands);
   starling::cloud::AddPlanCommands(&program, &commands);
   starling::cloud::AddSendCommand(&program, &commands);
   starling::cloud::AddTokensCommands(&program, &commands);
+  starling::cloud::AddShellCommands(&program, &commands);
   try {
     program.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

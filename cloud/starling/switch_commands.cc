@@ -364,8 +364,9 @@ int Run(const Arguments& arguments, Verb verb) {
 }  // namespace
 
 void AddSwitchCommands(CLI::App* program, std::vector<Subcommand>* commands) {
+  // By itself it lists them: look_commands.cc.
   CLI::App* const group = program->add_subcommand("commands", "Stop what is sent to vehicles, or only look at it");
-  group->require_subcommand(1);
+  group->require_subcommand(0, 1);
   const auto add = [&](const char* name, const char* help, Verb verb) {
     const auto arguments = std::make_shared<Arguments>();
     Arguments* const a = arguments.get();
