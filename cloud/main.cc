@@ -17,10 +17,12 @@
 #include <iterator>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "cloud/console/live_streets.h"
 #include "cloud/dispatch/ownership_book.h"
 #include "cloud/log/kafka_properties.h"
 #include "cloud/options.h"
@@ -120,6 +122,7 @@ struct Arguments {
   std::string http_client_crl;
   std::optional<std::string> origin;
   std::string network;
+  std::string map;
   std::optional<std::size_t> gateway_threads;
   std::uint32_t drain_delay_s = 0;
   std::optional<std::uint32_t> region;
@@ -206,8 +209,23 @@ Status ReadStreets(const std::string& path, CloudOptions* options) {
   return {};
 }
 
-// `streets`: those that were read already.
-Result<CloudOptions> MakeOptions(const Arguments& arguments, std::shared_ptr<const starling::cloud::LaneMap> streets = nullptr) {
+// The streets that the console draws: those of --map, or those that vehicles are expected to follow.
+Status ReadDrawnStreets(const std::string& path, CloudOptions* options) {
+  if (!path.empty()) {
+    auto read = starling::cloud::ReadGeoJsonStreets(path, starling::LocalFrame(options->origin));
+    if (!read.ok()) return read.status();
+    options->streets_drawn = std::make_shared<const std::string>(std::move(read).value());
+  } else if (options->shard.streets != nullptr) {
+    starling::cloud::StreetLines lines;
+    options->shard.streets->ForLanes(
+        [&](std::span<const starling::Vec2> middle, double width_m) { lines.Add(middle, width_m); });
+    options->streets_drawn = std::make_shared<const std::string>(lines.Document());
+  }
+  return {};
+}
+
+// `before`: whose streets were read already.
+Result<CloudOptions> MakeOptions(const Arguments& arguments, const CloudOptions* before = nullptr) {
   CloudOptions options;
   if (!arguments.config.empty()) {
     if (Status status = LoadConfiguration(arguments.config, &options); !status.ok()) return status;
@@ -245,9 +263,12 @@ Result<CloudOptions> MakeOptions(const Arguments& arguments, std::shared_ptr<con
     if (!origin.ok()) return origin.status();
     options.origin = origin.value();
   }
-  options.shard.streets = std::move(streets);
-  if (options.shard.streets == nullptr) {
+  if (before != nullptr) {
+    options.shard.streets = before->shard.streets;
+    options.streets_drawn = before->streets_drawn;
+  } else {
     if (Status status = ReadStreets(arguments.network, &options); !status.ok()) return status;
+    if (Status status = ReadDrawnStreets(arguments.map, &options); !status.ok()) return status;
   }
   if (arguments.gateway_threads) options.gateway.threads = *arguments.gateway_threads;
   options.gateway.region = options.region;
@@ -428,7 +449,7 @@ int RunSupervised(const Arguments& arguments, const CloudOptions& first) {
   const auto work = [&] {
     // Read anew each time: files may have changed since.  Not the streets: what the log's tail was decided by stays, and a
     // city's take seconds.
-    const Result<CloudOptions> options = MakeOptions(arguments, first.shard.streets);
+    const Result<CloudOptions> options = MakeOptions(arguments, &first);
     if (!options.ok()) return Fail(kExitUsage, options.status());
     // Whoever else has them is named when they are opened.
     starling::cloud::AwaitUnlocked(options.value().log.directory + "/LOCK", kLockPatience);
@@ -480,6 +501,9 @@ int main(int argc, char** argv) {
   app.add_option("--network", arguments.network,
                  "FILE: the city's streets, SUMO's .net.xml or .net.xml.gz with a projection; vehicles that send no plan "
                  "are expected to follow them.  For a fleet of one region, and the same for all that own it or stand by");
+  app.add_option("--map", arguments.map,
+                 "FILE: streets for the console to draw, lines of GeoJSON; nothing is decided by them.  Without it those "
+                 "of --network are drawn");
   app.add_option("--gateway-threads", arguments.gateway_threads, "threads that hold connections [1]");
   app.add_option("--config", arguments.config, "JSON file with everything else; an option goes before it");
   app.add_option("--key-file", arguments.key_file,

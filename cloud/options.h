@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -59,6 +60,7 @@ struct CloudOptions {
   ConsoleConfig console;
   CostPrices cost;                     // by which figures tell what a vehicle costs
   ScalingConfig scaling;
+  std::shared_ptr<const std::string> streets_drawn;  // for the console's map, docs/formats/live.md; null: none
 
   // Files for connections_max vehicles and everything else at once.
   std::uint64_t OpenFilesNeeded() const;

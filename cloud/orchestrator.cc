@@ -148,6 +148,8 @@ Orchestrator::Orchestrator(const CloudOptions& options, std::unique_ptr<LogEngin
     : node_(options.node),
       region_map_(options.region_map),
       data_(options.data),
+      origin_(options.origin),
+      streets_(options.streets_drawn),
       started_at_(std::chrono::steady_clock::now()),
       started_(CloudNow()),
       restored_(restored),
@@ -239,6 +241,8 @@ Status Orchestrator::OpenRoles(const CloudOptions& options, const OrchestratorHo
   if (!options.has_shards()) return {};
   const ShardRoleConfig config{options.shard, options.runner, options.origin};
   sink = Between(hooks.sink, sink);
+  issued_ = std::make_unique<CommandMemory>(sink, options.console.live.commands_max);
+  sink = issued_.get();
   StateStore* const store = Between<StateStore>(hooks.store, store_.get());
   for (const RegionId region : options.regions) {
     auto shard = ShardRole::Open(config, region, engine_.get(), sink, store, hooks.writer);
@@ -717,5 +721,21 @@ Result<std::optional<std::string>> Orchestrator::ExplainHere(CommandId command) 
   }
   return std::optional<std::string>();
 }
+
+Status Orchestrator::Look(std::size_t shard, const PictureQuery& query,
+                          const std::function<void(ShardPicture)>& seen) {
+  STARLING_CHECK(shard < shards_.size());
+  return shards_[shard]->runner().Post([query, seen](const Shard& looked_at) {
+    ShardPicture picture;
+    looked_at.Look(query, &picture);
+    seen(std::move(picture));
+  });
+}
+
+std::vector<IssuedCommand> Orchestrator::TakeCommands() {
+  return issued_ == nullptr ? std::vector<IssuedCommand>() : issued_->Take();
+}
+
+std::string_view Orchestrator::Streets() { return streets_ == nullptr ? std::string_view() : std::string_view(*streets_); }
 
 }  // namespace starling::cloud

@@ -7,12 +7,14 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cloud/backup/backup_keeper.h"
 #include "cloud/backup/restored_mark.h"
 #include "cloud/console/console.h"
 #include "cloud/console/console_source.h"
+#include "cloud/console/live_commands.h"
 #include "cloud/dispatch/dispatch_writer.h"
 #include "cloud/dispatch/ownership_book.h"
 #include "cloud/explain/explain_desk.h"
@@ -141,6 +143,11 @@ class Orchestrator final : public ConsoleSource {
   Result<std::string> Commands(const CommandsQuery& query) override;
   Result<ExplainAnswer> Explain(CommandId command) override;
   Result<std::string> Records(const RecordsQuery& query) override;
+  std::size_t Shards() override { return shards_.size(); }
+  Status Look(std::size_t shard, const PictureQuery& query, const std::function<void(ShardPicture)>& seen) override;
+  std::vector<IssuedCommand> TakeCommands() override;
+  FrameOrigin Origin() override { return origin_; }
+  std::string_view Streets() override;
 
  private:
   enum class Phase : std::uint8_t { kStarting, kServing, kDraining };
@@ -173,6 +180,8 @@ class Orchestrator final : public ConsoleSource {
   const std::string node_;
   const std::string region_map_;
   const std::string data_;
+  const FrameOrigin origin_;
+  const std::shared_ptr<const std::string> streets_;  // to be drawn; null: none
   const std::chrono::steady_clock::time_point started_at_;
   const CloudTime started_;
   const std::optional<RestoredMark> restored_;  // of the folder
@@ -190,6 +199,7 @@ class Orchestrator final : public ConsoleSource {
   DispatchWriter dispatch_;
   std::unique_ptr<GatewayRole> gateway_;           // null in a process of shards
   std::unique_ptr<LocalFirstSink> local_first_;    // with Kafka and a gateway
+  std::unique_ptr<CommandMemory> issued_;          // with shards: what they hand out, for who watches
   std::vector<std::unique_ptr<ShardRole>> shards_;  // in the order of the regions
   std::vector<std::string> region_names_;           // their numbers; constant once they are open
   CommandSwitch switch_;

@@ -27,6 +27,7 @@
 #include "sim/fleet/picture.h"
 #include "sim/fleet/process_figures.h"
 #include "sim/fleet/report.h"
+#include "sim/map_command.h"
 #include "sim/roam_command.h"
 #include "sim/scaling_command.h"
 #include "sim/virtual/train_dictionary.h"
@@ -278,6 +279,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
       "  starling-sim demand --network city.net.xml.gz --routes cars.rou.xml.gz\n"
       "  starling-sim drive --network city.net.xml.gz --routes cars.rou.xml.gz --trips trips.xml\n"
       "  starling-sim experiment sim/scenario/library/rush-hour.toml --report out/rush-hour.json\n"
+      "  starling-sim map --vehicles 10000 --out streets.geojson\n"
       "  starling-sim accuracy --fcd fcd.xml.gz --types dims.txt --report out/accuracy.json\n"
       "  starling-sim scaling --report out/scaling.json --page out/scaling.html\n"
       "Exit codes: 0 balanced and in time, 1 not, 2 cannot start.  Ctrl-C ends early, with the\n"
@@ -336,6 +338,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   const DemandCommand demand = AddDemandCommand(&app);
   const DriveCommand drive = AddDriveCommand(&app);
   const ExperimentCommand experiment = AddExperimentCommand(&app);
+  const MapCommand map = AddMapCommand(&app);
   const RoamCommand roam = AddRoamCommand(&app);
   const ScalingCommand scaling = AddScalingCommand(&app);
   try {
@@ -347,6 +350,7 @@ int SimulatorMain(int argc, char** argv, const FleetHooks& hooks) {
   if (demand.command->parsed()) return demand.run();
   if (drive.command->parsed()) return drive.run();
   if (experiment.command->parsed()) return experiment.run();
+  if (map.command->parsed()) return map.run();
   if (roam.command->parsed()) return roam.run();
   if (scaling.command->parsed()) return scaling.run();
   if (in_virtual_time) {

@@ -19,6 +19,8 @@
 
 #include "cloud/console/access_stream.h"
 #include "cloud/console/documents.h"
+#include "cloud/console/live_hub.h"
+#include "cloud/console/live_session.h"
 #include "cloud/console/openapi.h"
 #include "cloud/console/routes.h"
 #include "cloud/supervisor/listening.h"
@@ -67,7 +69,7 @@ Status ConsoleConfig::Validate() const {
   if (request_timeout < milliseconds(10) || idle_timeout < milliseconds(10)) {
     return {ErrorCode::kInvalidArgument, "console timeouts are at least 10 ms"};
   }
-  return {};
+  return live.Validate();
 }
 
 namespace {
@@ -77,6 +79,7 @@ struct Shared {
   const ConsoleConfig& config;
   ConsoleSource* const source;
   ActionTarget* const actions;
+  LiveHub* const live;
   Access access;
 
   // A connection that is no visitor's any more.
@@ -151,6 +154,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
     if (admission.refusal) return Write(std::move(*admission.refusal), !HasBody());
     caller_ = std::move(admission.caller);
 
+    if (Path() == kLivePath) return WatchLive();
     const auto& request = parser_->get();
     const bool reads = request.method() == http::verb::get || request.method() == http::verb::head;
     if (Path() == "/v1/session" || (request.method() == http::verb::post && IsAction("POST", Path()))) {
@@ -161,6 +165,15 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
     if (!reads) return Write({{405, "application/json", ErrorDocument("GET and HEAD only")}, {}}, false);
     if (HasBody()) return Write({{413, "application/json", ErrorDocument("a request here has no body")}, {}}, false);
     Write({Look(), {}}, request.keep_alive());
+  }
+
+  void WatchLive() {
+    const auto& request = parser_->get();
+    std::optional<Answer> refusal = shared_->live->Refuse(
+        {beast::websocket::is_upgrade(request), Text(request[http::field::sec_websocket_protocol]),
+         Text(request[http::field::origin]), Text(request[http::field::host])});
+    if (refusal) return Write({*std::move(refusal), {}}, false);
+    StartLiveSession(shared_->live, HandOver(), parser_->release());
   }
 
   Answer Look() {
@@ -274,7 +287,8 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
 struct Console::State {
   State(const ConsoleConfig& config_in, ConsoleSource* source, ActionTarget* actions)
       : config(config_in),
-        shared{config, source, actions, Access(config.access), {}},
+        shared{config, source, actions, &live, Access(config.access), {}},
+        live(&context, config.live, source),
         acceptor(context),
         pause(context),
         look(context) {}
@@ -336,6 +350,7 @@ struct Console::State {
     pause.cancel();
     look.cancel();
     for (Visitor* visitor : open) visitor->Close();
+    live.Close();
   }
 
   const ConsoleConfig config;
@@ -345,6 +360,7 @@ struct Console::State {
   // destructor ends the last visitors.
   std::unordered_set<Visitor*> open;
   asio::io_context context{1};
+  LiveHub live;
   tcp::acceptor acceptor;
   asio::steady_timer pause;
   asio::steady_timer look;

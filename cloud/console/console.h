@@ -11,6 +11,7 @@
 #include "cloud/console/access.h"
 #include "cloud/console/actions.h"
 #include "cloud/console/console_source.h"
+#include "cloud/console/live_config.h"
 #include "common/status.h"
 #include "common/time.h"
 
@@ -25,6 +26,7 @@ struct ConsoleConfig {
   milliseconds request_timeout{5'000}; // to send a whole request, and to take the answer. >= 10 ms
   milliseconds idle_timeout{30'000};   // between two requests of one connection. >= 10 ms
   AccessConfig access;
+  LiveConfig live;
 
   bool is_loopback() const;
   Status Validate() const;

@@ -2,14 +2,19 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cloud/console/figures.h"
+#include "cloud/console/live_commands.h"
 #include "cloud/gateway/plan_book.h"
+#include "cloud/shard/picture.h"
 #include "cloud/shard/shard.h"
+#include "common/geo/local_frame.h"
 #include "common/ids.h"
 #include "common/status.h"
 #include "common/time.h"
@@ -97,6 +102,22 @@ class ConsoleSource {
   virtual Result<std::string> Commands(const CommandsQuery& query);
   virtual Result<ExplainAnswer> Explain(CommandId command);
   virtual Result<std::string> Records(const RecordsQuery& query);
+  // For the live map.  None of these waits.
+  //
+  // Of this process; none in a gateway alone.
+  virtual std::size_t Shards() { return 0; }
+  // Has the shard looked at.  `seen` is called once, later and in the shard's thread; or it is dropped when that ends.
+  // Errors: kExhausted if too many ask; `seen` was dropped.
+  virtual Status Look(std::size_t /*shard*/, const PictureQuery& /*query*/,
+                      const std::function<void(ShardPicture)>& /*seen*/) {
+    return {ErrorCode::kUnavailable, "there is no shard here"};
+  }
+  // Commands that were handed out since the last call, oldest first; the newest few thousand.
+  virtual std::vector<IssuedCommand> TakeCommands() { return {}; }
+  // Of the city's local frame.
+  virtual FrameOrigin Origin() { return {}; }
+  // The city's streets for drawing, as /v1/streets has them; empty: not known.
+  virtual std::string_view Streets() { return {}; }
 };
 
 inline Status NoRegionHere() {

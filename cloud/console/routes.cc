@@ -189,10 +189,16 @@ Answer AnswerGet(std::string_view target, ConsoleSource* source) {
   if (path.starts_with(kCommand)) return AnswerCommand(path.substr(kCommand.size()), source);
   constexpr std::string_view kTopic = "/v1/topics/";
   if (path.starts_with(kTopic)) return AnswerTopic(path.substr(kTopic.size()), query, source);
-  if (path == "/") return {200, "text/html; charset=utf-8", std::string(Page())};
+  if (path == "/v1/streets") {
+    if (source->Streets().empty()) return Refuse(404, "no streets are known here: starling-cloud --map FILE");
+    return {200, "application/octet-stream", std::string(source->Streets())};
+  }
+  if (const std::optional<WebFile> file = FindWebFile(path)) {
+    return {200, file->content_type, std::string(file->bytes)};
+  }
   return Refuse(404, "no such page; there are / /healthz /readyz /metrics /v1/stats /v1/heatmap "
                      "/v1/conflicts /v1/audit /v1/vehicles /v1/vehicles/NAME /v1/commands /v1/commands/ID "
-                     "/v1/topics/NAME");
+                     "/v1/topics/NAME /v1/streets /v1/live");
 }
 
 }  // namespace starling::cloud

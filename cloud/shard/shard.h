@@ -22,6 +22,8 @@ namespace starling::cloud {
 
 struct ShardConfig;  // cloud/shard/shard_config.h
 class DecisionObserver;  // cloud/shard/decision_observer.h
+struct PictureQuery;  // cloud/shard/picture.h
+struct ShardPicture;
 
 // What a shard wants done after a record.  Bytes only: the same records give the
 // same outputs on any machine.
@@ -173,6 +175,8 @@ class Shard {
   // `count` vehicles that the region owns from the `first`-th on, in order of their places in state: a
   // new one takes the place of one that left, or a new last one.
   std::vector<VehicleView> List(std::size_t first, std::size_t count, CloudTime at) const;
+  // A part of what people who watch are shown.
+  void Look(const PictureQuery& query, ShardPicture* picture) const;
 
  private:
   struct State;

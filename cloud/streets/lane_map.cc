@@ -390,4 +390,10 @@ PlannedPath LaneMap::WayOf(const MotionState& state, double length_m) const {
   return fitter.Finish();
 }
 
+void LaneMap::ForLanes(const std::function<void(std::span<const Vec2> middle, double width_m)>& visit) const {
+  for (const Lane& lane : lanes_) {
+    if (lane.point_count > 1) visit({points_.data() + lane.point_first, lane.point_count}, 2.0 * lane.half_width_m);
+  }
+}
+
 }  // namespace starling::cloud

@@ -37,6 +37,9 @@ class LaneMap {
   // it has begun to turn.  Empty off the streets.
   PlannedPath WayOf(const MotionState& state, double length_m) const;
 
+  // Every lane's middle in its direction, and its width, m.
+  void ForLanes(const std::function<void(std::span<const Vec2> middle, double width_m)>& visit) const;
+
   std::size_t lanes() const { return driven_; }
   double length_m() const { return metres_; }
   double reach_m() const { return reach_m_; }  // of the point that is farthest from the frame's zero, on either axis

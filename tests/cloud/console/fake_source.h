@@ -11,7 +11,7 @@ namespace starling::cloud {
 inline VehicleId Name(std::string_view text) { return VehicleId::Parse(text).value(); }
 
 // Two vehicles, one cell, one conflict; fields may be changed before a request.
-class FakeSource final : public ConsoleSource {
+class FakeSource : public ConsoleSource {
  public:
   Status Ready() override { return ready; }
 
