@@ -255,9 +255,10 @@ void LiveCollector::ReadFigures(CloudTime now) {
   LiveFigures& figures = picture_.figures;
   ++figures.number;
   for (const Figure& figure : source_->Figures()) {
+    if (figure.kind == FigureKind::kHistogram) continue;
     std::string name(figure.group);
     name.append(1, '.').append(figure.name);
-    if (!figure.verdict.empty()) name.append(1, '.').append(figure.verdict);
+    if (!figure.label_value.empty()) name.append(1, '.').append(figure.label_value);
     const auto [place, added] = figure_numbers_.try_emplace(std::move(name), figures.names.size());
     if (added) {
       figures.names.push_back(place->first);
