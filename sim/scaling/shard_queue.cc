@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "common/check.h"
 
@@ -37,9 +38,12 @@ ShardQueue::ShardQueue(const ShardQueueConfig& config, std::uint32_t shards, std
   STARLING_CHECK(shards >= 1);
 }
 
-void ShardQueue::Move() {
+void ShardQueue::Move(std::uint32_t before) {
   ++changes_;
   handover_s_ = std::max(handover_s_, random_.Between(config_.handover_min_s, config_.handover_max_s));
+  const double share = static_cast<double>(before) / ready_;
+  waiting_ *= share;
+  waiting_others_ *= share;
 }
 
 void ShardQueue::Want(std::uint32_t shards) {
@@ -47,31 +51,34 @@ void ShardQueue::Want(std::uint32_t shards) {
   while (all() < shards) starting_.push_back(random_.Between(config_.start_min_s, config_.start_max_s));
   while (all() > shards && !starting_.empty()) starting_.pop_back();
   if (ready_ <= shards) return;
-  // What waits there waits with the others.
-  waiting_ *= static_cast<double>(ready_) / shards;
-  ready_ = shards;
-  Move();
+  const std::uint32_t before = std::exchange(ready_, shards);
+  Move(before);
+}
+
+ShardQueue::Part ShardQueue::Serve(double load, double* waiting) const {
+  const double capacity = config_.capacity_fixes_per_second;
+  const double there = *waiting + load;
+  const double served = std::min(there, capacity);
+  *waiting = std::min(there - served, config_.wait_max_s * capacity);
+  return {served, there - served - *waiting};
 }
 
 QueueSecond ShardQueue::Step(double load) {
-  std::uint32_t begun = 0;
   for (double& left : starting_) left -= 1;
-  begun = static_cast<std::uint32_t>(std::erase_if(starting_, [](double left) { return left <= 0; }));
+  const auto begun = static_cast<std::uint32_t>(std::erase_if(starting_, [](double left) { return left <= 0; }));
   if (begun != 0) {
-    waiting_ *= static_cast<double>(ready_) / (ready_ + begun);
-    ready_ += begun;
-    Move();
+    const std::uint32_t before = std::exchange(ready_, ready_ + begun);
+    Move(before);
   }
-  const double capacity = config_.capacity_fixes_per_second;
-  const double fullest = load * config_.imbalance / ready_;
-  const double waiting = std::max(0.0, waiting_ + fullest - capacity);
-  const double kept = std::min(waiting, config_.wait_max_s * capacity);
+  const double mean = load / ready_;
+  const double fullest = std::min(mean * config_.imbalance, load);
+  const Part one = Serve(fullest, &waiting_);
+  const double others = ready_ - 1;
+  const Part each = others > 0 ? Serve((load - fullest) / others, &waiting_others_) : Part{};
   QueueSecond second;
-  // Of all: the others are as the fullest one is, less the imbalance.
-  second.shed = (waiting - kept) / config_.imbalance * ready_;
-  second.served = std::min((waiting_ + fullest - kept), capacity) / config_.imbalance * ready_;
-  waiting_ = kept;
-  second.latency_ms = config_.base_latency_ms + 1'000 * waiting_ / capacity;
+  second.served = one.served + others * each.served;
+  second.shed = one.shed + others * each.shed;
+  second.latency_ms = config_.base_latency_ms + 1'000 * waiting_ / config_.capacity_fixes_per_second;
   second.overload = second.latency_ms > config_.limit_ms;
   second.handover = handover_s_ > 0;
   handover_s_ = std::max(0.0, handover_s_ - 1);

@@ -32,8 +32,8 @@ struct QueueSecond {
   bool handover = false;         // for those vehicles whose region moves
 };
 
-// The shards of a region's cluster as a fluid queue: all are alike, but for the fullest one, by which the
-// latency is judged.  A second at a time.
+// The shards of a region's cluster as a fluid queue: one is fuller than the mean, and the others, which are alike,
+// share the rest.  The latency is judged by the fullest one.  A second at a time.
 //
 // Threading: thread-compatible.
 class ShardQueue {
@@ -54,13 +54,21 @@ class ShardQueue {
   std::uint32_t changes() const { return changes_; }
 
  private:
-  void Move();
+  // Of so many shards with such a queue each, to each of which `load` comes.
+  struct Part {
+    double served = 0;
+    double shed = 0;
+  };
+  Part Serve(double load, double* waiting) const;
+  // There were `before` shards: what waits is shared by those that there are.
+  void Move(std::uint32_t before);
 
   const ShardQueueConfig config_;
   Random random_;
   std::uint32_t ready_;
   std::vector<double> starting_;   // s left
-  double waiting_ = 0;             // fixes that wait at the fullest shard
+  double waiting_ = 0;             // fixes that wait at the fullest shard,
+  double waiting_others_ = 0;      // and at each other one
   double handover_s_ = 0;          // left
   std::uint32_t changes_ = 0;
 };

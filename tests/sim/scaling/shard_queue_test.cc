@@ -45,7 +45,10 @@ TEST(ShardQueue, TheFullestShardDecides) {
   ShardQueue queue(config, 4, 1);
   EXPECT_FALSE(queue.Step(3'200).overload);   // 800 each, 1,000 at the fullest
   EXPECT_DOUBLE_EQ(queue.Step(3'200).latency_ms, 5);
-  EXPECT_DOUBLE_EQ(queue.Step(3'264).latency_ms, 25);  // 1,020
+  const QueueSecond now = queue.Step(3'264);
+  EXPECT_DOUBLE_EQ(now.latency_ms, 25);  // 1,020
+  // The other three have room: 748 each.
+  EXPECT_DOUBLE_EQ(now.served, 1'000 + 3 * 748.0);
 }
 
 TEST(ShardQueue, AShardServesAfterItsStartAndItsRegionMovesForASecond) {
