@@ -503,7 +503,8 @@ Reply Access::AnswerSession(std::string_view method, std::string_view content_ty
     return reply;
   }
   if (method != "POST") return {{405, "application/json", ErrorDocument("GET, POST and DELETE only")}, {}};
-  const bool form = content_type.starts_with("application/x-www-form-urlencoded");
+  // curl says that of whatever it sends.
+  const bool form = content_type.starts_with("application/x-www-form-urlencoded") && !body.starts_with('{');
   const Caller found = ByToken(form ? TokenOfForm(body) : TokenOfDocument(body), now);
   if (found.role == AccessRole::kNone) {
     ++unauthenticated_;
