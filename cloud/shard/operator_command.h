@@ -19,6 +19,8 @@ namespace starling::cloud {
 // What an operator asks of one vehicle: docs/formats/operator_command.md.
 struct OperatorCommand {
   static constexpr nanoseconds kLeaseMax = seconds(8);      // vehicles refuse more than 10 s
+  // From when it was asked for until the log took it, by clocks of two machines: brokers that were away may take it at any time.
+  static constexpr nanoseconds kLateMax = seconds(10);
   static constexpr double kSpeedMaxMps = 120;               // of the vehicles' envelope, and the next one
   static constexpr double kBrakeMaxMps2 = 8;
   static constexpr double kLimitDecelMaxMps2 = 3;

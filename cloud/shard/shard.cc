@@ -473,6 +473,7 @@ void Shard::State::OnOperatorCommand(const log::OperatorCommand& record) {
     outputs->records.push_back(RefusedRecord(region, command, why, &audit));
   };
   if (outbox.Knows(command.Id())) return;
+  if (now_ns() - command.asked_ns > OperatorCommand::kLateMax.count()) return refuse(log::Refusal::TooLate);
   const Slot slot = vehicles.Find(command.vehicle);
   if (slot == kNoSlot || vehicles.profile(slot).presence != Presence::kOwned) return refuse(log::Refusal::NotHere);
   CommandRequest request;

@@ -155,6 +155,17 @@ TEST_F(OperatorCommands, AVehicleThatIsNotHereIsRefusedAndTheTrailSaysSo) {
   EXPECT_EQ(counters().operator_refused, 1u);
 }
 
+// Brokers that were away take what waited for them when they are back: a brake of minutes ago is none for now.
+TEST_F(OperatorCommands, OneThatTheLogTookLongAfterItWasAskedForIsRefused) {
+  OperatorCommand late = Brake(6);
+  late.asked_ns = kStartNs - OperatorCommand::kLateMax.count() - nanoseconds(seconds(60)).count();
+  Ask(late);
+  EXPECT_TRUE(sent().empty());
+  ASSERT_EQ(Trail().size(), 1u);
+  ASSERT_NE(Trail()[0]->body_as_CommandRefused(), nullptr);
+  EXPECT_EQ(Trail()[0]->body_as_CommandRefused()->why(), log::Refusal::TooLate);
+}
+
 TEST_F(OperatorCommands, MoreThanTheOutboxHoldsAreRefused) {
   const std::size_t most = ShardConfig{}.outbox_per_vehicle_max;
   for (std::uint64_t i = 1; i <= most + 1; ++i) Ask(Limit(i));

@@ -95,6 +95,7 @@ inline std::vector<Recorded> Record(std::uint64_t seed, const Fleet& fleet = {})
       command.lease = milliseconds(2'000);
       command.by = "ana";
       command.reason = "an exercise";
+      command.asked_ns = kStartNs + step * 100'000'000 + 99'100'000;
       keep(OperatorCommandRecord(command, kRegion), kStartNs + step * 100'000'000 + 99'200'000);
     }
     if (step == 40) keep(encoder.Ownership("second", 9), kStartNs + step * 100'000'000 + 99'500'000);

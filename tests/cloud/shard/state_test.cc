@@ -89,7 +89,7 @@ TEST(State, LimitsThatWereReachedAreRestoredToo) {
   config.outbox_per_vehicle_max = 2;
   config.closed_remembered = 30;
   ShardCounters counters;
-  ExpectEqualFromAnyOffset(config, 7, 17, &counters);
+  ExpectEqualFromAnyOffset(config, 7, 7, &counters);
   EXPECT_GT(counters.vehicles_refused, 0u);
   EXPECT_GT(counters.cells_refused, 0u);
   EXPECT_GT(counters.pairs_refused, 0u);
