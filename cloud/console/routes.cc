@@ -120,8 +120,8 @@ Answer AnswerCommands(std::string_view query, ConsoleSource* source) {
     return std::nullopt;
   });
   if (refused) return *refused;
-  if (wanted.count > kCommandsPerAnswerMax) {
-    return Refuse(400, "count is at most " + std::to_string(kCommandsPerAnswerMax));
+  if (wanted.count < 1 || wanted.count > kCommandsPerAnswerMax) {
+    return Refuse(400, "count is 1 to " + std::to_string(kCommandsPerAnswerMax));
   }
   return Made(source->Commands(wanted));
 }

@@ -46,6 +46,7 @@ std::optional<FoundCommand> Begin(const LogRecord& record, const log::Audit& aud
   if (const log::CommandIssued* issued = audit.body_as_CommandIssued()) {
     command = issued->command();
     name = issued->vehicle()->string_view();
+    if (issued->reason() != nullptr) found.reason = issued->reason()->str();
   } else if (const log::CommandWithheld* withheld = audit.body_as_CommandWithheld()) {
     command = withheld->command();
     name = withheld->vehicle()->string_view();
@@ -214,7 +215,7 @@ Result<CommandPage> ListCommands(const RecordSource& records, RegionId region, c
       if (!filter.vehicle.empty() && command->vehicle.view() != filter.vehicle) continue;
       if (!filter.kind.empty() && KindName(command->command.request.kind) != filter.kind) continue;
       if (!filter.end.empty() && command->ending() != filter.end) continue;
-      if (page.commands.size() == count) {
+      if (page.commands.size() >= std::max<std::size_t>(count, 1)) {
         page.next = Offset{ToNumber(page.commands.back().offset)};
         return page;
       }

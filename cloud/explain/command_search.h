@@ -29,6 +29,7 @@ struct FoundCommand {
   DecodedCommand command;                // as it was first recorded
   Offset offset{};                       // of that record
   CloudTime recorded;                    // its log time
+  std::string reason;                    // an operator's, of one that has an issuer
   CommandMode mode = CommandMode::Send;  // Shadow or Stop: it was sent to nobody
   std::vector<CloudTime> again;          // times that a later owner of the region issued it
   std::optional<CommandEnd> end;         // nothing: it is open, as far as was looked

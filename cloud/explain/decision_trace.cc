@@ -98,6 +98,12 @@ void DecisionTrace::OnIssued(const VehicleTable& vehicles, const CommandRequest&
   decision.request = request;
   decision.target = target_;
   decision.at_ns = now_ns;
+  if (!request.issuer.empty()) {
+    // Nobody weighed anything.
+    decision.vehicles.push_back(Describe(vehicles, request.target, now_ns, request.profile));
+    decision_ = std::move(decision);
+    return;
+  }
   if (request.kind == wire::CommandKind::SpeedAdvice) {
     decision.advice = advice_;
     decision.vehicles.push_back(Describe(vehicles, request.target, now_ns, request.profile));

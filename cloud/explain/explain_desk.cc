@@ -35,13 +35,12 @@ ExplainDesk::Answer ExplainDesk::Ask(CommandId id, milliseconds patience) {
   std::unique_lock lock(mutex_);
   if (const Kept* kept = Find(id)) return {true, kept->document};
   const bool known = at_work_ == id || std::ranges::find(waiting_, id) != waiting_.end();
-  if (!known) {
-    if (waiting_.size() >= kWaitingMax) {
-      return {true, Status(ErrorCode::kExhausted, "too many explanations are wanted at once; ask again in a moment")};
-    }
-    waiting_.push_back(id);
-    wanted_.notify_one();
+  if (known) return {};  // Who asked first waits; the others come again.
+  if (waiting_.size() >= kWaitingMax) {
+    return {true, Status(ErrorCode::kExhausted, "too many explanations are wanted at once; ask again in a moment")};
   }
+  waiting_.push_back(id);
+  wanted_.notify_one();
   const Kept* kept = nullptr;
   made_.wait_for(lock, patience, [&] { return (kept = Find(id)) != nullptr; });
   if (kept == nullptr) return {};

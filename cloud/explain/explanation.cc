@@ -46,7 +46,9 @@ class Explainer {
     const std::int64_t cause_ns = Request().cause.log_time_ns;
     began_ns_ = cause_ns;
     const bool advice = Request().kind == wire::CommandKind::SpeedAdvice;
-    if (Status status = advice ? ReadCell(cause_ns) : ReadEpisode(cause_ns); !status.ok()) return status;
+    if (Request().issuer.empty()) {
+      if (Status status = advice ? ReadCell(cause_ns) : ReadEpisode(cause_ns); !status.ok()) return status;
+    }
     if (Status status = ReadRecordsAgain(cause_ns); !status.ok()) return status;
     for (auto& [vehicle, seen] : seen_) {
       result_.samples.insert(result_.samples.end(), seen.begin(), seen.end());

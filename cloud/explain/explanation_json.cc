@@ -82,6 +82,8 @@ json::object Describe(const FoundCommand& found) {
   command["sequence"] = Id(fields.sequence);
   command["episode"] = IdOrNull(ToNumber(request.episode));
   command["supersedes"] = IdOrNull(ToNumber(request.supersedes));
+  command["by"] = request.issuer.empty() ? json::value(nullptr) : json::value(Text(request.issuer));
+  command["reason"] = found.reason.empty() ? json::value(nullptr) : json::value(Text(found.reason));
   const bool release = request.kind == wire::CommandKind::Release;
   command["ceiling_mps"] = release ? json::value(nullptr) : Number(request.profile.ceiling_mps);
   command["decel_mps2"] = release ? json::value(nullptr) : Number(request.profile.decel_mps2);
@@ -215,6 +217,7 @@ json::object Describe(const TracePlan& plan) {
 
 // In a word, why it was decided at that moment.
 std::string_view MomentOf(const Decision& decision) {
+  if (!decision.request.issuer.empty()) return "operator";
   switch (decision.request.kind) {
     case wire::CommandKind::SpeedAdvice: return "congestion";
     case wire::CommandKind::Release: return "closed";

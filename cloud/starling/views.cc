@@ -58,6 +58,7 @@ std::string Moment(const std::string& moment) {
   if (moment == "sharpened") return "what was told before no longer sufficed";
   if (moment == "renewed") return "the lease of what was told before was about to end";
   if (moment == "closed") return "the conflict was over";
+  if (moment == "operator") return "an operator asked for it";
   if (moment == "congestion") return "the cell ahead is congested";
   return "-";
 }
@@ -372,6 +373,9 @@ std::string ExplanationText(const json::object& document) {
           (TextAt(cause, "kind") == "sample" ? std::string("sample ") + TextAt(cause, "sequence") + " of " + TextAt(cause, "vehicle")
                                              : std::string("a tick, which comes every 100 ms"));
   if (decision != nullptr) text += std::string(", as ") + Moment(TextAt(*decision, "moment"));
+  if (const std::string by = TextAt(command, "by"); by != "-") {
+    text += std::string("\nasked by    ") + by + ": " + TextAt(command, "reason");
+  }
   text += std::string("\nregion      ") + TextAt(command, "region") + ", epoch " + TextAt(command, "epoch") + ", sequence " +
           TextAt(command, "sequence") + ", episode " + TextAt(command, "episode");
   if (const std::string before = TextAt(command, "supersedes"); before != "-") text += ", in place of command " + before;
