@@ -490,8 +490,10 @@ Status Orchestrator::Stop() {
   switch_.Stop();
   rotation_.Stop();
   closing_.store(true, std::memory_order_relaxed);  // An order of its own: it is only asked again and again.
-  outcome_ = engine_->Close();
+  // Both read the log, whose clients are gone after Close; the console asks the desk.
   console_.Stop();
+  explain_desk_.reset();
+  outcome_ = engine_->Close();
   return outcome_;
 }
 

@@ -13,7 +13,8 @@ function(starling_web name folder schema)
     COMMAND "${STARLING_NPM}" ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
     COMMAND "${CMAKE_COMMAND}" -E touch "${fetched}"
     DEPENDS "${folder}/package.json" "${folder}/package-lock.json"
-    WORKING_DIRECTORY "${work}" VERBATIM COMMENT "npm ci")
+    WORKING_DIRECTORY "${work}" VERBATIM
+    COMMENT "npm ci: the console's libraries (-DSTARLING_CONSOLE_WEB=OFF builds without its page)")
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${folder}/src/*")
   foreach(file index.html console.js console.css icon.svg licences.txt)
     list(APPEND files "${work}/dist/${file}")

@@ -19,6 +19,9 @@
 namespace starling::cloud {
 namespace {
 
+// More records than a log takes from one restore to the next: a year at 300,000 a second.
+constexpr std::uint64_t kEpochsBetweenRestores = 10'000'000'000'000;
+
 namespace fs = std::filesystem;
 
 constexpr const char* kManifest = "manifest";
@@ -226,11 +229,17 @@ Result<RestoredMark> RestoreBackup(const std::string& folder, const std::string&
   const std::string partial = path + ".partial";
   Draft draft(partial);
   if (Status status = draft.Begin(); !status.ok()) return status;
+  std::optional<RestoredMark> former;
   for (const BackupFile& file : manifest.value().files) {
     const Result<std::string> place = PlaceOf(file.path);
     if (!place.ok()) return place.status();
     // One that was restored before: the new mark takes its place.
-    if (place.value() == fs::path(RestoredMarkFile("")).filename()) continue;
+    if (place.value() == fs::path(RestoredMarkFile("")).filename()) {
+      Result<std::optional<RestoredMark>> read = ReadRestoredMark(from + "/" + file.path);
+      if (!read.ok()) return read.status();
+      former = std::move(read).value();
+      continue;
+    }
     const Result<BackupFile> copied = CopyFile(from + "/" + file.path, partial + "/" + place.value(), file.path, {});
     if (!copied.ok()) return copied.status();
     // It was verified a moment ago, and is what was copied that counts.
@@ -238,6 +247,8 @@ Result<RestoredMark> RestoreBackup(const std::string& folder, const std::string&
   }
   // Microseconds: no log takes so many records a second for as long.
   RestoredMark mark{manifest.value().cut, now, static_cast<std::uint64_t>(std::max<std::int64_t>(ToNs(now) / 1'000, 1))};
+  // Above a former restore's, too, should this clock be behind that one's.
+  if (former) mark.epoch_base = std::max(mark.epoch_base, former->epoch_base + kEpochsBetweenRestores);
   const std::string text = EncodeRestoredMark(mark);
   if (Status status = ReplaceFile(RestoredMarkFile(partial), std::as_bytes(std::span(text))); !status.ok()) return status;
   if (Status status = PutInPlace(path); !status.ok()) return status;

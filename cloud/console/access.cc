@@ -122,6 +122,7 @@ std::string InlineScripts(std::string_view page) {
 }
 
 HeaderFields SecurityFields(bool encrypts) {
+  const std::optional<WebFile> page = FindWebFile("/");
   HeaderFields fields = {
       {"X-Content-Type-Options", "nosniff"},
       {"X-Frame-Options", "DENY"},
@@ -130,7 +131,7 @@ HeaderFields SecurityFields(bool encrypts) {
       {"Cross-Origin-Opener-Policy", "same-origin"},
       {"Cross-Origin-Resource-Policy", "same-origin"},
       {"Content-Security-Policy",
-       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'" + InlineScripts(Page()) +
+       "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'" + InlineScripts(page ? page->bytes : std::string_view()) +
            "; worker-src 'self' blob:; connect-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; "
            "font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
   };
@@ -183,8 +184,8 @@ void Say(const std::string& text) { std::fprintf(stderr, "starling-cloud: %s\n",
 }  // namespace
 
 AccessRole RoleNeeded(std::string_view method, std::string_view path) {
-  if (IsHealth(path) && IsRead(method)) return AccessRole::kNone;
-  if (path == kSession && (method == "POST" || method == "DELETE")) return AccessRole::kNone;
+  if (IsHealth(path) && IsRead(method)) return AccessRole::kStranger;
+  if (path == kSession && (method == "POST" || method == "DELETE")) return AccessRole::kStranger;
   if (path == "/v1/access") return AccessRole::kAdmin;
   const bool acts = path == "/v1/commands" || path == "/v1/switch";
   // What no path has a use for is refused as such behind the door.
@@ -320,12 +321,14 @@ void Access::Look(CloudTime now) {
   if (changed(0)) {
     Status status = ReadTokens();
     const auto holding = std::count_if(tokens_.begin(), tokens_.end(), [now](const AccessToken& t) { return t.Holds(now); });
+    if (!status.ok()) taken_[0] = {};  // Once more at the next look: it may be a right that is missing for a moment.
     take(std::move(status), "tokens read again: " + std::to_string(holding) + " hold");
   }
   if (changed(1) || changed(2) || changed(3) || changed(4)) {
     Status status = ReadTls();
     // Who was held against the former ones comes again.
     if (status.ok() && (changed(3) || changed(4))) ++generation_;
+    if (!status.ok()) std::fill(taken_.begin() + 1, taken_.end(), FileState{});
     take(std::move(status), "the HTTP port's certificates read again");
   }
 }
@@ -403,7 +406,7 @@ Caller Access::Identify(const AccessRequest& request, CloudTime now) const {
   }
   if (const std::string_view cookie = CookieOf(request.cookie, CookieName()); !cookie.empty()) {
     const Caller caller = BySession(cookie, now);
-    if (caller.role != AccessRole::kNone) return caller;
+    if (caller.role != AccessRole::kStranger) return caller;
   }
   return request.certificate == nullptr ? Caller() : ByCertificate(request.certificate, now);
 }
@@ -422,7 +425,7 @@ AccessDecision Access::Admit(const AccessRequest& request, CloudTime now, Clock:
   AccessDecision admission;
   const AccessRole needed = RoleNeeded(request.method, request.path);
   // Whoever watches over this process is never turned away, and never asked.
-  if (needed == AccessRole::kNone && IsHealth(request.path)) return admission;
+  if (needed == AccessRole::kStranger && IsHealth(request.path)) return admission;
   const auto limit = [&](AccessRates* rates, const std::string& name) {
     const std::chrono::duration<double> wait = rates->Take(name, at);
     if (wait.count() <= 0) return false;
@@ -445,7 +448,7 @@ AccessDecision Access::Admit(const AccessRequest& request, CloudTime now, Clock:
     admission.refusal = Refuse(403, request, "a page of another site may not do this");
     return admission;
   }
-  if (caller.role < needed && caller.role == AccessRole::kNone) {
+  if (caller.role < needed && caller.role == AccessRole::kStranger) {
     ++unauthenticated_;
     const bool tried = !request.authorization.empty();
     admission.refusal =
@@ -506,7 +509,7 @@ Reply Access::AnswerSession(std::string_view method, std::string_view content_ty
   // curl says that of whatever it sends.
   const bool form = content_type.starts_with("application/x-www-form-urlencoded") && !body.starts_with('{');
   const Caller found = ByToken(form ? TokenOfForm(body) : TokenOfDocument(body), now);
-  if (found.role == AccessRole::kNone) {
+  if (found.role == AccessRole::kStranger) {
     ++unauthenticated_;
     if (form) return {{401, kHtml, SignInPage("This token does not hold: it is unknown, revoked or expired.")}, {}};
     return {{401, "application/json", ErrorDocument("this token does not hold: it is unknown, revoked or expired")}, {}};

@@ -48,7 +48,7 @@ struct Caller {
   enum class How : std::uint8_t { kNobody, kOpen, kToken, kSession, kCertificate };
 
   How how = How::kNobody;
-  AccessRole role = AccessRole::kNone;
+  AccessRole role = AccessRole::kStranger;
   std::string name;            // empty: nobody was asked
   TokenDigest digest{};        // of the token, or of that which the session was opened with
   std::optional<CloudTime> until;
@@ -122,6 +122,9 @@ class Access {
 
   void CountHandshakeFailure() { ++handshakes_failed_; }
   void AppendFigures(std::vector<Figure>* figures) const;
+
+  // Of the authorities: a certificate that was verified by former ones counts no longer.
+  std::uint64_t generation() const { return generation_; }
 
  private:
   struct FileState {

@@ -97,7 +97,7 @@ std::string_view NameOf(AccessRole role) {
     case AccessRole::kViewer: return "viewer";
     case AccessRole::kOperator: return "operator";
     case AccessRole::kAdmin: return "admin";
-    case AccessRole::kNone: break;
+    case AccessRole::kStranger: break;
   }
   return "none";
 }

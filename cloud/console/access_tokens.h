@@ -15,10 +15,10 @@
 namespace starling::cloud {
 
 // What someone may do; each may what those before it may.
-enum class AccessRole : std::uint8_t { kNone, kViewer, kOperator, kAdmin };
+enum class AccessRole : std::uint8_t { kStranger, kViewer, kOperator, kAdmin };
 
 std::string_view NameOf(AccessRole role);
-// kNone is none of them.
+// kStranger has no name: none.
 std::optional<AccessRole> ParseAccessRole(std::string_view text);
 
 // As whom someone is known: 1 to 64 of [A-Za-z0-9._@-].
@@ -32,7 +32,7 @@ TokenDigest DigestOfToken(std::string_view token);
 // A token as it is kept: who has its text cannot be told from that.
 struct AccessToken {
   std::string name;
-  AccessRole role = AccessRole::kNone;
+  AccessRole role = AccessRole::kStranger;
   TokenDigest digest{};
   CloudTime created;
   std::optional<CloudTime> expires;

@@ -104,6 +104,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
 
   void Begin() {
     SSL_CTX* const tls = shared_->access.tls();
+    generation_ = shared_->access.generation();
     if (tls == nullptr) return Read(config_.request_timeout);
     stream_.Encrypt(tls);
     stream_.next_layer().expires_after(config_.request_timeout);
@@ -235,7 +236,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
     described.wants_page = Text(request[http::field::accept]).find("text/html") != std::string_view::npos;
     described.upgrades = !request[http::field::upgrade].empty();
     described.address = address_;
-    described.certificate = certificate_;
+    described.certificate = generation_ == shared_->access.generation() ? certificate_ : nullptr;
     return described;
   }
 
@@ -276,6 +277,7 @@ class Visitor : public std::enable_shared_from_this<Visitor> {
   std::unordered_set<Visitor*>* const open_;
   std::string address_;
   X509* certificate_ = nullptr;     // the stream's; verified
+  std::uint64_t generation_ = 0;    // by these authorities
   Caller caller_;
   beast::flat_buffer buffer_{std::size_t{64} << 10};
   std::optional<http::request_parser<http::string_body>> parser_;

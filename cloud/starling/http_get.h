@@ -46,7 +46,7 @@ Result<HttpAnswer> HttpRequest(const HttpServer& server, const std::string& meth
 // GET `target` of the orchestrator's console at `address`, with what the environment says of tokens
 // and certificates.  Errors: as HttpRequest.
 Result<HttpAnswer> HttpGet(const std::string& address, const std::string& target,
-                           milliseconds patience = milliseconds(5'000), std::span<const std::string> headers = {});
+                           milliseconds patience = milliseconds(5'000));
 
 // Why an answer is none of 2xx: the server's own words, if it has any.
 std::string WhyRefused(const HttpAnswer& answer);

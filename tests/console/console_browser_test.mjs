@@ -192,10 +192,10 @@ try {
         await page.keyboard.press('c');
         return (await page.locator('#panel-body .item').count()) > 0;
       });
-      await page.evaluate(() => window.starling.open('fleet'));
-      for (let i = 0; i < 3; ++i) await page.keyboard.press('-');
+      await page.evaluate(tab => window.starling.open(tab), theme === 'dark' ? 'fleet' : 'commands');
+      for (let i = 0; i < (theme === 'dark' ? 3 : 1); ++i) await page.keyboard.press('-');
       await page.mouse.move(2, 2);
-      await pause(2500);
+      await pause(1500);
       await page.screenshot({path: file});
       console.log(`picture ${file}`);
     }

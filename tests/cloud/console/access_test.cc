@@ -99,8 +99,8 @@ struct Way {
   AccessRole needed;
 };
 constexpr Way kWays[] = {
-    {"GET", "/healthz", AccessRole::kNone},       {"HEAD", "/readyz", AccessRole::kNone},
-    {"GET", "/readyz", AccessRole::kNone},        {"GET", "/", AccessRole::kViewer},
+    {"GET", "/healthz", AccessRole::kStranger},       {"HEAD", "/readyz", AccessRole::kStranger},
+    {"GET", "/readyz", AccessRole::kStranger},        {"GET", "/", AccessRole::kViewer},
     {"GET", "/app.js", AccessRole::kViewer},      {"GET", "/metrics", AccessRole::kViewer},
     {"GET", "/v1/stats", AccessRole::kViewer},    {"HEAD", "/v1/stats", AccessRole::kViewer},
     {"GET", "/v1/heatmap", AccessRole::kViewer},  {"GET", "/v1/conflicts", AccessRole::kViewer},
@@ -116,7 +116,7 @@ constexpr Way kWays[] = {
     {"POST", "/v1/commands", AccessRole::kOperator}, {"PUT", "/v1/commands", AccessRole::kOperator},
     {"POST", "/v1/switch", AccessRole::kOperator}, {"DELETE", "/v1/switch", AccessRole::kOperator},
     {"GET", "/v1/access", AccessRole::kAdmin},    {"POST", "/v1/access", AccessRole::kAdmin},
-    {"POST", "/v1/session", AccessRole::kNone},   {"DELETE", "/v1/session", AccessRole::kNone},
+    {"POST", "/v1/session", AccessRole::kStranger},   {"DELETE", "/v1/session", AccessRole::kStranger},
 };
 
 TEST_F(Door, EveryPathAndMethodTakesItsRoleAndNothingLess) {
@@ -125,8 +125,8 @@ TEST_F(Door, EveryPathAndMethodTakesItsRoleAndNothingLess) {
   for (const Way& way : kWays) {
     const std::string what = std::string(way.method) + " " + way.path;
     EXPECT_EQ(RoleNeeded(way.method, way.path), way.needed) << what;
-    EXPECT_EQ(Ask(way.method, way.path), way.needed == AccessRole::kNone ? 200u : 401u) << what;
-    EXPECT_EQ(Ask(way.method, way.path, "st_wrong"), way.needed == AccessRole::kNone ? 200u : 401u) << what;
+    EXPECT_EQ(Ask(way.method, way.path), way.needed == AccessRole::kStranger ? 200u : 401u) << what;
+    EXPECT_EQ(Ask(way.method, way.path, "st_wrong"), way.needed == AccessRole::kStranger ? 200u : 401u) << what;
     for (const AccessRole role : {AccessRole::kViewer, AccessRole::kOperator, AccessRole::kAdmin}) {
       EXPECT_EQ(Ask(way.method, way.path, Token(role)), role >= way.needed ? 200u : 403u) << what << " " << NameOf(role);
     }

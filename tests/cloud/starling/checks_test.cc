@@ -20,7 +20,7 @@ class Doctor : public testing::Test {
  protected:
   // An orchestrator of ten vehicles with which nothing is wrong.
   void SetUp() override {
-    looks_.address = "127.0.0.1:7480";
+    looks_.address = "http://127.0.0.1:7480";
     looks_.health = HttpAnswer{200, "ok\n"};
     looks_.ready = HttpAnswer{200, "ready\n"};
     before_ = json::parse(R"({
@@ -125,7 +125,7 @@ TEST_F(Doctor, AClockThatIsApartIsNamedBeforeTheVehicles) {
 
 TEST_F(Doctor, TheStepsBeyondAWrongOneAreNotJudged) {
   looks_ = {};
-  looks_.address = "10.0.0.5:7480";
+  looks_.address = "http://10.0.0.5:7480";
   looks_.health = Status(ErrorCode::kUnavailable, "no answer from http://10.0.0.5:7480/: Connection refused");
   EXPECT_EQ(FirstWrong(findings_ = Judge(looks_))->step, "connection");
   EXPECT_EQ(findings_.size(), 12u);

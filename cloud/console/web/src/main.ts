@@ -436,6 +436,7 @@ find<HTMLFormElement>('find').addEventListener('submit', async event => {
   timeBar.goLive();
   select(name);
   if (found.known) map.moveTo(found.x_m, found.y_m, Math.max(map.zoom, 1));
+  findName.value = '';
   findName.blur();
 });
 

@@ -92,12 +92,14 @@ export class Panel {
     const {model, fleet} = this;
     const value = (name: string) => model.figure(name);
     const congested = [...model.cells.values()].filter(cell => cell.congested).length;
+    // Drawn once they have their place, and so their size.
+    const plots: (() => void)[] = [];
     const card = (name: string, figure: string, unit: string, line?: readonly number[], colour = 'var(--accent)') => {
       const canvas = line ? el('canvas', {'aria-hidden': 'true'}) : null;
       const node = el('dl', {class: 'card'}, el('dt', {}, name), el('dd', {}, figure, ' ', el('small', {}, unit)), canvas);
       if (canvas && line) {
         const real = getComputedStyle(document.documentElement).getPropertyValue(colour.slice(4, -1)).trim();
-        requestAnimationFrame(() => plot(canvas, line, real));
+        plots.push(() => plot(canvas, line, real));
       }
       return node;
     };
@@ -136,6 +138,7 @@ export class Panel {
         ['Memory', value('process.rss_bytes') === undefined ? '–' : `${whole(value('process.rss_bytes')! / 1e6)} MB`],
         ['Running for', value('process.uptime_s') === undefined ? '–' : ago(value('process.uptime_s')! * 1000)],
         ['Ready', model.ready || '–']));
+    for (const draw of plots) draw();
   }
 
   private drawConflicts(view: PanelView): void {
@@ -218,7 +221,7 @@ export class Panel {
       mine.length ? el('ul', {class: 'list'}, ...mine.slice(0, 12).map(command => this.commandItem(command, view)))
         : el('p', {class: 'empty'}, 'none in the last minutes'));
     const accent = getComputedStyle(document.documentElement).getPropertyValue('--accent').trim();
-    requestAnimationFrame(() => plot(canvas, trail.map(point => point.speed), accent, 5));
+    plot(canvas, trail.map(point => point.speed), accent, 5);
   }
 
   private ask(name: string): void {
