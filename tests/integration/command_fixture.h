@@ -33,6 +33,7 @@ class CommandTest : public testing::Test {
   // Its exit code, -1 if it does not end; what it says is in output_.
   int Call(std::vector<std::string> command, const std::vector<std::string>& arguments) {
     command.insert(command.end(), arguments.begin(), arguments.end());
+    std::filesystem::remove(Path("output"));  // It is written on.
     const int code = ChildProcess(command, Path("output")).Wait(std::chrono::seconds(60)).value_or(-1);
     output_ = Text("output");
     return code;

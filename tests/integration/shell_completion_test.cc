@@ -25,7 +25,7 @@ class ShellCompletion : public CommandTest {
   }
   // What bash offers for these words, the last one unfinished.
   void Bash(const std::string& words, int at) {
-    ASSERT_EQ(Call({"bash", "-c", "source <(" + Program() + " completion bash); COMP_WORDS=(" + words + "); COMP_CWORD=" +
+    ASSERT_EQ(Call({"/usr/bin/env", "bash", "-c", "source <(" + Program() + " completion bash); COMP_WORDS=(" + words + "); COMP_CWORD=" +
                                       std::to_string(at) + "; _starling; printf '%s\\n' \"${COMPREPLY[@]}\""},
                    {}),
               0)
@@ -50,8 +50,8 @@ TEST_F(ShellCompletion, BashOffersCommandsAndTheirOptions) {
 TEST_F(ShellCompletion, ZshAndFishTakeTheirScripts) {
   ASSERT_EQ(Call({Program()}, {"completion", "zsh"}), 0);
   Write("_starling", output_);
-  EXPECT_EQ(Call({"zsh", "-f", "-n", Path("_starling")}, {}), 0) << output_;
-  EXPECT_EQ(Call({"zsh", "-f", "-c",
+  EXPECT_EQ(Call({"/usr/bin/env", "zsh", "-f", "-n", Path("_starling")}, {}), 0) << output_;
+  EXPECT_EQ(Call({"/usr/bin/env", "zsh", "-f", "-c",
                   "_describe() { print -l -- ${(P)2}; print -l -- ${(P)3}; }; compdef() { :; }; source " + Path("_starling") +
                       "; words=(starling pl); CURRENT=2; _starling"},
                  {}),
@@ -59,10 +59,10 @@ TEST_F(ShellCompletion, ZshAndFishTakeTheirScripts) {
   EXPECT_THAT(output_, HasSubstr("doctor:"));
   ASSERT_EQ(Call({Program()}, {"completion", "fish"}), 0);
   Write("starling.fish", output_);
-  EXPECT_EQ(Call({"fish", "--no-config", "-c", "source " + Path("starling.fish") + "; complete -C 'starling sta'"}, {}), 0);
+  EXPECT_EQ(Call({"/usr/bin/env", "fish", "--no-config", "-c", "source " + Path("starling.fish") + "; complete -C 'starling sta'"}, {}), 0);
   EXPECT_THAT(output_, HasSubstr("status"));
   EXPECT_THAT(output_, Not(HasSubstr("doctor")));
-  EXPECT_EQ(Call({"fish", "--no-config", "-c", "source " + Path("starling.fish") + "; complete -C 'starling plan pu'"}, {}), 0);
+  EXPECT_EQ(Call({"/usr/bin/env", "fish", "--no-config", "-c", "source " + Path("starling.fish") + "; complete -C 'starling plan pu'"}, {}), 0);
   EXPECT_THAT(output_, HasSubstr("push"));
 }
 
@@ -72,9 +72,9 @@ TEST_F(ShellCompletion, ThereIsAPageForEachCommandAndManFormatsIt) {
     EXPECT_FALSE(Text("man1/" + std::string(name) + ".1").empty()) << name;
   }
   // groff's warnings go to standard error, which is in output_.
-  ASSERT_EQ(Call({"sh", "-c", "groff -man -Tascii -ww -z " + Path("man1") + "/*.1"}, {}), 0) << output_;
+  ASSERT_EQ(Call({"/usr/bin/env", "sh", "-c", "groff -man -Tascii -ww -z " + Path("man1") + "/*.1"}, {}), 0) << output_;
   EXPECT_EQ(output_, "");
-  ASSERT_EQ(Call({"sh", "-c", "groff -man -Tascii -P-c -P-b -P-u " + Path("man1/starling-explain.1")}, {}), 0);
+  ASSERT_EQ(Call({"/usr/bin/env", "sh", "-c", "groff -man -Tascii -P-c -P-b -P-u " + Path("man1/starling-explain.1")}, {}), 0);
   ASSERT_EQ(Call({Program()}, {"explain", "--help"}), 0);
   EXPECT_THAT(output_, HasSubstr("--records-max"));
   EXPECT_EQ(Call({Program()}, {"man", "nothing"}), 2);
