@@ -122,12 +122,14 @@ class Podman:
     def __call__(self, *arguments, program="podman", **how):
         return run(program, *arguments, env=self.environment, **how)
 
-    def check(self):
+    def look(self):
         if os.geteuid() != 0:
             raise CannotRun("containers with addresses of their own need root")
-        missing = [program for program in ("podman", "buildah", "runc", "catatonit", "debootstrap", "haproxy") if not shutil.which(program)]
+        missing = [program for program in ("ip", "podman", "buildah", "runc", "catatonit", "debootstrap", "haproxy") if not shutil.which(program)]
         if missing:
-            raise CannotRun(f"not here: {', '.join(missing)}; on Debian: apt-get install podman buildah runc netavark catatonit debootstrap haproxy")
+            raise CannotRun(f"not here: {', '.join(missing)}; on Debian: apt-get install iproute2 podman buildah runc netavark catatonit debootstrap haproxy")
+
+    def prepare(self):
         try:
             self("info")
             self("network", "rm", "-f", NETWORK, check=False)
@@ -353,9 +355,10 @@ def main():
         if not holds:
             failures.append(what)
 
-    podman.clean() if shutil.which("podman") else None
-    podman.check()
+    podman.look()
     atexit.register(podman.clean)
+    podman.clean()
+    podman.prepare()
     print(RULES)
 
     if not options.reuse_images:

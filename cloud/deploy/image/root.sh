@@ -50,6 +50,10 @@ for package in "$apt"/cache/archives/*.deb; do
   dpkg-deb -f "$package" >"$folder/var/lib/dpkg/status.d/$(dpkg-deb -f "$package" Package)"
   dpkg-deb -x "$package" "$folder"
 done
+# Where /lib and /lib64 are links, only base-files has them; the loader's path goes through them.
+for name in lib lib64; do
+  [[ -e $folder/$name || ! -d $folder/usr/$name ]] || ln -s "usr/$name" "$folder/$name"
+done
 dpkg-deb -f "$apt"/ca-certificates_*.deb >"$folder/var/lib/dpkg/status.d/ca-certificates"
 dpkg-deb -x "$apt"/ca-certificates_*.deb "$apt/authorities"
 find "$apt/authorities/usr/share/ca-certificates" -name '*.crt' -print0 | sort -z | xargs -0 cat \
