@@ -211,7 +211,9 @@ TEST_F(Live, ClosesWhoSendsTooMuchAtOnceOrTooOften) {
   Socket large(context_);
   ASSERT_FALSE(Join(&large));
   (void)Say(&large, std::string(100'000, 'x'));
-  EXPECT_EQ(AwaitClose(&large), websocket::close_code::too_big);
+  // What the server has not read resets the connection, and its reason may be lost on the way.
+  const std::uint16_t code = AwaitClose(&large);
+  EXPECT_TRUE(code == websocket::close_code::too_big || code == 0) << code;
 
   Socket flood(context_);
   ASSERT_FALSE(Join(&flood));
